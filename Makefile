@@ -1,0 +1,53 @@
+# Each target is one line of intent; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := protos services/runtime services/workflow services/cli deploy/local
+SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shell find protos/millwright -name '*.proto')
+STAMP := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint format bench protos lock clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Make .venv with everything the project needs.
+
+demo: setup ## Walk through the story: publish, break, roll back, recover; stops everything afterwards.
+	@$(BIN)/millwright-local demo
+
+up: setup ## Keep the suite running in the foreground until Ctrl-C; data stays in .millwright/.
+	@$(BIN)/millwright-local up
+
+test: setup ## Run every test against real Postgres, Valkey and NATS.
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup ## Check style, types, the contract and the architecture's arrows.
+	@$(BIN)/ruff check && $(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code --path protos/millwright
+	@BUF=$(BIN)/buf deploy/local/buf-breaking
+
+format: setup ## Rewrite the code in the house style.
+	@$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write --path protos/millwright
+
+bench: setup ## Print the figures; BENCH=name runs one.
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+protos: ## Generate the Python stubs anew.
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --reinstall --editable protos
+
+lock: setup ## Pin and hash the dependencies anew, for development and for each service.
+	@deploy/local/lock
+
+clean: ## Remove the environment, the generated stubs and the local data.
+	@rm -rf $(VENV) protos/gen .millwright
+
+$(STAMP): requirements/dev.txt $(SOURCES)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(PACKAGES))
+	@touch $@
