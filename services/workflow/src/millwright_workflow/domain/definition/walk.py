@@ -1,0 +1,66 @@
+"""The walk over every task of a document, at any depth.
+
+Owns the order and the pointers: each task is known by the JSON pointer (RFC 6901) to it in the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from millwright_workflow.domain.definition.tasks import (
+    AsyncApiCall,
+    DoTask,
+    ForkTask,
+    ForTask,
+    ListenTask,
+    Task,
+    TaskList,
+    TryTask,
+)
+from millwright_workflow.domain.definition.workflow import Workflow
+
+
+def token(key: str) -> str:
+    """Escape a key for use in a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def walk_tasks(document: Workflow) -> Iterator[tuple[str, str, Task]]:
+    """Give (pointer, name, task) of every task, a task before the tasks inside it.
+
+    The tasks of `use.functions` and `use.extensions` come after those of the workflow itself.
+    """
+    yield from _in_list("/do", document.do)
+    for name, function in document.use.functions.items():
+        yield from _in_task(f"/use/functions/{token(name)}", name, function)
+    for index, entry in enumerate(document.use.extensions):
+        pointer = f"/use/extensions/{index}/{token(entry.name)}"
+        yield from _in_list(f"{pointer}/before", entry.extension.before)
+        yield from _in_list(f"{pointer}/after", entry.extension.after)
+
+
+def task_lists(task: Task) -> Iterator[tuple[str, TaskList]]:
+    """Give each task list directly inside a task, with its pointer relative to the task."""
+    match task:
+        case DoTask() | ForTask():
+            yield "/do", task.do
+        case ForkTask():
+            yield "/fork/branches", task.fork.branches
+        case TryTask():
+            yield "/try", task.try_
+            yield "/catch/do", task.catch.do
+        case ListenTask(foreach=iteration) if iteration:
+            yield "/foreach/do", iteration.do
+        case AsyncApiCall() if (subscription := task.with_.subscription) and subscription.foreach:
+            yield "/with/subscription/foreach/do", subscription.foreach.do
+
+
+def _in_list(pointer: str, tasks: TaskList) -> Iterator[tuple[str, str, Task]]:
+    for index, entry in enumerate(tasks):
+        yield from _in_task(f"{pointer}/{index}/{token(entry.name)}", entry.name, entry.task)
+
+
+def _in_task(pointer: str, name: str, task: Task) -> Iterator[tuple[str, str, Task]]:
+    yield pointer, name, task
+    for inner, tasks in task_lists(task):
+        yield from _in_list(pointer + inner, tasks)
