@@ -1,0 +1,157 @@
+"""The one interceptor: around every call of our own services it stands between gRPC and the servicer.
+
+In order: admit → authenticate → authorize → serve under the deadline → turn what was raised into a status → count.
+It is one class because each wrapping layer costs a call about 13 µs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from millwright_runtime import metrics, tracing
+from millwright_runtime.api import calls, status
+from millwright_runtime.api.access import Rule
+from millwright_runtime.api.authentication import Authenticator
+from millwright_runtime.errors import DeadlineExceeded, MillwrightError, ResourceExhausted
+
+_ANSWER_MARGIN_SECONDS = 0.02
+_log = logging.getLogger(__name__)
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TooManyCalls(ResourceExhausted):
+    """The service is serving as many calls as it can. Wait a moment and try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is served at once."""
+
+    calls: int
+    streams: int
+    default_deadline_seconds: float
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of the methods that have an access rule; health and reflection pass through untouched."""
+
+    def __init__(self, rules: Mapping[str, Rule], authenticator: Authenticator, limits: Limits) -> None:
+        self._rules = rules
+        self._authenticator = authenticator
+        self._limits = limits
+        self._wrapped: dict[str, Handler] = {}
+        self._calls = 0
+        self._streams = 0
+
+    async def intercept_service(  # type: ignore[override]  # grpc's stub has it generic in what we never look at
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """Give gRPC the wrapped handler of a method, made at its first call."""
+        method = details.method
+        if wrapped := self._wrapped.get(method):
+            return wrapped
+        handler = await continuation(details)
+        rule = self._rules.get(method)
+        if handler is None or rule is None:
+            return handler
+        wrapped = self._wrapped[method] = self._wrap(handler, method, rule)
+        return wrapped
+
+    def _wrap(self, handler: Handler, method: str, rule: Rule) -> Handler:
+        if handler.response_streaming:
+            shape = "stream_stream" if handler.request_streaming else "unary_stream"
+            behavior: Any = self._streaming(getattr(handler, shape), method, rule)
+        else:
+            shape = "stream_unary" if handler.request_streaming else "unary_unary"
+            behavior = self._unary(getattr(handler, shape), method, rule)
+        make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+    def _unary(self, serve: Callable[..., Awaitable[Any]], method: str, rule: Rule) -> Callable[..., Awaitable[Any]]:
+        seconds = metrics.CALL_SECONDS.labels(method)
+        succeeded = metrics.CALLS.labels(method, "OK")
+
+        async def unary(request: Any, context: Context) -> Any:
+            begin = time.monotonic()
+            metadata = _metadata(context)
+            self._calls += 1
+            try:
+                with tracing.serving(rule.method, metadata.get("traceparent")):
+                    if self._calls > self._limits.calls and not rule.always_admitted:
+                        metrics.CALLS_SHED.labels(method).inc()
+                        raise TooManyCalls
+                    remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
+                    async with asyncio.timeout(remaining):
+                        principal = await self._authenticator.authenticate(metadata.get("authorization"))
+                        rule.check(principal)
+                        calls.enter(calls.Call(method, principal, begin + remaining))
+                        response = await serve(request, context)
+                    succeeded.inc()
+                    return response
+            except Exception as error:  # noqa: BLE001 - every refusal leaves through here
+                await _refuse(error, context, method)
+            finally:
+                self._calls -= 1
+                seconds.observe(time.monotonic() - begin)
+
+        return unary
+
+    def _streaming(
+        self, serve: Callable[..., AsyncGenerator[Any]], method: str, rule: Rule
+    ) -> Callable[..., AsyncIterator[Any]]:
+        async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
+            metadata = _metadata(context)
+            self._streams += 1
+            metrics.STREAMS.inc()
+            try:
+                with tracing.serving(rule.method, metadata.get("traceparent")):
+                    if self._streams > self._limits.streams and not rule.always_admitted:
+                        metrics.CALLS_SHED.labels(method).inc()
+                        raise TooManyCalls
+                    principal = await self._authenticator.authenticate(metadata.get("authorization"))
+                    rule.check(principal)
+                    deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
+                    calls.enter(calls.Call(method, principal, deadline))
+                    async with aclosing(serve(request, context)) as responses:
+                        async for response in responses:
+                            yield response
+                metrics.CALLS.labels(method, "OK").inc()
+            except Exception as error:  # noqa: BLE001 - every refusal leaves through here
+                await _refuse(error, context, method)
+            finally:
+                self._streams -= 1
+                metrics.STREAMS.dec()
+
+        return streaming
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+def _remaining_seconds(context: Context, default: float) -> float:
+    """Give the time to serve in, a little less than the caller's, so that our answer arrives before its own does."""
+    remaining = context.time_remaining()
+    if remaining is None:
+        return default
+    return max(0.0, remaining - min(_ANSWER_MARGIN_SECONDS, remaining / 10))
+
+
+async def _refuse(error: Exception, context: Context, method: str) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    refusal: MillwrightError = DeadlineExceeded() if isinstance(error, TimeoutError) else status.refusal(error, method)
+    metrics.CALLS.labels(method, refusal.code).inc()
+    if refusal.retry_seconds is not None:
+        context.set_trailing_metadata((("grpc-retry-pushback-ms", str(int(refusal.retry_seconds * 1000))),))
+    await context.abort_with_status(status.to_grpc(refusal))

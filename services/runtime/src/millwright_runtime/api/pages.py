@@ -1,0 +1,53 @@
+"""Page tokens: a position in a listing, bound to the query that it belongs to.
+
+A token is no authorization: it holds a position only, and row-level security decides what is read from there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+
+import orjson
+
+from millwright_runtime.api import calls
+from millwright_runtime.errors import InvalidArgument, InvalidFields, Violation
+
+DEFAULT_SIZE = 50
+MAX_SIZE = 500
+
+
+class PageTokenMismatch(InvalidArgument):
+    """The page_token is malformed or of another query. Use it with the arguments that gave it, or leave it out."""
+
+
+def size(asked: int) -> int:
+    """Give the page size for `page_size`: 0 means the default, too many means the maximum, negative is a fault."""
+    if asked < 0:
+        raise InvalidFields([Violation("page_size", "OUT_OF_RANGE", "must not be negative")])
+    return min(asked or DEFAULT_SIZE, MAX_SIZE)
+
+
+def write(position: Any, *query: object) -> str:
+    """Give the token for going on after `position` (JSON) in the listing that `query` identifies."""
+    return base64.urlsafe_b64encode(orjson.dumps([_digest(query), position])).decode().rstrip("=")
+
+
+def read(token: str, *query: object) -> Any:
+    """Give the position in `token`, None if it is empty; raise PageTokenMismatch if it is not of this `query`."""
+    if not token:
+        return None
+    try:
+        digest, position = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        raise PageTokenMismatch from None
+    if digest != _digest(query):
+        raise PageTokenMismatch
+    return position
+
+
+def _digest(query: tuple[object, ...]) -> str:
+    call = calls.current()
+    return hashlib.sha256(repr((call.method, call.principal.tenant, query)).encode()).hexdigest()[:16]

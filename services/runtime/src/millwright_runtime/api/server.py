@@ -1,0 +1,109 @@
+"""The gRPC server of a service: its own servicers, health and reflection, and nothing that knows what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import _async as reflection_aio
+from grpc_reflection.v1alpha import reflection_pb2
+
+from millwright_runtime.api import access
+from millwright_runtime.api.authentication import Authenticator
+from millwright_runtime.api.interceptor import Interceptor, Limits
+from millwright_runtime.settings import ServiceSettings
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+
+# Why: one process a port (so_reuseport would let a second one steal half the calls unseen); connections end after five
+# minutes so that clients behind a plain load balancer spread again, and watch streams resume.
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_metadata_size", 16 * 1024),
+)
+
+
+class PortTaken(Exception):
+    """The address to listen on is in use, or is not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servicer:
+    """One gRPC service: its descriptor, the generated function that adds it, and the object that serves it."""
+
+    descriptor: ServiceDescriptor
+    add: Callable[[Any, Any], None]
+    implementation: Any
+
+
+class ApiServer:
+    """Listens from `start` on, answers health truthfully, and ends calls in an orderly way."""
+
+    def __init__(self, settings: ServiceSettings, servicers: Sequence[Servicer]) -> None:
+        """Assemble the server; raise access.AccessRuleMissing if an RPC lacks its rule."""
+        self._settings = settings
+        self._names = [servicer.descriptor.full_name for servicer in servicers]
+        authenticator = Authenticator(settings.jwks, settings.jwt_issuer, settings.jwt_audience)
+        limits = Limits(settings.max_concurrent_calls, settings.max_watch_streams, settings.default_deadline_seconds)
+        rules = access.rules(servicer.descriptor for servicer in servicers)
+        self._server = grpc.aio.server(
+            interceptors=[Interceptor(rules, authenticator, limits)],
+            options=[*_OPTIONS, ("grpc.max_receive_message_length", settings.max_message_bytes)],
+        )
+        for servicer in servicers:
+            servicer.add(servicer.implementation, self._server)
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._add_reflection()
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen, alive but NOT_SERVING; raise PortTaken if the address is in use."""
+        try:
+            self.port = self._server.add_insecure_port(self._settings.listen)
+        except RuntimeError:
+            message = f"cannot listen on {self._settings.listen}: another process does, or the address is not ours"
+            raise PortTaken(message) from None
+        await self.set_serving(serving=False)
+        await self._health.set("", _SERVING)
+        await self._server.start()
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """Say of every service of ours whether it can be used; `""` only tells that the process is alive."""
+        for name in self._names:
+            await self._health.set(name, _SERVING if serving else _NOT_SERVING)
+
+    async def leave(self) -> None:
+        """Tell everybody who asks that this replica is going away; it still serves."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no more calls, give those in progress `grace_seconds`, then end them."""
+        await self._server.stop(grace_seconds)
+
+    def _add_reflection(self) -> None:
+        names = [*self._names, health.SERVICE_NAME, *_REFLECTION]
+        servicer = reflection_aio.ReflectionServicer(names)
+        # grpcio-reflection serves v1alpha only (grpc/grpc#38576); the messages of v1 are the same on the wire.
+        handler = grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in _REFLECTION]
+        )

@@ -1,0 +1,1 @@
+"""Events: written with the change they tell of, published to JetStream afterwards, taken in once, and watched."""

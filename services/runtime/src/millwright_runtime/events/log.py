@@ -1,0 +1,89 @@
+"""The event log and outbox of a service: an event is written in the transaction of the change that it tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+
+from millwright_runtime import tracing
+from millwright_runtime.postgres.database import Connection
+
+Kind = Literal["rollback", "checkpoint", "progress", "lifecycle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a resource."""
+
+    tenant: str
+    resource: str
+    """Its name, such as `workflows/quality.defect-alert`."""
+    sequence: int
+    """Dense and rising per resource."""
+    kind: Kind
+    type: str
+    """The CloudEvents type."""
+    data: dict[str, Any]
+    """The body, in protobuf's JSON mapping."""
+    event_time: datetime
+    traceparent: str | None = field(default_factory=lambda: t.traceparent if (t := tracing.current()) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as the log gives it back."""
+
+    sequence: int
+    type: str
+    data: dict[str, Any]
+    event_time: datetime
+
+
+class EventLog:
+    """The tables `event` and `outbox` of one schema."""
+
+    def __init__(self, schema: str) -> None:
+        self._append = _APPEND.format(schema=schema)
+        self._after = _AFTER.format(schema=schema)
+
+    async def append(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Write `events` in the caller's transaction; they are published once it has committed."""
+        if events:
+            await connection.execute(
+                self._append,
+                [event.tenant for event in events],
+                [event.resource for event in events],
+                [event.sequence for event in events],
+                [event.kind for event in events],
+                [event.type for event in events],
+                [orjson.dumps(event.data).decode() for event in events],
+                [event.traceparent for event in events],
+                [event.event_time for event in events],
+            )
+
+    async def after(self, connection: Connection, resource: str, sequence: int, limit: int) -> list[LoggedEvent]:
+        """Give at most `limit` events of `resource` after `sequence`, in order."""
+        rows = await connection.fetch(self._after, resource, sequence, limit)
+        return [LoggedEvent(row["sequence"], row["type"], orjson.loads(row["data"]), row["event_time"]) for row in rows]
+
+
+# Log the events and queue them for publication, in the order given.
+_APPEND = """
+WITH logged AS (
+    INSERT INTO {schema}.event (tenant, resource, sequence, kind, type, data, traceparent, event_time)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::timestamptz[])
+)
+INSERT INTO {schema}.outbox (tenant, resource, sequence)
+SELECT tenant, resource, sequence
+FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS queued (tenant, resource, sequence, place)
+ORDER BY place
+"""
+_AFTER = """
+SELECT sequence, type, data, event_time FROM {schema}.event
+WHERE resource = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+"""

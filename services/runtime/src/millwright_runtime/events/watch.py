@@ -1,0 +1,103 @@
+"""Watch streams: everything after a sequence, in order, without a gap or a repeat, and a sign of life when it is quiet.
+
+The log in Postgres is the truth. A signal only tells when to look, so a lost one costs at most a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from millwright_runtime.errors import OutOfRange, Unavailable
+from millwright_runtime.events.signals import Draining, Listener, Signals
+
+HEARTBEAT_SECONDS = 15.0
+_LOOK_SECONDS = 1.0
+_BATCH = 200
+
+
+class ShuttingDown(Unavailable):
+    """This replica is going away. Call again, with the last sequence you received."""
+
+
+class SequenceAhead(OutOfRange):
+    """The sequence {sequence} is past the newest one, {newest}."""
+
+
+class SequenceExpired(OutOfRange):
+    """What came after sequence {sequence} is no longer kept; the oldest sequence is {oldest}. Read the state anew."""
+
+
+class Sequenced(Protocol):
+    """What a log gives: each item has its place."""
+
+    @property
+    def sequence(self) -> int:
+        """Give the item's place, dense and rising."""
+        ...
+
+
+ItemT = TypeVar("ItemT", bound=Sequenced)
+Read = Callable[[int, int], Awaitable[Sequence[ItemT]]]
+"""Given a sequence and a limit, gives what comes after it."""
+
+
+async def follow(
+    read: Read[ItemT], after: int, signals: Signals, name: str, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> AsyncIterator[ItemT | None]:
+    """Give each item after `after`, for ever; None after every `heartbeat_seconds` of silence.
+
+    `signals` are listened to by `name`. Raises SequenceExpired if what comes next is not kept, and ShuttingDown when
+    the service drains.
+    """
+    with signals.listen(name) as listener:
+        quiet_since = time.monotonic()
+        while True:
+            items = await read(after, _BATCH)
+            for item in items:
+                check_follows(item, after)
+                after = item.sequence
+                yield item
+            if items:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= heartbeat_seconds:
+                quiet_since = time.monotonic()
+                yield None
+            if len(items) < _BATCH:
+                await _wait(listener, _LOOK_SECONDS)
+
+
+async def poll(
+    read: Read[ItemT], after: int, limit: int, signals: Signals, name: str, wait_seconds: float
+) -> Sequence[ItemT]:
+    """Give at most `limit` items after `after`: at once if there are any, else the first to come in `wait_seconds`."""
+    give_up = time.monotonic() + wait_seconds
+    with signals.listen(name) as listener:
+        while True:
+            items = await read(after, limit)
+            if items:
+                check_follows(items[0], after)
+            remaining = give_up - time.monotonic()
+            if items or remaining <= 0:
+                return items
+            await _wait(listener, min(_LOOK_SECONDS, remaining))
+
+
+def check_start(after: int, newest: int) -> None:
+    """Raise SequenceAhead if a watch asks to start past the newest sequence."""
+    if after > newest:
+        raise SequenceAhead(sequence=after, newest=newest)
+
+
+def check_follows(item: Sequenced, after: int) -> None:
+    """Raise SequenceExpired if `item` is not the one right after `after`: the log in between is gone."""
+    if item.sequence != after + 1:
+        raise SequenceExpired(sequence=after, oldest=item.sequence)
+
+
+async def _wait(listener: Listener, seconds: float) -> None:
+    try:
+        await listener.wait(seconds)
+    except Draining:
+        raise ShuttingDown from None

@@ -1,0 +1,35 @@
+"""Prometheus metrics that every service has. Names: `millwright_<thing>_<unit>`; the service is a target label."""
+
+from __future__ import annotations
+
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+CALLS = Counter("millwright_calls_total", "gRPC calls by method and status code.", ["method", "code"])
+CALL_SECONDS = Histogram(
+    "millwright_call_seconds",
+    "Time from a unary call's arrival to its answer.",
+    ["method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+CALLS_SHED = Counter("millwright_calls_shed_total", "Calls refused because too many were in progress.", ["method"])
+STREAMS = Gauge("millwright_watch_streams", "Streams that are open.")
+EVENTS_PUBLISHED = Counter("millwright_events_published_total", "Events acknowledged by JetStream.")
+EVENTS_PENDING = Gauge("millwright_events_pending", "Events committed but not yet acknowledged by JetStream.")
+EVENT_DELAY_SECONDS = Histogram(
+    "millwright_event_delay_seconds",
+    "Time from an event's commit to JetStream's acknowledgement.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300),
+)
+LOOP_FAILURES = Counter(
+    "millwright_loop_failures_total", "Passes of a background loop that ended in an error.", ["loop"]
+)
+VALKEY_FAILURES = Counter("millwright_valkey_failures_total", "Operations on Valkey that failed and were done without.")
+
+
+def serve(listen: str) -> WSGIServer:
+    """Answer GET /metrics on `host:port` from a thread; the caller shuts the server down."""
+    host, _, port = listen.rpartition(":")
+    server, _thread = start_http_server(int(port), host)
+    return server

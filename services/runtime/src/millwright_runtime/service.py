@@ -1,0 +1,251 @@
+"""The life of a service process: start, serve, drain, end; and the two verbs that each service's command has.
+
+starting ── schema there ──▶ serving ── SIGTERM ──▶ draining ──▶ ended
+    │ health NOT_SERVING        │ SERVING              │ NOT_SERVING, in this order:
+    │                           │                      │   loops take no more work, watch streams end,
+    │                           └─ database away:      │   calls finish, the outbox is flushed,
+    │                              NOT_SERVING         │   connections close
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import uvloop
+
+from millwright_runtime import logs, metrics, settings, tracing
+from millwright_runtime.api.server import ApiServer, PortTaken, Servicer
+from millwright_runtime.events.jetstream import JetStream
+from millwright_runtime.events.relay import Relay
+from millwright_runtime.events.signals import Draining, Signals
+from millwright_runtime.postgres.database import Database, RoleTooPowerful
+from millwright_runtime.postgres.idempotency import Requests
+from millwright_runtime.postgres.migrations import Migrations
+from millwright_runtime.settings import ServiceSettings
+from millwright_runtime.valkey import Valkey
+
+OUTBOX = "outbox"
+"""The signal that the relay listens to; `Platform.committed` gives it."""
+
+_HEALTH_SECONDS = 2.0
+_FORGET_SECONDS = 600.0
+_LOOP_RESTART_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a service is composed of besides itself: open connections and the runtime's own tables."""
+
+    database: Database
+    valkey: Valkey
+    signals: Signals
+    requests: Requests
+
+    def committed(self, tenant: str, *resources: str) -> None:
+        """Say, after a commit, that `resources` of `tenant` have events: wakes the relay and whoever watches."""
+        self.signals.notify(OUTBOX)
+        for resource in resources:
+            self.signals.notify(f"{tenant}/{resource}")
+
+
+class Loop(Protocol):
+    """Background work: runs until it is cancelled or told to drain."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Work until cancelled; an exception is logged and the loop begins anew."""
+        ...
+
+    async def drain(self) -> None:
+        """Take no more work and hand over or finish what is in hand, within the drain time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service brings."""
+
+    servicers: Sequence[Servicer]
+    loops: Sequence[Loop] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[SettingsT]):
+    """What makes one service different from another, as far as its process is concerned."""
+
+    name: str
+    """Also the schema that it owns."""
+    settings: type[SettingsT]
+    migrations: Path
+    compose: Callable[[Platform, SettingsT], Awaitable[Parts]]
+
+
+def main(service: Service[SettingsT]) -> None:
+    """Run the service's command: `serve` or `migrate`. Exit codes: 0 done, 1 failed, 2 wrong settings."""
+    parser = argparse.ArgumentParser(
+        prog=f"millwright-{service.name}", description=f"Millwright's {service.name} service."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("serve", help="serve gRPC until SIGTERM")
+    verbs.add_parser("migrate", help="bring the database schema up to date, then exit")
+    verb = parser.parse_args().verb
+    configured = settings.load(service.settings)
+    logs.configure(configured.log_level)
+    run = serve if verb == "serve" else migrate
+    try:
+        uvloop.run(run(service, configured))
+    except (PortTaken, RoleTooPowerful) as error:
+        sys.exit(str(error))
+
+
+async def migrate(service: Service[SettingsT], configured: SettingsT) -> None:
+    """Bring the service's schema up to date."""
+    service_url = configured.database_url.get_secret_value()
+    owner_url = configured.migration_database_url
+    migrations = Migrations(service.migrations, service.name)
+    await migrations.upgrade(owner_url.get_secret_value() if owner_url else service_url, service_url)
+    _log.info("the schema is up to date", extra={"schema": service.name})
+
+
+async def serve(service: Service[SettingsT], configured: SettingsT) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with running(service, configured):
+        await stopping.wait()
+        _log.info("draining")
+
+
+class Running:
+    """A service that runs: what `serve` stands on, and tests too."""
+
+    def __init__(self, server: ApiServer, platform: Platform) -> None:
+        self.server = server
+        self.platform = platform
+
+
+class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(…)`
+    """Start a service on entering, once its schema is there; drain it on leaving."""
+
+    def __init__(self, service: Service[SettingsT], configured: SettingsT) -> None:
+        self._service = service
+        self._settings = configured
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Running:
+        """Give the running service."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Drain: each step was pushed when its counterpart started."""
+        await self._stack.aclose()
+
+    async def _start(self) -> Running:
+        service, configured, stack = self._service, self._settings, self._stack
+        tracing.export(service.name)
+        metrics_server = metrics.serve(configured.metrics_listen)
+        stack.callback(metrics_server.shutdown)
+
+        url = configured.database_url.get_secret_value()
+        await Migrations(service.migrations, service.name).wait(url)
+        database = await Database.open(url, configured.database_connections, application=f"millwright-{service.name}")
+        stack.push_async_callback(database.close)
+        await database.check_role(service.name)
+
+        signals = Signals()
+        valkey = Valkey(configured.valkey_url.get_secret_value())
+        stack.push_async_callback(valkey.close)
+        jetstream = JetStream(configured.nats_url, service.name, configured.event_retention_days)
+        jetstream.start(signals.notify)
+        stack.push_async_callback(jetstream.stop)
+        relay = Relay(database, jetstream.publish, service.name)
+        stack.push_async_callback(relay.flush)
+
+        platform = Platform(database, valkey, signals, Requests(database, service.name))
+        parts = await service.compose(platform, configured)
+        server = ApiServer(configured, parts.servicers)
+        await server.start()
+        stack.push_async_callback(server.stop, configured.drain_seconds)
+        stack.callback(signals.drain)
+        await self._start_loops(stack, platform, relay, server, parts.loops)
+        stack.push_async_callback(server.leave)
+        await server.set_serving(serving=True)
+        _log.info("serving", extra={"service": service.name, "port": server.port})
+        return Running(server, platform)
+
+    async def _start_loops(
+        self, stack: AsyncExitStack, platform: Platform, relay: Relay, server: ApiServer, loops: Sequence[Loop]
+    ) -> None:
+        async def relaying() -> None:
+            with platform.signals.listen(OUTBOX) as listener:
+                await relay.run(listener)
+
+        tasks = [
+            asyncio.create_task(_kept_up("relay", relaying)),
+            asyncio.create_task(_kept_up("health", lambda: _tell_health(platform.database, server))),
+            asyncio.create_task(_kept_up("requests", lambda: _forget_requests(platform.requests))),
+        ]
+        stack.push_async_callback(_cancel, tasks)
+        for loop in loops:
+            task = asyncio.create_task(_kept_up(loop.name, loop.run))
+            stack.push_async_callback(_cancel, [task])
+            stack.push_async_callback(loop.drain)
+
+
+async def _kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop for as long as the service lives: what it raises is logged, counted, and it begins anew."""
+    while True:
+        try:
+            await run()
+        except Draining:
+            return
+        except Exception:  # noqa: BLE001 - the top of a loop: it must outlive whatever a pass meets
+            metrics.LOOP_FAILURES.labels(name).inc()
+            _log.exception("a background loop failed and begins anew", extra={"loop": name})
+            await asyncio.sleep(_LOOP_RESTART_SECONDS)
+
+
+async def _tell_health(database: Database, server: ApiServer) -> None:
+    serving = True
+    while True:
+        await asyncio.sleep(_HEALTH_SECONDS)
+        try:
+            await database.ping()
+            reachable = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the database did not answer
+            _log.warning("the database does not answer", extra={"fault": repr(error)})
+            reachable = False
+        if reachable != serving:
+            serving = reachable
+            await server.set_serving(serving=serving)
+
+
+async def _forget_requests(requests: Requests) -> None:
+    while True:
+        await requests.forget()
+        await asyncio.sleep(_FORGET_SECONDS)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,81 @@
+"""Settings of a service, read from the environment once at start. Every wrong one is named before the process ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _host_and_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not (separator and host and port.isdecimal() and int(port) <= 65535):
+        message = "must be HOST:PORT, such as 0.0.0.0:50051"
+        raise ValueError(message)
+    return value
+
+
+Address = Annotated[str, AfterValidator(_host_and_port)]
+"""`host:port`; port 0 asks for a free one."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know. A service subclasses it with its own prefix and what it adds."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """Postgres, as the service's own role: it must own nothing and must not pass row-level security."""
+    migration_database_url: SecretStr | None = None
+    """Postgres, as the owner of the service's schema; used by `migrate` alone. Unset: `database_url`."""
+    database_connections: Annotated[int, Field(ge=2, le=200)] = 10
+    """How many connections one process keeps open at most."""
+    nats_url: str = "nats://127.0.0.1:4222"
+    """NATS with JetStream."""
+    valkey_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """Valkey or Redis."""
+
+    listen: Address = "0.0.0.0:50051"
+    """Where gRPC is served."""
+    metrics_listen: Address = "0.0.0.0:9090"
+    """Where Prometheus metrics are served over HTTP, at /metrics."""
+
+    jwks: str
+    """The keys that callers' tokens are signed with: a file or an http(s) URL of a JSON Web Key Set."""
+    jwt_issuer: str
+    """The `iss` that tokens must carry."""
+    jwt_audience: str = "millwright"
+    """The `aud` that tokens must carry."""
+
+    max_message_bytes: Annotated[int, Field(ge=64 * 1024)] = 4 * 1024 * 1024
+    """The largest request that is read."""
+    max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
+    """Unary calls in progress before further ones are told to come back."""
+    max_watch_streams: Annotated[int, Field(ge=1)] = 2000
+    """Streams open before further ones are told to come back."""
+    default_deadline_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """The deadline of unary calls that come without one."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 20.0
+    """How long calls in progress may take after SIGTERM."""
+    event_retention_days: Annotated[int, Field(ge=1)] = 7
+    """How long JetStream keeps events."""
+    log_level: str = "INFO"
+    """The least severe level that is logged."""
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load(kind: type[SettingsT]) -> SettingsT:
+    """Read `kind` from the environment; on a fault print one line for each wrong setting and exit with code 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        for fault in error.errors(include_url=False, include_input=False):
+            name = f"{prefix}{'_'.join(map(str, fault['loc']))}".upper()
+            what = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"{name}: {what}\n")
+        raise SystemExit(2) from None
