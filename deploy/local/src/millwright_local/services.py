@@ -1,0 +1,40 @@
+"""The services of the stack: a row each. Everything else here is written once for all of them."""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the stack must know to run one service."""
+
+    name: str
+    port: int
+    metrics_port: int
+    health: str  # the gRPC service whose health stands for the process
+    command: tuple[str, ...]  # `migrate` or `serve` is added to it
+
+    @property
+    def role(self) -> str:
+        """The database role that `serve` logs in as: it owns nothing."""
+        return f"millwright_{self.name}"
+
+    @property
+    def owner_role(self) -> str:
+        """The database role that `migrate` logs in as: it owns the service's schemas."""
+        return f"millwright_{self.name}_owner"
+
+    def setting(self, name: str) -> str:
+        """Return the environment variable of one of the service's settings."""
+        return f"MILLWRIGHT_{self.name.upper()}_{name}"
+
+
+SERVICES = (
+    Service(
+        name="workflow",
+        port=50051,
+        metrics_port=9151,
+        health="millwright.workflow.v1.WorkflowService",
+        command=(sys.executable, "-m", "millwright_workflow"),
+    ),
+)
