@@ -3,6 +3,12 @@
 Pure: text comes in, values and faults go out. Nothing here runs a task or evaluates an expression.
 """
 
+from millwright_workflow.domain.definition.bounds import is_bounded
+from millwright_workflow.domain.definition.calls import HttpArguments
+from millwright_workflow.domain.definition.definition import Definition, canonical_json, load, parse
+from millwright_workflow.domain.definition.diff import Change, diff
+from millwright_workflow.domain.definition.expressions import ExpressionSite, forbidden_words
+from millwright_workflow.domain.definition.faults import Fault, InvalidDefinition, Reason
 from millwright_workflow.domain.definition.parts import (
     Endpoint,
     Error,
@@ -14,6 +20,7 @@ from millwright_workflow.domain.definition.parts import (
     Timeout,
 )
 from millwright_workflow.domain.definition.scalars import Duration, Expression, parse_duration, unwrap
+from millwright_workflow.domain.definition.support import unsupported
 from millwright_workflow.domain.definition.tasks import (
     A2aCall,
     AsyncApiCall,
@@ -48,6 +55,8 @@ __all__ = [
     "A2aCall",
     "AsyncApiCall",
     "Catch",
+    "Change",
+    "Definition",
     "DoTask",
     "Document",
     "Duration",
@@ -57,12 +66,16 @@ __all__ = [
     "ErrorFilter",
     "Export",
     "Expression",
+    "ExpressionSite",
+    "Fault",
     "ForTask",
     "ForkTask",
     "FunctionCall",
     "GrpcCall",
+    "HttpArguments",
     "HttpCall",
     "Input",
+    "InvalidDefinition",
     "ListenTask",
     "McpCall",
     "NamedCase",
@@ -70,6 +83,7 @@ __all__ = [
     "OpenApiCall",
     "Output",
     "RaiseTask",
+    "Reason",
     "RetryPolicy",
     "RunTask",
     "SetTask",
@@ -83,8 +97,15 @@ __all__ = [
     "Use",
     "WaitTask",
     "Workflow",
+    "canonical_json",
+    "diff",
+    "forbidden_words",
+    "is_bounded",
+    "load",
+    "parse",
     "parse_duration",
     "task_lists",
+    "unsupported",
     "unwrap",
     "walk_tasks",
 ]

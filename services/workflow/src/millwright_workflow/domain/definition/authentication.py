@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, StrictStr, Tag
+from pydantic import Discriminator, StrictStr, Tag
 
-from millwright_workflow.domain.definition.scalars import TAG_MARK, Choice, Model, UriTemplate
+from millwright_workflow.domain.definition.scalars import TAG_MARK, Choice, Model, Reference, UriTemplate
 
-Name: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
+
+class SecretName(Reference):
+    """The name of a secret."""
+
+    __slots__ = ()
+    group = "secrets"
+
+
+class AuthenticationName(Reference):
+    """The name of an authentication policy."""
+
+    __slots__ = ()
+    group = "authentications"
 
 
 class SecretReference(Model):
     """Takes the whole policy from a secret under `use.secrets`."""
 
-    use: Name
+    use: SecretName
 
 
 class Credentials(Model):
@@ -127,7 +139,7 @@ class Authentication(Choice):
 class AuthenticationReference(Model):
     """Names a policy under `use.authentications`."""
 
-    use: Name
+    use: AuthenticationName
 
 
 AuthenticationOrReference: TypeAlias = Annotated[

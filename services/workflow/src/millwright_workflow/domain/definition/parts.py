@@ -20,6 +20,7 @@ from millwright_workflow.domain.definition.scalars import (
     DurationOrExpression,
     Expression,
     Model,
+    Reference,
     UriTemplate,
 )
 
@@ -90,7 +91,16 @@ class Timeout(Model):
     after: DurationOrExpression
 
 
-TimeoutOrReference: TypeAlias = Annotated[Annotated[StrictStr, AS_TEXT] | Annotated[Timeout, AS_OBJECT], TEXT_OR_OBJECT]
+class TimeoutName(Reference):
+    """The name of a timeout."""
+
+    __slots__ = ()
+    group = "timeouts"
+
+
+TimeoutOrReference: TypeAlias = Annotated[
+    Annotated[TimeoutName, AS_TEXT] | Annotated[Timeout, AS_OBJECT], TEXT_OR_OBJECT
+]
 """A timeout, or the name of one under `use.timeouts`."""
 
 
@@ -104,7 +114,14 @@ class Error(Model):
     detail: StrictStr | None = None
 
 
-ErrorOrReference: TypeAlias = Annotated[Annotated[StrictStr, AS_TEXT] | Annotated[Error, AS_OBJECT], TEXT_OR_OBJECT]
+class ErrorName(Reference):
+    """The name of an error."""
+
+    __slots__ = ()
+    group = "errors"
+
+
+ErrorOrReference: TypeAlias = Annotated[Annotated[ErrorName, AS_TEXT] | Annotated[Error, AS_OBJECT], TEXT_OR_OBJECT]
 """An error, or the name of one under `use.errors`."""
 
 
@@ -160,7 +177,14 @@ class RetryPolicy(Model):
     jitter: Jitter | None = None
 
 
+class RetryName(Reference):
+    """The name of a retry policy."""
+
+    __slots__ = ()
+    group = "retries"
+
+
 RetryOrReference: TypeAlias = Annotated[
-    Annotated[StrictStr, AS_TEXT] | Annotated[RetryPolicy, AS_OBJECT], TEXT_OR_OBJECT
+    Annotated[RetryName, AS_TEXT] | Annotated[RetryPolicy, AS_OBJECT], TEXT_OR_OBJECT
 ]
 """A retry policy, or the name of one under `use.retries`."""

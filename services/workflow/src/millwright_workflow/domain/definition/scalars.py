@@ -89,6 +89,17 @@ class Expression(str):
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(strict=True, min_length=1))
 
 
+class Reference(str):
+    """The name of something under `use`; `group` says of what."""
+
+    __slots__ = ()
+    group: ClassVar[str]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(strict=True, min_length=1))
+
+
 def _require_wrapped(expression: Expression) -> Expression:
     if unwrap(expression) is None:
         raise PydanticCustomError("invalid_value", "Write the expression as ${ … }.")

@@ -37,6 +37,7 @@ from millwright_workflow.domain.definition.scalars import (
     Entry,
     Expression,
     Model,
+    Reference,
 )
 
 KINDS = ("call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait")
@@ -125,11 +126,18 @@ class McpCall(TaskBase):
     with_: McpArguments
 
 
+class FunctionName(Reference):
+    """The name of a function, or `name:version@catalogue`, or a URI."""
+
+    __slots__ = ()
+    group = "functions"
+
+
 class FunctionCall(TaskBase):
     """Calls a function under `use.functions`, in a catalogue (`name:version@catalogue`) or behind a URI."""
 
     kind = "call:function"
-    call: Name
+    call: FunctionName
     with_: DataObject | None = None
 
 

@@ -1,4 +1,4 @@
-"""The walk over every task of a document, at any depth.
+"""The walks over a document: over every task, and over every value.
 
 Owns the order and the pointers: each task is known by the JSON pointer (RFC 6901) to it in the document.
 """
@@ -6,23 +6,23 @@ Owns the order and the pointers: each task is known by the JSON pointer (RFC 690
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from millwright_workflow.domain.definition.pointers import token
+from millwright_workflow.domain.definition.scalars import Model
 from millwright_workflow.domain.definition.tasks import (
     AsyncApiCall,
     DoTask,
     ForkTask,
     ForTask,
     ListenTask,
+    NamedCase,
+    NamedTask,
     Task,
     TaskList,
     TryTask,
 )
-from millwright_workflow.domain.definition.workflow import Workflow
-
-
-def token(key: str) -> str:
-    """Escape a key for use in a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
+from millwright_workflow.domain.definition.workflow import NamedExtension, Workflow
 
 
 def walk_tasks(document: Workflow) -> Iterator[tuple[str, str, Task]]:
@@ -64,3 +64,34 @@ def _in_task(pointer: str, name: str, task: Task) -> Iterator[tuple[str, str, Ta
     yield pointer, name, task
     for inner, tasks in task_lists(task):
         yield from _in_list(pointer + inner, tasks)
+
+
+def walk_values(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Give (pointer, value) of each model and each scalar that the document writes, a model before what is in it.
+
+    Leaves out what is never evaluated: metadata, titles, schemas.
+    """
+    match value:
+        case Model():
+            yield pointer, value
+            for name, part in _written_fields(value):
+                yield from walk_values(part, f"{pointer}/{token(name)}")
+        case NamedTask(name=name, task=part) | NamedCase(name=name, case=part):
+            yield from walk_values(part, f"{pointer}/{token(name)}")
+        case NamedExtension(name=name, extension=part):
+            yield from walk_values(part, f"{pointer}/{token(name)}")
+        case dict():
+            for name, part in value.items():
+                yield from walk_values(part, f"{pointer}/{token(name)}")
+        case tuple() | list():
+            for index, part in enumerate(value):
+                yield from walk_values(part, f"{pointer}/{index}")
+        case _:
+            yield pointer, value
+
+
+def _written_fields(model: Model) -> Iterator[tuple[str, Any]]:
+    for name, field in type(model).model_fields.items():
+        if name in model.model_fields_set and name not in model.literal_fields:
+            yield field.alias or name, getattr(model, name)
+    yield from (model.model_extra or {}).items()

@@ -1,0 +1,77 @@
+"""What this release cannot run, of what the DSL allows.
+
+Owns two tables: a release that learns to run a construct deletes its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from millwright_workflow.domain.definition import authentication, parts, runs, scalars, tasks, workflow
+from millwright_workflow.domain.definition.definition import Definition
+from millwright_workflow.domain.definition.faults import Fault, Reason
+from millwright_workflow.domain.definition.walk import walk_values
+
+Constructs: TypeAlias = Mapping[type[scalars.Model], str]
+
+NOT_YET: Constructs = MappingProxyType(
+    {
+        tasks.A2aCall: "call: a2a",
+        tasks.AsyncApiCall: "call: asyncapi",
+        tasks.EmitTask: "emit",
+        tasks.ForkTask: "fork",
+        tasks.FunctionCall: "call of a function",
+        tasks.GrpcCall: "call: grpc",
+        tasks.ListenTask: "listen",
+        tasks.McpCall: "call: mcp",
+        tasks.OpenApiCall: "call: openapi",
+        runs.Subflow: "run: workflow",
+        authentication.Authentication: "authentication",
+        authentication.AuthenticationReference: "authentication",
+        parts.Catalog: "use.catalogs",
+        parts.Schema: "schema",
+        workflow.Extension: "use.extensions",
+        workflow.Schedule: "schedule",
+    }
+)
+"""Models of constructs that a later release will run."""
+
+FORBIDDEN: Constructs = MappingProxyType(
+    {
+        runs.Container: "run: container",
+        runs.Script: "run: script",
+        runs.Shell: "run: shell",
+    }
+)
+"""Models of constructs that run foreign code beside the service, which no release does by default."""
+
+
+def unsupported(
+    definition: Definition, *, not_yet: Constructs = NOT_YET, forbidden: Constructs = FORBIDDEN
+) -> list[Fault]:
+    """Give a fault for each construct that cannot run, in the order of the document."""
+    faults = [*_outside_models(definition.document)]
+    for pointer, value in walk_values(definition.document):
+        if name := not_yet.get(type(value)):
+            message = f"Do without {name}: this release cannot run it yet."
+            faults.append(Fault(pointer, Reason.UNSUPPORTED_CONSTRUCT, message))
+        elif name := forbidden.get(type(value)):
+            message = f"Do without {name}: foreign code does not run beside the service."
+            faults.append(Fault(pointer, Reason.CONSTRUCT_FORBIDDEN, message))
+    return faults
+
+
+def _outside_models(document: workflow.Workflow) -> Iterator[Fault]:
+    """Find what is a plain value of a model that is otherwise supported."""
+    if document.evaluate.mode != "strict":
+        yield _value_fault("/evaluate/mode", "Set evaluate.mode to strict: this release cannot run loose mode yet.")
+    if document.evaluate.language != "jq":
+        yield _value_fault("/evaluate/language", "Write expressions in jq: this release runs no other language.")
+    if document.use.secrets:
+        yield _value_fault("/use/secrets", "Do without use.secrets: this release cannot read secrets yet.")
+
+
+def _value_fault(pointer: str, message: str) -> Fault:
+    return Fault(pointer, Reason.UNSUPPORTED_CONSTRUCT, message)
