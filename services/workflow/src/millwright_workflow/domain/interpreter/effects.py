@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from millwright_workflow.domain.json import Json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +22,25 @@ class TaskReference:
 
     `iterations` has one number for each enclosing `for` (its index, from 0) and each enclosing `try` (its attempt,
     from 0), outermost first.
+
+    `visits` has one number for each enclosing task list, outermost first: how many times a `then` has led backwards
+    since that list was entered. A task that is reached again is thereby another task to the history. It is empty
+    while no enclosing list has gone backwards, which is nearly always.
     """
 
     pointer: str
     iterations: tuple[int, ...] = ()
+    visits: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """Give the form that stores, events and people use: `/do/2/each/for/do/0/call@3.0`."""
-        return f"{self.pointer}@{'.'.join(map(str, self.iterations))}" if self.iterations else self.pointer
+        """Give the form that stores, events and people use: `/do/2/each/do/0/call@3.0`, revisited `…@3.0#1.0`."""
+        return self.pointer + path_suffix(self.iterations, self.visits)
+
+
+def path_suffix(iterations: tuple[int, ...], visits: tuple[int, ...]) -> str:
+    """Give what follows the pointer in a reference's text. No two paths of one pointer share it."""
+    rounds = f"@{'.'.join(map(str, iterations))}" if iterations else ""
+    return f"{rounds}#{'.'.join(map(str, visits))}" if any(visits) else rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +52,10 @@ class WorkflowError:
     title: str | None = None
     detail: str | None = None
     instance: str | None = None
+    """The JSON pointer of the task it comes from."""
 
 
-class WorkflowFault(Exception):  # noqa: N818 - "fault" is the specification's word
+class WorkflowFault(Exception):
     """A task failed with an error that a `try` may catch; uncaught, the instance is faulted with it."""
 
     def __init__(self, error: WorkflowError) -> None:
@@ -59,23 +73,48 @@ class TaskResult:
     """Of the task's definition: a result counts only for the very same task."""
     output: Json
     context: Json
-    """`$context` after the task's export."""
+    """`$context` after the task's export: the same object as before the task, unless something was exported."""
     next: str
     """Where the flow goes: `continue`, `exit`, `end` or the name of a sibling."""
+    is_skipped: bool = False
+    """Its `if` did not hold: it never began. Kept all the same, so that a decision once acted upon stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt of a `try` whose error was caught, and what that led to."""
+
+    reference: str
+    """`str(TaskReference)` of the `try`."""
+    task_hash: bytes
+    """Of the definition of the `try`: a failure counts only for the very same task."""
+    attempt: int
+    """From 0."""
+    error: WorkflowError
+    context: Json
+    """`$context` when the attempt failed: what its tasks exported is kept."""
+    is_retried: bool
+    """Another attempt was granted; otherwise `catch.do` has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What earlier walks of the same instance have committed. Empty at the first."""
+    """What earlier walks of the same instance have committed, by `str(TaskReference)`. Empty at the first.
+
+    Once a composite task has its result, nothing inside it is looked up any more.
+    """
 
     results: Mapping[str, TaskResult] = field(default_factory=dict)
-    attempts: Mapping[str, int] = field(default_factory=dict)
-    """By `str(TaskReference)` of a `try`: how many attempts have failed and were granted another."""
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    """The latest of each `try`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A task is about to run: a boundary, where the engine may stop driving the walk. Sends back the time (aware)."""
+    """A task is about to run: a boundary, where the engine may stop driving the walk.
+
+    Sends back when this reference first began (aware). A skipped task never begins.
+    """
 
     reference: TaskReference
     name: str
@@ -86,7 +125,10 @@ class Begin:
 class Evaluate:
     """Replace each `${ … }` inside `template` by its value. Sends back the result.
 
-    `variables` are what expressions know as `$context`, `$input`, `$task`, …, without the dollar.
+    `variables` are what expressions know as `$context`, `$input`, …, without the dollar: always `context`, `input`,
+    `output`, `task`, `workflow` and `runtime` (null where the specification gives none), and the names that enclosing
+    `for` and `catch` give. Every visit of a task brings the same template object, not a copy. Nothing in it may be
+    changed in place.
     """
 
     template: Json
@@ -104,23 +146,26 @@ class CallHttp:
     method: str
     uri: str
     headers: Mapping[str, str]
-    query: Mapping[str, str]
+    query: Mapping[str, str | list[str]]
+    """To be added to what the URI has; a list repeats its name."""
     body: Json
+    """Sent as JSON unless it is null (no body) or the headers name another content type."""
     follow_redirects: bool
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; `content` is JSON where the content type says so, else text, else base64."""
+    """What came back, as it came; what its bytes mean is decided here, from the content type."""
 
     status: int
     headers: Mapping[str, str]
-    content: Json
+    """Names in lower case."""
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let `seconds` pass, counted from the first time this reference asked. Sends back nothing."""
+    """Let `seconds` pass, counted from the first time this reference asked to wait. Sends back nothing."""
 
     reference: TaskReference
     seconds: float
@@ -128,25 +173,43 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Attempt number `attempt` (from 0) of a `try` failed: commit that, then wait. Sends back nothing.
+    """Grant the `try` another attempt: commit the failure, then let the delay pass. Sends back whether it was granted.
 
-    `jitter` is the range in seconds that the engine adds a random part of.
+    It is not, and nothing is committed, where the delay would end later than `limit_seconds` after the `try` first
+    began. Asked again with a failure that is committed already, as a resumed walk does, only what is left of the
+    delay passes.
     """
 
     reference: TaskReference
-    attempt: int
-    error: WorkflowError
+    failure: Failure
     seconds: float
     jitter: tuple[float, float] | None
+    """The range in seconds that the engine adds a random part of to the delay."""
+    limit_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """The `catch.do` of a `try` is about to handle an error: commit that. Sends back nothing, and only once durable.
+
+    Without it, a resumed walk would run the failed attempt again after its error had been acted upon.
+    """
+
+    reference: TaskReference
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Run a part of the walk under a time limit. Sends back its result; past the limit throws a timeout fault."""
+    """Run a part of the walk under a time limit. Sends back what the part returns, throws what the part throws.
+
+    The limit counts from the first time this reference asked for one. Past it the engine closes the part and throws
+    `errors.timeout(reference.pointer)`.
+    """
 
     reference: TaskReference
     seconds: float
-    walk: Walk
+    part: Part[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +219,7 @@ class Commit:
     result: TaskResult
 
 
-Effect: TypeAlias = Begin | Evaluate | CallHttp | Wait | Retry | Within | Commit
-Walk: TypeAlias = Generator[Effect, Any, Json]
+Effect: TypeAlias = Begin | Evaluate | CallHttp | Wait | Retry | Catch | Within | Commit
+Part: TypeAlias = Generator[Effect, Any, T]
+"""A piece of a walk that gives a T."""
+Walk: TypeAlias = Part[Json]

@@ -1,0 +1,76 @@
+"""What a definition comes to once it is prepared for walking: plans of the workflow, its lists and its tasks.
+
+Owns their shape. A plan is made once a definition and shared by all its instances, so it never changes; what belongs
+to one walk is in `Visit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from millwright_workflow.domain.interpreter.effects import Part
+from millwright_workflow.domain.interpreter.template import Length, Template
+from millwright_workflow.domain.interpreter.visit import Visit
+from millwright_workflow.domain.json import Json, JsonObject
+
+CONTINUE: Final = "continue"
+EXIT: Final = "exit"
+END: Final = "end"
+
+
+class Outcome(NamedTuple):
+    """What a task's body or a task list gives."""
+
+    output: Json
+    next: str | None = None
+    """Where the flow goes; None leaves it to the task's `then`."""
+
+
+class Body(Protocol):
+    """What is particular to a task's kind; `task` does what all kinds share."""
+
+    def run(self, visit: Visit) -> Part[Outcome]:
+        """Walk the task: its transformed input is in `visit.input`, its raw output is the outcome's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """A task, prepared."""
+
+    pointer: str
+    name: str
+    kind: str
+    task_hash: bytes
+    definition: Json
+    """As its author wrote it, for `$task.definition`."""
+    body: Body
+    condition: Template | None
+    input_from: Template | None
+    output_as: Template | None
+    export_as: Template | None
+    timeout: Length | None
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """A task list, prepared."""
+
+    tasks: tuple[TaskPlan, ...]
+    positions: Mapping[str, int]
+    """Where the task of a name stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowPlan:
+    """A workflow, prepared."""
+
+    definition: JsonObject
+    """As its author wrote it, for `$workflow.definition`."""
+    do: ListPlan
+    input_from: Template | None
+    output_as: Template | None
+    timeout: Length | None

@@ -1,0 +1,98 @@
+"""Prepares a definition for walking, once for all its instances.
+
+Owns the table of the task kinds that can run: a new kind is a module and a row here. Walks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from millwright_workflow.domain.definition import (
+    DoTask,
+    ForTask,
+    HttpCall,
+    RaiseTask,
+    SetTask,
+    SwitchTask,
+    Task,
+    TaskBase,
+    TryTask,
+    WaitTask,
+    Workflow,
+)
+from millwright_workflow.domain.definition.parts import TimeoutOrReference
+from millwright_workflow.domain.interpreter import errors
+from millwright_workflow.domain.interpreter.assignment import plan_set
+from millwright_workflow.domain.interpreter.attempt import plan_try
+from millwright_workflow.domain.interpreter.choice import plan_switch
+from millwright_workflow.domain.interpreter.http_call import plan_http_call
+from millwright_workflow.domain.interpreter.loop import plan_for
+from millwright_workflow.domain.interpreter.pause import plan_wait
+from millwright_workflow.domain.interpreter.plan import Body, TaskPlan, WorkflowPlan
+from millwright_workflow.domain.interpreter.raising import plan_raise
+from millwright_workflow.domain.interpreter.sequence import plan_do
+from millwright_workflow.domain.interpreter.site import Site
+from millwright_workflow.domain.interpreter.template import (
+    Length,
+    plan_condition,
+    plan_length,
+    plan_template,
+    plan_transformation,
+)
+from millwright_workflow.domain.json import JsonObject
+
+_PLANNERS: Final[dict[type[TaskBase], Callable[[Any, Site], Body]]] = {
+    DoTask: plan_do,
+    ForTask: plan_for,
+    HttpCall: plan_http_call,
+    RaiseTask: plan_raise,
+    SetTask: plan_set,
+    SwitchTask: plan_switch,
+    TryTask: plan_try,
+    WaitTask: plan_wait,
+}
+
+RUNNABLE_KINDS: Final = frozenset(kind.kind for kind in _PLANNERS)
+"""The `kind` of each task that can run."""
+
+
+def plan_workflow(workflow: Workflow, definition: JsonObject, task_hashes: Mapping[str, bytes]) -> WorkflowPlan:
+    """Prepare a workflow for any number of walks.
+
+    `definition` is the document that `workflow` was read from, `task_hashes` has the hash of each task by its
+    pointer. Throws a configuration fault for what publish refuses: a kind that cannot run, a name under `use` that
+    does not exist.
+    """
+
+    def plan_task(site: Site, name: str, task: Task) -> TaskPlan:
+        planner = _PLANNERS.get(type(task))
+        if planner is None:
+            raise errors.configuration(site.pointer, f"Tasks of the kind {task.kind!r} cannot run yet.")
+        return TaskPlan(
+            pointer=site.pointer,
+            name=name,
+            kind=task.kind,
+            task_hash=task_hashes[site.pointer],
+            definition=site.written,
+            body=planner(task, site),
+            condition=plan_condition(task.if_),
+            input_from=plan_transformation(task.input and task.input.from_),
+            output_as=plan_transformation(task.output and task.output.as_),
+            export_as=plan_template(task.export.as_) if task.export and task.export.as_ is not None else None,
+            timeout=_plan_timeout(task.timeout, site),
+            then=task.then,
+        )
+
+    site = Site("", definition, workflow.use, plan_task)
+    return WorkflowPlan(
+        definition=definition,
+        do=site.plan_list("/do", workflow.do),
+        input_from=plan_transformation(workflow.input and workflow.input.from_),
+        output_as=plan_transformation(workflow.output and workflow.output.as_),
+        timeout=_plan_timeout(workflow.timeout, site),
+    )
+
+
+def _plan_timeout(written: TimeoutOrReference | None, site: Site) -> Length | None:
+    return None if written is None else plan_length(site.resolve(written, site.use.timeouts).after)

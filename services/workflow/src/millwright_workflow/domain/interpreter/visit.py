@@ -1,0 +1,154 @@
+"""What one walk carries along, and what it knows while it visits a task.
+
+Owns `$context` of the walk and the variables that expressions see. Never yields anything but `Evaluate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from millwright_workflow.domain.definition import parse_duration
+from millwright_workflow.domain.interpreter import errors
+from millwright_workflow.domain.interpreter.effects import Evaluate, History, Part, TaskReference, path_suffix
+from millwright_workflow.domain.interpreter.template import Length, Template, is_true
+from millwright_workflow.domain.json import Json, JsonObject
+
+if TYPE_CHECKING:
+    from millwright_workflow.domain.interpreter.plan import TaskPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an instance and its runtime are known by in expressions."""
+
+    instance_id: str
+    started_time: datetime
+    """When the instance started; aware."""
+    runtime_name: str
+    runtime_version: str
+    runtime_metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a walk has come: what it need not do again, and the context as it stands."""
+
+    history: History
+    workflow: JsonObject
+    """`$workflow`"""
+    runtime: JsonObject
+    """`$runtime`"""
+    context: Json = None
+    """`$context`"""
+
+    def variables(self) -> dict[str, Json]:
+        """Give what every expression sees, wherever it stands."""
+        return {
+            "context": self.context,
+            "input": None,
+            "output": None,
+            "task": None,
+            "workflow": self.workflow,
+            "runtime": self.runtime,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where in loops, retries and backward jumps the tasks of a list stand, and the names that are known there."""
+
+    iterations: tuple[int, ...] = ()
+    visits: tuple[int, ...] = ()
+    names: Mapping[str, Json] = field(default_factory=dict)
+    suffix: str = ""
+    """What the path adds to a task's pointer in the text of its reference."""
+
+    def enter_list(self) -> Scope:
+        """Give the scope of the tasks of a list inside this scope, none of them visited yet."""
+        return Scope(self.iterations, (*self.visits, 0), self.names, path_suffix(self.iterations, (*self.visits, 0)))
+
+    def jump_back(self) -> Scope:
+        """Give the scope of the same list once a `then` has led backwards in it."""
+        visits = (*self.visits[:-1], self.visits[-1] + 1)
+        return Scope(self.iterations, visits, self.names, path_suffix(self.iterations, visits))
+
+    def enter_round(self, number: int, names: Mapping[str, Json]) -> Scope:
+        """Give the scope inside one round of a `for` or one attempt of a `try`."""
+        return Scope((*self.iterations, number), self.visits, {**self.names, **names})
+
+    def refer(self, pointer: str) -> TaskReference:
+        """Give the full reference of what stands at `pointer` in this scope."""
+        return TaskReference(pointer, self.iterations, self.visits if any(self.visits) else ())
+
+
+@dataclass(slots=True)
+class Visit:
+    """A task that is being walked. Its fields fill as its data flows."""
+
+    plan: TaskPlan
+    progress: Progress
+    scope: Scope
+    raw_input: Json
+    input: Json = None
+    raw_output: Json = None
+    output: Json = None
+    started_time: datetime | None = None
+
+    @property
+    def reference(self) -> TaskReference:
+        """The task's full reference."""
+        return self.scope.refer(self.plan.pointer)
+
+    def evaluate(self, template: Template, data: Json, names: Mapping[str, Json] | None = None) -> Part[Json]:
+        """Give the value of a template on `data`; `names` are known besides those of the scope."""
+        if not template.is_dynamic:
+            return template.value
+        value: Json = yield Evaluate(template.value, data, self._variables(names), self.plan.pointer)
+        return value
+
+    def holds(self, condition: Template, data: Json, names: Mapping[str, Json] | None = None) -> Part[bool]:
+        """Tell whether a condition is true on `data`."""
+        return is_true((yield from self.evaluate(condition, data, names)))
+
+    def seconds(self, length: Length, data: Json, names: Mapping[str, Json] | None = None) -> Part[float]:
+        """Give the seconds of a duration. Throws an expression fault where its expression gives no ISO 8601 text."""
+        if not isinstance(length, Template):
+            return length
+        return iso_seconds((yield from self.evaluate(length, data, names)), self.plan.pointer)
+
+    def _variables(self, names: Mapping[str, Json] | None) -> dict[str, Json]:
+        known = {**self.scope.names, **(names or {}), **self.progress.variables()}
+        known["input"] = self.input
+        known["output"] = self.output
+        known["task"] = {
+            "name": self.plan.name,
+            "reference": self.plan.pointer,
+            "definition": self.plan.definition,
+            "input": self.raw_input,
+            "output": self.raw_output,
+            "startedAt": describe_time(self.started_time) if self.started_time else None,
+        }
+        return known
+
+
+def iso_seconds(text: Json, instance: str) -> float:
+    """Read the ISO 8601 duration that an expression gave. Throws an expression fault for anything else."""
+    if not isinstance(text, str):
+        raise errors.expression(instance, "The expression must give an ISO 8601 duration.")
+    try:
+        return parse_duration(text).seconds
+    except ValueError:
+        raise errors.expression(instance, f"The expression gave {text[:100]!r}, not an ISO 8601 duration.") from None
+
+
+def describe_time(time: datetime) -> JsonObject:
+    """Give a time as expressions see it: ISO 8601 in UTC, and whole seconds and milliseconds of the Unix epoch."""
+    utc = time.astimezone(UTC)
+    seconds = int(utc.replace(microsecond=0).timestamp())
+    return {
+        "iso8601": utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "epoch": {"seconds": seconds, "milliseconds": seconds * 1000 + utc.microsecond // 1000},
+    }
