@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from millwright_local.processes import NotReadyError, Process, ProcessEndedError, until
+from millwright_local.errors import NotReadyError, ProcessEndedError
+from millwright_local.processes import Process, is_alive, until
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
 FORKING = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {STUBBORN!r}])"
@@ -46,13 +47,6 @@ async def wait_for_output(process: Process, text: str) -> None:
     await process.wait_until(is_there, 10)
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def start_parent(directory: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", PARENT, str(directory)], stdout=subprocess.PIPE)
 
@@ -60,13 +54,13 @@ def start_parent(directory: Path) -> subprocess.Popen[bytes]:
 async def test_children_die_with_a_parent_that_is_killed(directory: Path) -> None:
     with start_parent(directory) as parent:
         assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 4
-        assert not any(is_gone(pid) for pid in pids)
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == 4
+        assert all(is_alive(child) for child in children)
         parent.kill()
 
         async def are_gone() -> bool:
-            return all(is_gone(pid) for pid in pids)
+            return not any(is_alive(child) for child in children)
 
         await until(are_gone, 10)
 
@@ -94,7 +88,7 @@ async def test_a_kill_reaches_the_descendants(tmp_path: Path) -> None:
     await wait_for_output(child, "up")
     (grandchild,) = psutil.Process(child.pid).children()
     await child.kill()
-    assert is_gone(grandchild.pid)
+    assert not is_alive(grandchild)
 
 
 async def test_a_child_that_ends_instead_of_becoming_ready_is_reported_with_its_last_words(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import nats as nats_client
 import psutil
 import pytest
+from millwright_local.errors import DataInUseError, PortTakenError, ProcessEndedError
 from millwright_local.nats import Nats
-from millwright_local.ports import LOOPBACK, PortTakenError, find_free_port, greets
-from millwright_local.postgres import DataInUseError, Postgres
-from millwright_local.processes import ProcessEndedError, until
+from millwright_local.ports import LOOPBACK, find_free_port, greets
+from millwright_local.postgres import Postgres
+from millwright_local.processes import until
 from millwright_local.valkey import Valkey
 from redis.asyncio import Redis
 

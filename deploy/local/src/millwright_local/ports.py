@@ -1,30 +1,18 @@
 """Loopback ports: which are free, and whether the server behind one answers."""
 
 import asyncio
-import random
+import secrets
 import socket
 from pathlib import Path
+
+from millwright_local.errors import NoFreePortError
 
 LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 10240
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 ATTEMPTS = 200
 
-
-class PortTakenError(Exception):
-    """Another process listens on a port that a server of the stack was told to use."""
-
-    def __init__(self, port: int, server: str, setting: str | None = None) -> None:
-        remedy = f", or choose another one with {setting}" if setting else ""
-        super().__init__(f"port {port} of {server} is taken: end what listens there{remedy}")
-        self.port = port
-
-
-class NoFreePortError(Exception):
-    """No free port was found."""
-
-    def __init__(self) -> None:
-        super().__init__(f"no free port on {LOOPBACK} after {ATTEMPTS} attempts")
+_handed_out: set[int] = set()
 
 
 def is_free(port: int) -> bool:
@@ -39,17 +27,18 @@ def is_free(port: int) -> bool:
 
 
 def find_free_port() -> int:
-    """Return a loopback port that nobody listens on.
+    """Return a loopback port that nobody listens on; never the same one twice.
 
     The port lies below the range from which the kernel takes client ports. Inside that range a client that
     polls for a server which is not up yet can be given the very port it dials, and then talks to itself.
     Raises NoFreePortError.
     """
     for _ in range(ATTEMPTS):
-        port = random.randrange(LOWEST_PORT, _lowest_ephemeral_port())  # noqa: S311 - guards no secret
-        if is_free(port):
+        port = LOWEST_PORT + secrets.randbelow(_lowest_ephemeral_port() - LOWEST_PORT)
+        if port not in _handed_out and is_free(port):
+            _handed_out.add(port)
             return port
-    raise NoFreePortError
+    raise NoFreePortError(ATTEMPTS)
 
 
 async def greets(port: int, *, send: bytes, expect: bytes) -> bool:

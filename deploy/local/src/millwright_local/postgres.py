@@ -19,6 +19,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped]
 
 from millwright_local.accounts import Account
+from millwright_local.errors import DataInUseError, ForeignDataError
 from millwright_local.processes import Process, until
 from millwright_local.servers import Server
 from millwright_local.wheels import find_binary
@@ -39,20 +40,6 @@ SETTINGS = {
 }
 # A commit is still visible to all when it returns, but a power cut may lose it: for data that nobody will miss.
 FORGETFUL_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
-
-
-class ForeignDataError(Exception):
-    """The data belongs to another user of the machine."""
-
-    def __init__(self, data: Path) -> None:
-        super().__init__(f"{data} belongs to another user: run as that user (or as root), or remove it")
-
-
-class DataInUseError(Exception):
-    """Another Postgres still works on the data."""
-
-    def __init__(self, pid: int, data: Path) -> None:
-        super().__init__(f"another Postgres (pid {pid}) works on {data}: end it first")
 
 
 class Postgres(Server):

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from millwright_local.accounts import Account
+from millwright_local.errors import NotReadyError, ProcessEndedError
 from millwright_local.leash import leash
 
 POLL_SECONDS = 0.01
@@ -21,28 +22,13 @@ KILL_SECONDS = 10.0
 TAIL_LINES = 20
 
 
-class ProcessEndedError(Exception):
-    """A process ended although it should run, or ended with an error."""
-
-    def __init__(self, name: str, exit_code: int, log: Path, last_lines: str) -> None:
-        super().__init__(f"{name} ended with exit code {exit_code}; the end of {log}:\n{last_lines}")
-        self.name = name
-        self.exit_code = exit_code
-
-
-class NotReadyError(Exception):
-    """A process runs but did not become ready, or did not end, in time."""
-
-    def __init__(self, name: str, seconds: float, log: Path, last_lines: str) -> None:
-        super().__init__(f"{name} did not get there within {seconds:g} s; the end of {log}:\n{last_lines}")
-        self.name = name
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+async def until(
+    condition: Callable[[], Awaitable[bool]], seconds: float | None, *, poll_seconds: float = POLL_SECONDS
+) -> None:
     """Wait until the condition holds, asking again and again. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what is waited for lies in another process
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(poll_seconds)
 
 
 class Process:
@@ -160,14 +146,15 @@ class Process:
                 member.kill()
 
         async def are_gone() -> bool:
-            return not self.is_running and not any(_is_alive(member) for member in family)
+            return not self.is_running and not any(is_alive(member) for member in family)
 
         await until(are_gone, KILL_SECONDS)
 
     def freeze(self) -> None:
         """Stop the child and its descendants where they are (SIGSTOP): alive for the system, dead for its callers."""
         for member in self._family():
-            member.suspend()
+            with suppress(psutil.NoSuchProcess):
+                member.suspend()
 
     def thaw(self) -> None:
         """Let a frozen child go on (SIGCONT)."""
@@ -194,8 +181,8 @@ class Process:
             return []
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    # An orphan whose new parent never reaps it stays a zombie: dead enough.
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process runs. An orphan whose new parent never reaps it stays a zombie: dead enough."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

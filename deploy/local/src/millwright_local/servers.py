@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Self
 
 from millwright_local.accounts import Account
-from millwright_local.ports import LOOPBACK, PortTakenError, find_free_port, is_free
+from millwright_local.errors import PortTakenError
+from millwright_local.ports import LOOPBACK, find_free_port, is_free
 from millwright_local.processes import Process
 
 START_SECONDS = 30.0
-STOP_SECONDS = 5.0
 
 
 class Server(ABC):
@@ -22,6 +22,7 @@ class Server(ABC):
 
     name: str
     stop_signal = signal.SIGTERM
+    stop_seconds = 3.0
     death_signal = signal.SIGKILL
 
     def __init__(self, directory: Path, *, log: Path | None = None) -> None:
@@ -51,7 +52,7 @@ class Server(ABC):
     async def stop(self) -> None:
         """Stop the server as its operator would; kill it if that takes long. Does nothing if it does not run."""
         if self.process is not None:
-            await self.process.stop(STOP_SECONDS, self.stop_signal)
+            await self.process.stop(self.stop_seconds, self.stop_signal)
 
     async def kill(self) -> None:
         """Kill the server with SIGKILL, as a power cut would. Its data stays."""

@@ -12,6 +12,7 @@ class Service:
     port: int
     metrics_port: int
     health: str  # the gRPC service whose health stands for the process
+    example: str  # a read that answers with an empty request
     command: tuple[str, ...]  # `migrate` or `serve` is added to it
 
     @property
@@ -35,6 +36,7 @@ SERVICES = (
         port=50051,
         metrics_port=9151,
         health="millwright.workflow.v1.WorkflowService",
+        example="millwright.workflow.v1.WorkflowService/ListWorkflows",
         command=(sys.executable, "-m", "millwright_workflow"),
     ),
 )

@@ -1,0 +1,127 @@
+"""The command `millwright-local`: keeps the stack running in a terminal."""
+
+import argparse
+import asyncio
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from millwright_local.errors import StackError
+from millwright_local.services import SERVICES, Service
+from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, Stack
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Result = TypeVar("Result")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, run the command, exit with its code."""
+    parser = argparse.ArgumentParser(prog="millwright-local", description="Millwright on this machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("up", help="keep the suite running until Ctrl-C; data stays")
+    command.add_argument(
+        "--home", type=Path, default=Path(".millwright"), metavar="DIR", help="where data, keys and logs live"
+    )
+    options = parser.parse_args(arguments)
+    sys.exit(asyncio.run(up(options.home, Console(highlight=False))))
+
+
+async def up(home: Path, console: Console, services: Sequence[Service] = SERVICES) -> int:
+    """Run the stack until a signal asks to stop (exit code 0) or one of its processes ends (1)."""
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def report(what: str, seconds: float) -> None:
+        console.print(f"  [green]✓[/] {what} [dim]{seconds:.1f} s[/]")
+
+    stack = Stack(home, services=services, report=report)
+    try:
+        with console.status("Starting …"):
+            await _unless(stop, stack.start())
+        if stop.is_set():
+            return 0
+        _describe(stack, console)
+        ended = await _unless(stop, stack.wait_for_end())
+        if ended is not None:
+            raise ended
+    except StackError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        return 1
+    else:
+        return 0
+    finally:
+        await _stop(stack, stop, console)
+
+
+async def _stop(stack: Stack, stop: asyncio.Event, console: Console) -> None:
+    """Stop the stack; a second signal kills what is still draining."""
+    stop.clear()
+    with console.status("Stopping …"):
+        await _unless(stop, stack.stop())
+        if stop.is_set():
+            await stack.kill()
+    console.print("Stopped.")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Do the work, unless it must stop first: then cancel it, wait until it has cleaned up, and return None."""
+    task = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
+
+
+def _describe(stack: Stack, console: Console) -> None:
+    table = Table(box=None, show_header=False)
+    for name, process in stack.services.items():
+        table.add_row(name, process.address, f"metrics at http://{process.metrics_address}/metrics")
+    if stack.postgres:
+        table.add_row("postgres", str(stack.postgres.socket_directory), f"psql -h {stack.postgres.socket_directory}")
+    for server in (stack.valkey, stack.nats):
+        if server:
+            table.add_row(server.name, server.url)
+    token_file = _relative(stack.token_file)
+    lifetime = f"{', '.join(ROLES)} of {TENANT}, valid {TOKEN_LIFETIME.days} days"
+    table.add_row("token", str(token_file), lifetime)
+    table.add_row("logs", str(_relative(stack.logs)))
+    console.print()
+    console.print(table, soft_wrap=True)
+    console.print("\nTry:\n")
+    for line in _grpcurl_lines(stack, token_file):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    console.print("\nCtrl-C stops everything; the data stays.")
+
+
+def _grpcurl_lines(stack: Stack, token_file: Path) -> list[str]:
+    first = next(iter(stack.services.values()))
+    bearer = f'-H "authorization: Bearer $(cat {shlex.quote(str(token_file))})"'
+    health_request = shlex.quote(json.dumps({"service": first.service.health}))
+    return [
+        f"grpcurl -plaintext {first.address} list",
+        *(
+            f"grpcurl -plaintext {bearer} {process.address} {process.service.example}"
+            for process in stack.services.values()
+        ),
+        f"grpcurl -plaintext -d {health_request} {first.address} grpc.health.v1.Health/Check",
+    ]
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The whole stack in one directory: starts the servers, then the services, and stops them in reverse.
+
+It knows no service by name: the rows in `services` say what runs. A server whose URL the environment gives to every
+service is not started.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from millwright_local.databases import DATABASE, create_database, create_roles
+from millwright_local.errors import ProcessEndedError, StackRunningError
+from millwright_local.keys import Keys, write_private
+from millwright_local.nats import Nats
+from millwright_local.ports import LOOPBACK, find_free_port
+from millwright_local.postgres import Postgres
+from millwright_local.processes import until
+from millwright_local.servers import Server
+from millwright_local.service_process import DRAIN_SECONDS, ServiceProcess
+from millwright_local.services import SERVICES, Service
+from millwright_local.valkey import Valkey
+
+TENANT = "plant-1"
+ROLES = ("operator",)
+TOKEN_LIFETIME = timedelta(days=30)
+WATCH_SECONDS = 0.2
+
+Report = Callable[[str, float], None]
+"""Told what is ready and after how many seconds."""
+
+
+class Stack:
+    """Postgres, Valkey, NATS and the services, with keys and a token, in the directory `home`.
+
+    An async context manager that starts and stops it. Data and keys stay in `home` for the next time. With
+    `free_ports` the services listen where there is room, otherwise on their own ports; `durable=False` makes
+    Postgres forgetful and fast. Start it from a thread that lives on: to Linux that thread is the children's parent.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        services: Sequence[Service] = SERVICES,
+        free_ports: bool = False,
+        durable: bool = True,
+        report: Report = lambda what, seconds: None,  # noqa: ARG005 - nobody listens
+    ) -> None:
+        self.home = home.resolve()
+        self.token_file = self.home / "token"
+        self.stack_file = self.home / "stack.json"
+        self._report = report
+        self._cleanup = ExitStack()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.keys = Keys(self.home / "keys")
+        self.logs = logs = self.home / "logs"
+        self.postgres = (
+            Postgres(self.home / "postgres", durable=durable, log=logs / "postgres.log")
+            if _is_wanted("DATABASE_URL", services)
+            else None
+        )
+        self.valkey = (
+            Valkey(self.home / "valkey", log=logs / "valkey.log") if _is_wanted("VALKEY_URL", services) else None
+        )
+        self.nats = Nats(self.home / "nats", log=logs / "nats.log") if _is_wanted("NATS_URL", services) else None
+        self._settings = {service.name: self._settings_of(service, free_ports=free_ports) for service in services}
+        self.services = {
+            service.name: ServiceProcess(service, logs / f"{service.name}.log", self._settings[service.name])
+            for service in services
+        }
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """`host:port` of each service, by its name."""
+        return {name: process.address for name, process in self.services.items()}
+
+    async def start(self) -> None:
+        """Start everything and wait until every service is healthy; if one thing fails, stop the rest and raise.
+
+        Raises StackRunningError, PortTakenError, ProcessEndedError or NotReadyError.
+        """
+        try:
+            self._lock()
+            for service in self.services.values():
+                service.check_ports()  # before anything takes time
+            await _together(*(self._timed(server.name, server.start()) for server in self._servers()))
+            await self._prepare_database()
+            self._write_token()
+            await _together(*(self._start_service(service) for service in self.services.values()))
+            self._write_stack_file()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the services (they drain), then the servers. Data stays. Does nothing to what does not run."""
+        try:
+            await _together(*(service.stop() for service in self.services.values()))
+            await _together(*(server.stop() for server in self._servers()))
+        finally:
+            self._cleanup.close()
+
+    async def kill(self) -> None:
+        """Kill everything with SIGKILL. What was committed is there after the next start."""
+        try:
+            await _together(*(server.kill() for server in self._all()))
+        finally:
+            self._cleanup.close()
+
+    async def wait_for_end(self) -> ProcessEndedError:
+        """Wait until some process of the running stack ends by itself, and return the error that says how."""
+        processes = [server.process for server in self._all() if server.process is not None]
+
+        async def has_one_ended() -> bool:
+            return not all(process.is_running for process in processes)
+
+        await until(has_one_ended, None, poll_seconds=WATCH_SECONDS)
+        return next(process.ended() for process in processes if not process.is_running)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _servers(self) -> list[Server]:
+        return [server for server in (self.postgres, self.valkey, self.nats) if server is not None]
+
+    def _all(self) -> list[Server]:
+        return [*self.services.values(), *self._servers()]
+
+    def _settings_of(self, service: Service, *, free_ports: bool) -> dict[str, str]:
+        def given(name: str, default: str) -> str:
+            return os.environ.get(service.setting(name), default)
+
+        def listen(name: str, port: int) -> str:
+            return f"{LOOPBACK}:{find_free_port()}" if free_ports else given(name, f"{LOOPBACK}:{port}")
+
+        return {
+            **self._database_urls(service),
+            "VALKEY_URL": given("VALKEY_URL", self.valkey.url if self.valkey else ""),
+            "NATS_URL": given("NATS_URL", self.nats.url if self.nats else ""),
+            "LISTEN": listen("LISTEN", service.port),
+            "METRICS_LISTEN": listen("METRICS_LISTEN", service.metrics_port),
+            "JWKS": str(self.keys.jwks_file),
+            "JWT_ISSUER": self.keys.issuer,
+            "JWT_AUDIENCE": self.keys.audience,
+            "DRAIN_SECONDS": given("DRAIN_SECONDS", str(DRAIN_SECONDS)),
+        }
+
+    def _database_urls(self, service: Service) -> dict[str, str]:
+        url = os.environ.get(service.setting("DATABASE_URL"))
+        if url is not None:
+            owner_url = os.environ.get(service.setting("MIGRATION_DATABASE_URL"), url)
+        else:
+            assert self.postgres is not None
+            url = self.postgres.url(DATABASE, service.role)
+            owner_url = self.postgres.url(DATABASE, service.owner_role)
+        return {"DATABASE_URL": url, "MIGRATION_DATABASE_URL": owner_url}
+
+    def _lock(self) -> None:
+        """Take the directory for this stack. The system gives it back when this process ends, however it ends."""
+        file = self._cleanup.enter_context((self.home / "lock").open("a+", encoding="utf-8"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StackRunningError(self.home, file.read().strip()) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._cleanup.callback(self.stack_file.unlink, missing_ok=True)
+
+    async def _prepare_database(self) -> None:
+        if self.postgres is not None:
+            services = [process.service for process in self.services.values()]
+            await create_roles(self.postgres, services)
+            await create_database(self.postgres, DATABASE, services=services)
+
+    async def _start_service(self, service: ServiceProcess) -> None:
+        await self._timed(f"{service.name} schema", service.migrate())
+        await self._timed(service.name, service.start())
+
+    async def _timed(self, what: str, step: Awaitable[None]) -> None:
+        begin = time.monotonic()
+        await step
+        self._report(what, time.monotonic() - begin)
+
+    def _write_token(self) -> None:
+        write_private(self.token_file, self.keys.token(tenant=TENANT, roles=ROLES, lifetime=TOKEN_LIFETIME))
+
+    def _write_stack_file(self) -> None:
+        first = next(iter(self._settings.values()))
+        content = {
+            "endpoints": self.endpoints,
+            "token_file": str(self.token_file),
+            "nats_url": first["NATS_URL"],
+            "database_url": first["DATABASE_URL"],
+            "valkey_url": first["VALKEY_URL"],
+        }
+        write_private(self.stack_file, json.dumps(content, indent=2))
+
+
+def _is_wanted(setting: str, services: Sequence[Service]) -> bool:
+    return any(service.setting(setting) not in os.environ for service in services)
+
+
+async def _together(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run the steps at once; the first that fails cancels the others, and its error is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
