@@ -5,10 +5,12 @@ Owns the table of the task kinds that can run: a new kind is a module and a row 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from millwright_workflow.domain.definition import (
+    Definition,
     DoTask,
     ForTask,
     HttpCall,
@@ -19,7 +21,6 @@ from millwright_workflow.domain.definition import (
     TaskBase,
     TryTask,
     WaitTask,
-    Workflow,
 )
 from millwright_workflow.domain.definition.parts import TimeoutOrReference
 from millwright_workflow.domain.interpreter import errors
@@ -57,13 +58,14 @@ RUNNABLE_KINDS: Final = frozenset(kind.kind for kind in _PLANNERS)
 """The `kind` of each task that can run."""
 
 
-def plan_workflow(workflow: Workflow, definition: JsonObject, task_hashes: Mapping[str, bytes]) -> WorkflowPlan:
+def plan_workflow(definition: Definition) -> WorkflowPlan:
     """Prepare a workflow for any number of walks.
 
-    `definition` is the document that `workflow` was read from, `task_hashes` has the hash of each task by its
-    pointer. Throws a configuration fault for what publish refuses: a kind that cannot run, a name under `use` that
-    does not exist.
+    Throws a configuration fault for what publish refuses: a kind that cannot run, a name under `use` that does not
+    exist.
     """
+    workflow = definition.document
+    written: JsonObject = json.loads(definition.canonical)
 
     def plan_task(site: Site, name: str, task: Task) -> TaskPlan:
         planner = _PLANNERS.get(type(task))
@@ -73,7 +75,7 @@ def plan_workflow(workflow: Workflow, definition: JsonObject, task_hashes: Mappi
             pointer=site.pointer,
             name=name,
             kind=task.kind,
-            task_hash=task_hashes[site.pointer],
+            task_hash=definition.task_hashes[site.pointer],
             definition=site.written,
             body=planner(task, site),
             condition=plan_condition(task.if_),
@@ -84,9 +86,9 @@ def plan_workflow(workflow: Workflow, definition: JsonObject, task_hashes: Mappi
             then=task.then,
         )
 
-    site = Site("", definition, workflow.use, plan_task)
+    site = Site("", written, workflow.use, plan_task)
     return WorkflowPlan(
-        definition=definition,
+        definition=written,
         do=site.plan_list("/do", workflow.do),
         input_from=plan_transformation(workflow.input and workflow.input.from_),
         output_as=plan_transformation(workflow.output and workflow.output.as_),
