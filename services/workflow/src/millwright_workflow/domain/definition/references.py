@@ -13,6 +13,7 @@ from millwright_workflow.domain.json import Json
 
 _SINGULAR = {
     "authentications": "authentication",
+    "catalogs": "catalogue",
     "errors": "error",
     "functions": "function",
     "retries": "retry policy",
@@ -21,7 +22,7 @@ _SINGULAR = {
 }
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
 _CATALOGUED = re.compile(r"[^@]+:[^@]+@(?P<catalog>[^@]+)")
-_DEFAULT_CATALOG = "default"
+_ALWAYS_DEFINED = {"catalogs": {"default"}}
 
 
 def reference_faults(document: Workflow, root: Json) -> Iterator[Fault]:
@@ -31,23 +32,26 @@ def reference_faults(document: Workflow, root: Json) -> Iterator[Fault]:
     """
     use = root.get("use") if isinstance(root, dict) else None
     groups = use if isinstance(use, dict) else {}
+    defined = {group: _names(groups.get(group)) | _ALWAYS_DEFINED.get(group, set()) for group in _SINGULAR}
     for pointer, value in walk_values(document):
-        if isinstance(value, Reference) and unwrap(value) is None and not _ELSEWHERE.fullmatch(value):
-            group, name, noun = _target(value)
-            if name not in _names(groups.get(group)):
-                message = f"Define the {noun} '{name}' under use.{group}, or name another."
+        if isinstance(value, Reference) and (target := _target(value)):
+            group, name = target
+            if name not in defined[group]:
+                message = f"Define the {_SINGULAR[group]} '{name}' under use.{group}, or name another."
                 yield Fault(pointer, Reason.UNKNOWN_REFERENCE, message)
 
 
-def _target(reference: Reference) -> tuple[str, str, str]:
-    """Give the group and the name that must be defined, and what such a thing is called."""
-    match = _CATALOGUED.fullmatch(reference) if reference.group == "functions" else None
-    if match:
-        return "catalogs", match["catalog"], "catalogue"
-    return reference.group, str(reference), _SINGULAR[reference.group]
+def _target(reference: Reference) -> tuple[str, str] | None:
+    """Give the group and the name that must be defined; None if nothing must, or only a run can tell."""
+    if unwrap(reference) is not None:
+        return None
+    if reference.group == "functions":
+        if _ELSEWHERE.fullmatch(reference):
+            return None
+        if match := _CATALOGUED.fullmatch(reference):
+            return "catalogs", match["catalog"]
+    return reference.group, str(reference)
 
 
-def _names(group: Json) -> frozenset[str]:
-    if group is None:
-        return frozenset()
-    return frozenset(name for name in group if isinstance(name, str)) if isinstance(group, dict | list) else frozenset()
+def _names(group: Json) -> set[str]:
+    return {name for name in group if isinstance(name, str)} if isinstance(group, dict | list) else set()

@@ -192,7 +192,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event of the stream."""
-        if getattr(event, "tag", None) not in {None, "!"}:
+        if getattr(event, "tag", None):
             raise _malformed("remove the tag", event.start_mark)
         match event:
             case yaml.ScalarEvent():

@@ -1,0 +1,47 @@
+import pytest
+from millwright_workflow.domain.definition import parse
+
+USE = {
+    "errors": {"burnt": {"type": "https://plant.example/errors/burnt", "status": 500}},
+    "retries": {"slow": {"delay": {"seconds": 1}}},
+    "timeouts": {"long": {"after": "PT1H"}},
+    "functions": {"inspect": {"call": "http", "with": {"method": "get", "endpoint": "https://plant.example"}}},
+    "authentications": {"robot": {"bearer": {"use": "key"}}},
+    "secrets": ["key"],
+    "catalogs": {"shop": {"endpoint": "https://plant.example/catalog"}},
+}
+ENDPOINT = {"uri": "https://plant.example"}
+
+
+def call(authentication):
+    return {"call": "http", "with": {"method": "get", "endpoint": {**ENDPOINT, "authentication": authentication}}}
+
+
+REFERENCES = [
+    ({"set": {"a": 1}, "timeout": "long"}, "/timeout"),
+    ({"raise": {"error": "burnt"}}, "/raise/error"),
+    ({"try": [], "catch": {"retry": "slow"}}, "/catch/retry"),
+    ({"call": "inspect"}, "/call"),
+    ({"call": "inspect:1.0.0@shop"}, "/call"),
+    (call({"use": "robot"}), "/with/endpoint/authentication/use"),
+    (call({"basic": {"use": "key"}}), "/with/endpoint/authentication/basic/use"),
+]
+
+
+@pytest.mark.parametrize(("task", "_below"), REFERENCES)
+def test_a_name_that_use_defines_is_accepted(task, _below, written):
+    parse(written([{"weld": task}], use=USE, timeout="long"))
+
+
+@pytest.mark.parametrize(("task", "below"), REFERENCES)
+def test_a_name_that_use_does_not_define_is_told_at_its_place(task, below, written, faults_of):
+    assert faults_of(written([{"weld": task}])) == [("UNKNOWN_REFERENCE", f"/do/0/weld{below}")]
+
+
+def test_the_timeout_of_the_workflow_is_a_reference_too(written, faults_of):
+    assert faults_of(written(timeout="long")) == [("UNKNOWN_REFERENCE", "/timeout")]
+
+
+@pytest.mark.parametrize("function", ["https://plant.example/f.yaml", "log:1.0.0@default"])
+def test_a_function_may_live_elsewhere(function, written):
+    parse(written([{"weld": {"call": function}}]))

@@ -1,0 +1,90 @@
+import pytest
+from millwright_workflow.domain.definition import Reason, parse, unsupported
+
+EVENT = {"source": "https://plant.example", "type": "example.plant.sealed"}
+RESOURCE = {"endpoint": "https://plant.example/api"}
+HTTP = {"method": "get", "endpoint": "https://plant.example/{id}"}
+
+
+def found(source):
+    return [(fault.reason, fault.pointer) for fault in unsupported(parse(source))]
+
+
+def test_what_this_release_runs_is_supported(written):
+    tasks = [
+        {"a": {"if": ".x", "input": {"from": "."}, "output": {"as": {"k": 1}}, "export": {"as": "."}, "set": {"a": 1}}},
+        {"b": {"call": "http", "with": {**HTTP, "headers": {"a": "b"}, "query": {"c": "d"}, "redirect": True}}},
+        {"c": {"for": {"in": ".x"}, "do": [{"d": {"wait": "PT1S"}}], "timeout": "long"}},
+        {"e": {"try": [], "catch": {"errors": {"with": {"status": 500}}, "retry": "slow", "do": []}}},
+        {"f": {"switch": [{"else": {"then": "g"}}]}},
+        {"g": {"raise": {"error": "burnt"}}},
+    ]
+    use = {
+        "errors": {"burnt": {"type": "https://plant.example/burnt", "status": 500}},
+        "retries": {"slow": {"delay": "PT1S", "backoff": {"linear": {}}}},
+        "timeouts": {"long": {"after": {"hours": 1}}},
+    }
+    assert found(written(tasks, use=use, timeout={"after": "P1D"}, evaluate={"mode": "strict"})) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "below"),
+    [
+        ({"fork": {"branches": []}}, ""),
+        ({"listen": {"to": {"one": {"with": {"type": "a"}}}}}, ""),
+        ({"emit": {"event": {"with": EVENT}}}, ""),
+        ({"call": "https://plant.example/f.yaml"}, ""),
+        ({"call": "grpc", "with": {"proto": RESOURCE, "service": {"name": "a", "host": "b"}, "method": "c"}}, ""),
+        ({"call": "openapi", "with": {"document": RESOURCE, "operationId": "a"}}, ""),
+        ({"call": "asyncapi", "with": {"document": RESOURCE, "channel": "a", "message": {}}}, ""),
+        ({"call": "mcp", "with": {"method": "tools/list", "transport": {"stdio": {"command": "a"}}}}, ""),
+        ({"call": "a2a", "with": {"method": "tasks/get"}}, ""),
+        ({"run": {"workflow": {"namespace": "a", "name": "b", "version": "1.0.0"}}}, "/run/workflow"),
+        ({"set": {"a": 1}, "input": {"schema": {"document": {}}}}, "/input/schema"),
+        (
+            {
+                "call": "http",
+                "with": {**HTTP, "endpoint": {"uri": "a://b", "authentication": {"bearer": {"token": "t"}}}},
+            },
+            "/with/endpoint/authentication",
+        ),
+    ],
+)
+def test_a_task_that_cannot_run_yet_is_named(task, below, written):
+    assert found(written([{"weld": task}])) == [(Reason.UNSUPPORTED_CONSTRUCT, f"/do/0/weld{below}")]
+
+
+@pytest.mark.parametrize(
+    ("sections", "pointer"),
+    [
+        ({"schedule": {"cron": "0 6 * * *"}}, "/schedule"),
+        ({"evaluate": {"mode": "loose"}}, "/evaluate/mode"),
+        ({"evaluate": {"language": "js"}}, "/evaluate/language"),
+        ({"use": {"secrets": ["key"]}}, "/use/secrets"),
+        ({"use": {"catalogs": {"shop": RESOURCE}}}, "/use/catalogs/shop"),
+        ({"use": {"extensions": [{"log": {"extend": "all"}}]}}, "/use/extensions/0/log"),
+        ({"use": {"authentications": {"a": {"bearer": {"token": "t"}}}}}, "/use/authentications/a"),
+        ({"output": {"schema": {"resource": RESOURCE}}}, "/output/schema"),
+    ],
+)
+def test_a_section_that_cannot_run_yet_is_named(sections, pointer, written):
+    assert found(written(**sections)) == [(Reason.UNSUPPORTED_CONSTRUCT, pointer)]
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        {"shell": {"command": "ls"}},
+        {"script": {"language": "python", "code": "print(1)"}},
+        {"container": {"image": "busybox"}},
+    ],
+)
+def test_foreign_code_is_forbidden_at_any_depth(process, written):
+    (name,) = process
+    pointer = f"/do/0/a/do/0/b/run/{name}"
+    assert found(written([{"a": {"do": [{"b": {"run": process}}]}}])) == [(Reason.CONSTRUCT_FORBIDDEN, pointer)]
+
+
+def test_every_construct_is_told_at_once(written):
+    tasks = [{"a": {"emit": {"event": {"with": EVENT}}}}, {"b": {"run": {"shell": {"command": "ls"}}}}]
+    assert len(found(written(tasks, schedule={"every": "PT1H"}))) == 3
