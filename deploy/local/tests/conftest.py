@@ -3,17 +3,17 @@
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
+from millwright_local.scratch import scratch_directory
 from millwright_local.services import Service
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """An empty directory that a server's account can reach."""
-    with TemporaryDirectory(prefix="millwright-", ignore_cleanup_errors=True) as path:
-        yield Path(path)
+    with scratch_directory() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ its end. They are shared: a test takes a database of its own, a tenant of its ow
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,6 +14,7 @@ from millwright_local.databases import create_database, create_roles
 from millwright_local.keys import Keys
 from millwright_local.nats import Nats
 from millwright_local.postgres import Postgres
+from millwright_local.scratch import scratch_directory
 from millwright_local.valkey import Valkey
 
 
@@ -46,8 +46,8 @@ def local_directory() -> Iterator[Path]:
 
     Not one of pytest's own: their parent is closed to other users, and under root Postgres is one.
     """
-    with TemporaryDirectory(prefix="millwright-", ignore_cleanup_errors=True) as directory:
-        yield Path(directory)
+    with scratch_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")
