@@ -1,0 +1,32 @@
+"""The `millwright` command: its nouns, put together."""
+
+import io
+import sys
+
+import typer
+
+from millwright_cli import instance, session, workflow
+
+app = typer.Typer(
+    name="millwright",
+    no_args_is_help=True,
+    epilog=session.EPILOG,
+    # A trace is for whoever mends the command, and must not print a token that a variable holds.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(session.root)
+app.add_typer(workflow.app, name="workflow")
+app.add_typer(instance.app, name="instance")
+
+
+def main() -> None:
+    """Run the command and exit with one of `errors.ExitCode`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a glyph that the locale lacks is no reason to fail
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The pieces that every view is drawn with: marks for states, tables, facts, values.
+
+Text that a service sends was written by others: here its control characters are taken out, so that they never reach
+the terminal.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Value
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from millwright_cli.words import Word, Words
+
+# Everything below U+0020 but tab and newline, DELETE, and the C1 controls.
+_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
+
+# Colour and glyph by the names of the contract's enum values, so that a state reads without colour too.
+_MARKS = {
+    "STATE_GOOD": ("green", "✔"),
+    "STATE_BAD": ("red", "✘"),
+    "STATE_PENDING": ("bright_black", "○"),
+    "STATE_RUNNING": ("cyan", "▶"),
+    "STATE_PAUSED": ("yellow", "‖"),
+    "STATE_COMPLETED": ("green", "✔"),
+    "STATE_FAULTED": ("red", "✘"),
+    "STATE_CANCELLED": ("yellow", "■"),
+    "STATE_CANCELLING": ("yellow", "□"),
+    "OPERATION_PUBLISH": ("cyan", "+"),
+    "OPERATION_PROMOTE": ("green", "↑"),
+    "OPERATION_ROLLBACK": ("yellow", "↩"),
+    "OPERATION_MARK_BAD": ("red", "✘"),
+    "OPERATION_MARK_GOOD": ("green", "✔"),
+    "KIND_CREATED": ("bright_black", "○"),
+    "KIND_STARTED": ("cyan", "▶"),
+    "KIND_TASK_COMPLETED": ("green", "·"),
+    "KIND_TASK_RETRIED": ("yellow", "↻"),
+    "KIND_PAUSED": ("yellow", "‖"),
+    "KIND_RESUMED": ("cyan", "▶"),
+    "KIND_COMPLETED": ("green", "✔"),
+    "KIND_FAULTED": ("red", "✘"),
+    "KIND_CANCELLED": ("yellow", "■"),
+}
+
+
+def clean(text: str) -> str:
+    """Replace control characters, which could rewrite what a terminal shows."""
+    return text.translate(_CONTROLS)
+
+
+def short(resource: str) -> str:
+    """Give the last segment of a resource name: what a person calls it."""
+    return clean(resource.rpartition("/")[2])
+
+
+def marked(name: str, say: Words) -> Text:
+    """Say a value of one of the contract's enums with its glyph and colour."""
+    colour, glyph = _MARKS.get(name, ("default", "?"))
+    return Text(f"{glyph} {say.named(name)}", style=colour)
+
+
+def glyph(name: str) -> Text:
+    """Give the coloured glyph of an enum value alone."""
+    colour, sign = _MARKS.get(name, ("default", "?"))
+    return Text(sign, style=colour)
+
+
+def json_text(value: Value) -> str:
+    """Write a JSON value for a person: on one line if it is short, else indented."""
+    plain = _whole(json_format.MessageToDict(value))
+    line = json.dumps(plain, ensure_ascii=False, sort_keys=True)
+    return clean(line if len(line) <= 80 else json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True))
+
+
+def _whole(value: Any) -> Any:
+    """Write 3 for the 3.0 that a protobuf Value makes of every number."""
+    match value:
+        case dict():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
+
+
+def table(headings: Iterable[Word], rows: Iterable[Iterable[str | Text]], say: Words) -> RenderableType:
+    """Lay rows out under their headings; no rows give one sentence."""
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in headings:
+        grid.add_column(say(heading))
+    cells = [[_cell(value) for value in row] for row in rows]
+    for row in cells:
+        grid.add_row(*row)
+    # What a row is called by is copied from here: it stays whole, and everything else gives way.
+    first = grid.columns[0]
+    first.width = max(cell_len(str(first.header)), *(row[0].cell_len for row in cells), 0)
+    for column in grid.columns[1:]:
+        column.overflow = "fold"
+    return grid if grid.row_count else Text(say(Word.NOTHING), style="dim")
+
+
+def facts(rows: Iterable[tuple[Word, str | Text]], say: Words) -> RenderableType:
+    """Lay out what is known of one thing, a fact a line; empty facts are left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for word, value in rows:
+        if value:
+            grid.add_row(say(word), _cell(value))
+    return grid
+
+
+def _cell(value: str | Text) -> Text:
+    return value if isinstance(value, Text) else Text(clean(value))

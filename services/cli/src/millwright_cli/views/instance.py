@@ -1,0 +1,125 @@
+"""What instances and their events look like to a person. Pure functions from an answer to lines."""
+
+import time
+from collections.abc import Iterable
+
+from millwright.workflow.v1 import instance_pb2, instance_service_pb2
+from rich.console import RenderableType
+from rich.text import Text
+
+from millwright_cli.drawing import clean, facts, glyph, json_text, marked, short, table
+from millwright_cli.times import clock, instant, moment, span
+from millwright_cli.words import Word, Words
+
+
+def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
+    """Draw all that is known of one instance."""
+    return [
+        facts(
+            (
+                (Word.INSTANCE, short(found.name)),
+                (Word.WORKFLOW, short(found.workflow)),
+                (Word.CHANNEL, found.channel),
+                (Word.VERSION, str(found.version or "–")),
+                (Word.STATE, state(found, say)),
+                (Word.TASKS, str(found.finished_tasks)),
+                (Word.ACTOR, found.creator),
+                (Word.CREATED, moment(found.create_time, say)),
+                (Word.STARTED, moment(found.start_time, say)),
+                (Word.ENDED, moment(found.end_time, say)),
+                (Word.TOOK, took(found, say)),
+                (Word.INPUT, json_text(found.input) if found.HasField("input") else ""),
+                *outcome(found),
+            ),
+            say,
+        )
+    ]
+
+
+def outcome(found: instance_pb2.Instance) -> list[tuple[Word, str | Text]]:
+    """Give what an instance ended with, as facts: its output, or its error."""
+    output: list[tuple[Word, str | Text]] = []
+    if found.HasField("output"):
+        output.append((Word.OUTPUT, json_text(found.output)))
+    if found.HasField("error"):
+        output.append((Word.ERROR, _error(found.error)))
+    return output
+
+
+def instance_table(instances: Iterable[instance_pb2.Instance], say: Words) -> RenderableType:
+    """Draw instances, one a row."""
+    headings = (Word.INSTANCE, Word.STATE, Word.VERSION, Word.TASKS, Word.CREATED, Word.TOOK, Word.WORKFLOW)
+    rows = (
+        (
+            short(each.name),
+            state(each, say),
+            str(each.version or "–"),
+            str(each.finished_tasks),
+            moment(each.create_time, say),
+            took(each, say),
+            short(each.workflow),
+        )
+        for each in instances
+    )
+    return table(headings, rows, say)
+
+
+def state(found: instance_pb2.Instance, say: Words) -> Text:
+    """Say where an instance stands; one that is to be cancelled and runs on says so."""
+    name = instance_pb2.Instance.State.Name(found.state)
+    is_ending = found.cancel_requested and found.state == instance_pb2.Instance.STATE_RUNNING
+    return marked("STATE_CANCELLING" if is_ending else name, say)
+
+
+def took(found: instance_pb2.Instance, say: Words) -> str:
+    """Say how long an instance has run, up to its end or to now; nothing before it begins."""
+    if not found.HasField("start_time"):
+        return ""
+    end = instant(found.end_time).timestamp() if found.HasField("end_time") else time.time()
+    return span(end - instant(found.start_time).timestamp(), say)
+
+
+def event_line(event: instance_pb2.InstanceEvent, say: Words) -> Text:
+    """Say one event in one line, as it happens."""
+    kind = instance_pb2.InstanceEvent.Kind.Name(event.kind)
+    line = Text.assemble((f"{clock(event.event_time)}  ", "dim"), glyph(kind), " ")
+    line.append(say.named(kind, version=event.version))
+    if event.task:
+        line.append(f"  {clean(event.task)}", style="bold")
+    if event.HasField("error"):
+        line.append("  ").append_text(_error(event.error))
+    return line
+
+
+def _error(error: instance_pb2.InstanceError) -> Text:
+    said = ": ".join(clean(part) for part in (error.title, error.detail) if part)
+    kind = clean(error.type.rpartition("/")[2])
+    where = f" ({kind} {error.status})" if error.status else f" ({kind})" if kind else ""
+    place = f" {clean(error.instance)}" if error.instance else ""
+    return Text.assemble((said or kind, "red"), (where if said else "", "dim"), (place, "dim"))
+
+
+def acceptance(
+    answer: instance_service_pb2.StartInstanceResponse, took: str, say: Words, *, watched: bool
+) -> list[RenderableType]:
+    """Say that an instance was accepted, and how to follow it."""
+    found = answer.instance
+    target = (
+        say(Word.ON_CHANNEL, channel=found.channel) if found.channel else say(Word.ON_VERSION, version=found.version)
+    )
+    names = {"instance": short(found.name), "workflow": short(found.workflow)}
+    lines = [Text.assemble(glyph("STATE_PENDING"), " ", say(Word.ACCEPTED, **names, target=target, took=took))]
+    if answer.replayed:
+        lines.append(Text(say(Word.REPLAYED), style="dim"))
+    if not watched:
+        lines.append(Text(f"  {say(Word.FOLLOW, id=short(found.name))}", style="dim"))
+    return [*lines]
+
+
+def progress(found: instance_pb2.Instance, say: Words) -> Text:
+    """Say where a watched instance stands, in the line that is drawn anew as it runs; empty while nothing is known."""
+    if not found.state:
+        return Text()
+    version = say(Word.ON_VERSION, version=found.version) if found.version else ""
+    parts = [version, say(Word.TASK_COUNT, n=found.finished_tasks), took(found, say)]
+    return Text.assemble(state(found, say), *((f"  ·  {part}", "dim") for part in parts if part))

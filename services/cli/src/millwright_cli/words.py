@@ -1,0 +1,287 @@
+"""Every word the command says to a person, in English and Korean.
+
+It holds words only: what is said, and when, is decided where it is said. Help texts stay in English, since they are
+read before a language is chosen.
+"""
+
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+import grpc
+
+
+class Language(StrEnum):
+    """A language the command speaks."""
+
+    EN = "en"
+    KO = "ko"
+
+    @classmethod
+    def of_locale(cls, locale: str) -> "Language":
+        """Choose by a POSIX locale such as `ko_KR.UTF-8`; English for every other."""
+        return cls.KO if locale.lower().startswith("ko") else cls.EN
+
+
+class Phrase(NamedTuple):
+    """One thing said, in each language; `{name}` marks what is put in."""
+
+    en: str
+    ko: str
+
+
+class Word(Enum):
+    """A phrase by its name."""
+
+    # Headings
+    ACTOR = Phrase("By", "수행자")
+    CHANNEL = Phrase("Channel", "채널")
+    CHANNELS = Phrase("Channels", "채널")
+    CONTENT = Phrase("Content", "내용 해시")
+    CREATED = Phrase("Created", "생성")
+    ENDED = Phrase("Ended", "종료")
+    ERROR = Phrase("Error", "오류")
+    FROZEN = Phrase("Frozen until", "동결 기한")
+    INPUT = Phrase("Input", "입력")
+    INSTANCE = Phrase("Instance", "인스턴스")
+    LATEST = Phrase("Latest", "최신 버전")
+    MOVE = Phrase("Version", "버전 이동")
+    OPERATION = Phrase("Operation", "작업")
+    OUTPUT = Phrase("Output", "출력")
+    REASON = Phrase("Reason", "사유")
+    REVISION = Phrase("Revision", "리비전")
+    SEMVER = Phrase("Semver", "문서 버전")
+    STARTED = Phrase("Started", "시작")
+    STATE = Phrase("State", "상태")
+    TASKS = Phrase("Tasks", "완료 태스크")
+    TOOK = Phrase("Took", "소요")
+    UPDATED = Phrase("Updated", "변경")
+    VERSION = Phrase("Version", "버전")
+    WHEN = Phrase("When", "시각")
+    WORKFLOW = Phrase("Workflow", "워크플로")
+
+    # Spans and moments
+    MILLISECONDS = Phrase("{n} ms", "{n} ms")
+    SECONDS = Phrase("{n} s", "{n}초")
+    MINUTES = Phrase("{n} min", "{n}분")
+    HOURS = Phrase("{n} h", "{n}시간")
+    DAYS = Phrase("{n} d", "{n}일")
+    AGO = Phrase("{span} ago", "{span} 전")
+    AHEAD = Phrase("in {span}", "{span} 후")
+    JUST_NOW = Phrase("just now", "방금")
+
+    # States, operations and kinds, by the names that the contract gives them
+    STATE_GOOD = Phrase("good", "정상")
+    STATE_BAD = Phrase("bad", "불량")
+    STATE_PENDING = Phrase("pending", "대기")
+    STATE_RUNNING = Phrase("running", "실행 중")
+    STATE_PAUSED = Phrase("paused", "일시 중지")
+    STATE_COMPLETED = Phrase("completed", "완료")
+    STATE_FAULTED = Phrase("faulted", "실패")
+    STATE_CANCELLED = Phrase("cancelled", "취소됨")
+    STATE_CANCELLING = Phrase("being cancelled", "취소 중")
+    OPERATION_PUBLISH = Phrase("publish", "게시")
+    OPERATION_PROMOTE = Phrase("promote", "승격")
+    OPERATION_ROLLBACK = Phrase("rollback", "롤백")
+    OPERATION_MARK_BAD = Phrase("mark bad", "불량 표시")
+    OPERATION_MARK_GOOD = Phrase("mark good", "정상 표시")
+    KIND_CREATED = Phrase("accepted", "접수됨")
+    KIND_STARTED = Phrase("started on version {version}", "버전 {version}(으)로 시작")
+    KIND_TASK_COMPLETED = Phrase("task done", "태스크 완료")
+    KIND_TASK_RETRIED = Phrase("task failed, trying again", "태스크 실패, 재시도")
+    KIND_RESUMED = Phrase("goes on", "재개")
+    POLICY_DRAIN = Phrase("they run to their end", "끝까지 실행")
+    POLICY_PAUSE = Phrase("they pause", "일시 중지")
+    POLICY_CANCEL = Phrase("they are cancelled", "취소")
+    POLICY_MIGRATE_COMPATIBLE = Phrase("they migrate where compatible", "호환되면 이전")
+    POLICY_FORK_FROM_COMMON = Phrase("they fork from the last common point", "공통 지점에서 분기")
+
+    # Sentences
+    PUBLISHED = Phrase(
+        "{workflow} {semver}: published as version {version}, in {took}",
+        "{workflow} {semver}: 버전 {version} 게시, {took}",
+    )
+    PUBLISHED_BEFORE = Phrase(
+        "{workflow} {semver}: the same content exists as version {version}, in {took}",
+        "{workflow} {semver}: 같은 내용이 버전 {version}에 있음, {took}",
+    )
+    MOVED = Phrase(
+        "{channel}: {before} → {after}, revision {revision}, in {took}",
+        "{channel}: {before} → {after}, 리비전 {revision}, {took}",
+    )
+    POINTS = Phrase(
+        "{channel} is on version {version}, revision {revision}", "{channel}: 버전 {version}, 리비전 {revision}"
+    )
+    UNMOVED = Phrase(
+        "{channel}: on version {version} already, nothing changed", "{channel}: 이미 버전 {version}, 변경 없음"
+    )
+    LEFT_BAD = Phrase("version {version} is marked bad", "버전 {version} 불량 표시")
+    IMPACT = Phrase(
+        "{running} running and {paused} paused on version {version}: {policy}",
+        "버전 {version} 실행 중 {running}개, 일시 중지 {paused}개: {policy}",
+    )
+    FREEZE = Phrase("automatic promotions are refused until {time}", "{time}까지 자동 승격 거부")
+    MARKED = Phrase("version {version} is {state}, in {took}", "버전 {version}: {state}, {took}")
+    MARKED_BEFORE = Phrase(
+        "version {version} is {state} already, nothing changed", "버전 {version}: 이미 {state}, 변경 없음"
+    )
+    DRY_RUN = Phrase(
+        "dry run: this is what would happen; nothing changed", "모의 실행: 예상 결과이며, 변경된 것은 없습니다"
+    )
+    REPLAYED = Phrase("(this had been done already: the first answer again)", "(이미 처리됨: 첫 응답을 다시 표시)")
+    NOTHING = Phrase("nothing found", "결과 없음")
+    MORE = Phrase(
+        "there are more: raise --limit above {limit}", "더 있습니다: --limit 값을 {limit}보다 크게 지정하십시오"
+    )
+    SAME = Phrase("versions {before} and {after} do not differ", "버전 {before}, {after}: 차이 없음")
+    DIFFERENCES = Phrase(
+        "{before} → {after}: {added} added, {removed} removed, {changed} changed, {moved} moved",
+        "{before} → {after}: 추가 {added}, 삭제 {removed}, 변경 {changed}, 이동 {moved}",
+    )
+    MOVED_FROM = Phrase("from {pointer}", "이전 위치 {pointer}")
+    ACCEPTED = Phrase(
+        "{instance} accepted for {workflow}, {target}, in {took}", "{instance} 접수: {workflow}, {target}, {took}"
+    )
+    ON_CHANNEL = Phrase("channel {channel}", "채널 {channel}")
+    ON_VERSION = Phrase("version {version}", "버전 {version}")
+    CANCELLED_NOW = Phrase("{instance} is cancelled", "{instance} 취소됨")
+    CANCEL_ASKED = Phrase("{instance} is being cancelled", "{instance} 취소 중")
+    RESUMED = Phrase("{instance} goes on", "{instance} 재개")
+    FOLLOW = Phrase("follow it: millwright instance watch {id}", "지켜보기: millwright instance watch {id}")
+    TASK_COUNT = Phrase("tasks done: {n}", "완료 태스크 {n}개")
+
+    RECONNECTING = Phrase(
+        "connection lost, going on after event {sequence} …", "연결이 끊겨 이벤트 {sequence} 다음부터 이어받는 중 …"
+    )
+    CONNECTING = Phrase("not reachable yet, trying again …", "아직 연결할 수 없어 다시 시도하는 중 …")
+    WATCH_ENDED = Phrase("The stream ended early.", "스트림이 도중에 끝났습니다.")
+
+    # What goes wrong before anything is sent
+    NO_STACK = Phrase(
+        "No endpoint is given, and no .millwright/stack.json was found from {directory} upwards.",
+        "엔드포인트가 지정되지 않았고, {directory}부터 상위 디렉터리에서 .millwright/stack.json을 찾지 못했습니다.",
+    )
+    BAD_STACK = Phrase("{path} does not describe a stack.", "{path} 파일이 스택 정보가 아닙니다.")
+    BAD_ENDPOINT = Phrase("{endpoint} is no HOST:PORT.", "{endpoint}은(는) HOST:PORT 형식이 아닙니다.")
+    BAD_SECURITY = Phrase("--ca and --plaintext exclude each other.", "--ca와 --plaintext는 함께 쓸 수 없습니다.")
+    UNREADABLE = Phrase("{path} cannot be read: {cause}.", "{path}을(를) 읽을 수 없습니다: {cause}.")
+    BAD_JSON = Phrase(
+        "The input is no JSON: {cause} (line {line}, column {column}).",
+        "입력이 JSON이 아닙니다: {cause} ({line}행 {column}열).",
+    )
+    BAD_VALUE = Phrase("The input cannot be sent: {cause}.", "입력을 보낼 수 없습니다: {cause}.")
+    INEXACT = Phrase(
+        "The number {number} in the input would be rounded on the way.",
+        "입력의 숫자 {number}이(가) 전송 중 반올림됩니다.",
+    )
+    TWO_TARGETS = Phrase("--channel and --version exclude each other.", "--channel과 --version은 함께 쓸 수 없습니다.")
+    VERSION_ALONE = Phrase("--version needs --workflow.", "--version에는 --workflow가 필요합니다.")
+
+
+class Words:
+    """Says phrases in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __call__(self, word: Word, **values: object) -> str:
+        """Say a word, with the values put in."""
+        return self._spoken(word.value).format(**values)
+
+    def named(self, name: str, **values: object) -> str:
+        """Say the word of an enum value of the contract; one that is not known yet says its own name.
+
+        An event that has no word of its own is said as the state it leads to.
+        """
+        own = name.partition("_")[2]
+        word = Word.__members__.get(name) or Word.__members__.get(f"STATE_{own}")
+        return self(word, **values) if word else own.lower().replace("_", " ")
+
+    def hint(self, reason: str, code: str) -> str | None:
+        """Say what to do about an error, by its reason, else by its code."""
+        phrase = HINTS.get(reason) or HINTS.get(code)
+        return self._spoken(phrase) if phrase else None
+
+    def _spoken(self, phrase: Phrase) -> str:
+        return phrase.ko if self._language is Language.KO else phrase.en
+
+
+# What to do about an error: by the reason in its ErrorInfo, or by its code where no reason says more.
+HINTS: dict[str, Phrase] = {
+    "BAD_ENDPOINT": Phrase("Write it as 127.0.0.1:50051.", "127.0.0.1:50051처럼 적으십시오."),
+    "BAD_STACK": Phrase(
+        "Run `make up` again, or pass --endpoint.", "`make up`을 다시 실행하거나 --endpoint를 지정하십시오."
+    ),
+    "CHANNEL_FROZEN": Phrase("Wait until then, or promote by hand.", "동결 기한까지 기다리거나 직접 승격하십시오."),
+    "CHANNEL_NOT_FOUND": Phrase(
+        "See the channels with `millwright workflow get NAME`; a channel is made by its first promotion.",
+        "`millwright workflow get NAME`으로 채널을 확인하십시오. 채널은 처음 승격할 때 생깁니다.",
+    ),
+    "INEXACT_NUMBER": Phrase("Send it as a string.", "문자열로 보내십시오."),
+    "INPUT_TOO_LARGE": Phrase(
+        "Send a reference to the data instead, such as a URL.", "데이터 대신 URL 같은 참조를 보내십시오."
+    ),
+    "INSTANCE_ENDED": Phrase("There is nothing left to cancel.", "취소할 것이 남아 있지 않습니다."),
+    "INSTANCE_EXISTS": Phrase("Choose another --id, or leave it out.", "다른 --id를 쓰거나 생략하십시오."),
+    "INSTANCE_NOT_FOUND": Phrase(
+        "See the instances with `millwright instance list`.", "`millwright instance list`로 확인하십시오."
+    ),
+    "INSTANCE_NOT_PAUSED": Phrase(
+        "See its state with `millwright instance get ID`.", "`millwright instance get ID`로 상태를 확인하십시오."
+    ),
+    "INVALID_DEFINITION": Phrase(
+        "Mend what is listed and publish again; the paths are JSON pointers into the definition.",
+        "나열된 항목을 고친 뒤 다시 게시하십시오. 경로는 정의 안의 JSON 포인터입니다.",
+    ),
+    "NO_ROLLBACK_TARGET": Phrase("Name a version with --to.", "--to로 버전을 지정하십시오."),
+    "NO_STACK": Phrase(
+        "Run `make up`, or pass --endpoint and --token-file.",
+        "`make up`을 실행하거나 --endpoint와 --token-file을 지정하십시오.",
+    ),
+    "REVISION_MISMATCH": Phrase(
+        "Someone moved the channel: look at `millwright workflow releases NAME`, then decide anew.",
+        "다른 사람이 채널을 옮겼습니다. `millwright workflow releases NAME`을 보고 다시 결정하십시오.",
+    ),
+    "RUN_POLICY_UNAVAILABLE": Phrase(
+        "Use --policy drain, pause or cancel.", "--policy drain, pause, cancel 중에서 고르십시오."
+    ),
+    "SEMVER_TAKEN": Phrase("Raise document.version in the definition.", "정의의 document.version을 올리십시오."),
+    "SEQUENCE_EXPIRED": Phrase("Start the watch again.", "처음부터 다시 지켜보십시오."),
+    "VERSION_BAD": Phrase(
+        "Choose a good version, take the mark back with `millwright workflow mark-good`, or, in a rollback, "
+        "pass --allow-bad-target.",
+        "정상 버전을 고르거나 `millwright workflow mark-good`으로 표시를 거두십시오. "
+        "롤백이면 --allow-bad-target을 쓸 수 있습니다.",
+    ),
+    "VERSION_IN_USE": Phrase(
+        "Roll that channel back instead: a rollback marks the version it leaves.",
+        "대신 그 채널을 롤백하십시오. 롤백하면 떠난 버전에 불량 표시가 붙습니다.",
+    ),
+    "VERSION_NOT_FOUND": Phrase(
+        "See the versions with `millwright workflow versions NAME`.",
+        "`millwright workflow versions NAME`으로 버전을 확인하십시오.",
+    ),
+    "WORKFLOW_NOT_FOUND": Phrase(
+        "See the workflows with `millwright workflow list`.", "`millwright workflow list`로 확인하십시오."
+    ),
+    grpc.StatusCode.UNAUTHENTICATED.name: Phrase(
+        "Pass a valid token with --token-file or MILLWRIGHT_TOKEN.",
+        "--token-file이나 MILLWRIGHT_TOKEN으로 유효한 토큰을 지정하십시오.",
+    ),
+    grpc.StatusCode.PERMISSION_DENIED.name: Phrase(
+        "Use a token whose roles allow this.", "권한이 있는 역할의 토큰을 쓰십시오."
+    ),
+    grpc.StatusCode.UNAVAILABLE.name: Phrase(
+        "Check that the service runs (`make up`) and that --endpoint, --ca and --plaintext fit it.",
+        "서비스가 실행 중인지(`make up`), --endpoint, --ca, --plaintext가 맞는지 확인하십시오.",
+    ),
+    grpc.StatusCode.DEADLINE_EXCEEDED.name: Phrase(
+        "Look whether it happened before you repeat it; --timeout allows more time.",
+        "다시 시도하기 전에 처리되었는지 확인하십시오. --timeout으로 시간을 늘릴 수 있습니다.",
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED.name: Phrase("Wait a little and try again.", "잠시 뒤 다시 시도하십시오."),
+    grpc.StatusCode.INTERNAL.name: Phrase(
+        "Report it with the error id: the service's log has the details.",
+        "오류 ID와 함께 알려 주십시오. 자세한 내용은 서비스 로그에 있습니다.",
+    ),
+    "UNREADABLE": Phrase("Check the path and its permissions.", "경로와 권한을 확인하십시오."),
+}

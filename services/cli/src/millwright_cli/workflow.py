@@ -1,0 +1,135 @@
+"""`millwright workflow …`: publishing workflows and reading them. What moves a channel is in `release`."""
+
+import re
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
+
+from millwright_cli import release
+from millwright_cli.arguments import DryRun, Limit, OptionalReason, VersionNumber, WorkflowName, file_text
+from millwright_cli.connection import Connection, Service, new_request_id
+from millwright_cli.paging import collect
+from millwright_cli.session import Noun, Session, Verb, current
+from millwright_cli.times import span
+from millwright_cli.views import workflow as views
+
+SERVICE = Service("workflow", workflow_service_pb2.DESCRIPTOR)
+
+app = typer.Typer(cls=Noun, help="Publish workflows, release and roll back their versions.", no_args_is_help=True)
+
+
+class Publish(Verb):
+    """`publish`, whose --promote may stand without a channel."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `prod` after a --promote that no channel follows. FILE is no channel's id unless it has no dot."""
+        for index in [index for index, arg in enumerate(args) if arg == "--promote"]:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", "".join(args[index + 1 : index + 2])):
+                args = [*args[:index], "--promote=prod", *args[index + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=Publish)
+def publish(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The definition, YAML or JSON; - for standard input.")],
+    *,
+    promote: Annotated[
+        str, typer.Option("--promote", metavar="[CHANNEL]", help="Promote it too, to prod if no channel is named.")
+    ] = "",
+    reason: OptionalReason = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Publish a definition as the next version of its workflow."""
+    session = current(ctx)
+    request = workflow_service_pb2.PublishVersionRequest(
+        definition=file_text(file, session.say),
+        promote_to=promote,
+        reason=reason,
+        request_id=new_request_id(),
+        validate_only=dry_run,
+    )
+    connection, stub = _connect(session)
+    began = perf_counter()
+    answer = connection.call(stub.PublishVersion, request)
+    took = span(perf_counter() - began, session.say)
+    session.screen.answer(answer, *views.publication(answer, took, session.say, dry_run=dry_run))
+
+
+@app.command("list", cls=Verb)
+def list_(ctx: typer.Context, limit: Limit = 50) -> None:
+    """List the workflows by name."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+
+    def fetch(size: int, token: str) -> workflow_service_pb2.ListWorkflowsResponse:
+        request = workflow_service_pb2.ListWorkflowsRequest(page_size=size, page_token=token)
+        return connection.call(stub.ListWorkflows, request)
+
+    found = collect(fetch, lambda page: page.workflows, limit)
+    session.screen.listing(
+        found, views.workflow_table(found, session.say), limit=limit, goes_on=bool(found.next_page_token)
+    )
+
+
+@app.command(cls=Verb)
+def get(ctx: typer.Context, name: WorkflowName) -> None:
+    """Show a workflow and where its channels point."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+    answer = connection.call(stub.GetWorkflow, workflow_service_pb2.GetWorkflowRequest(name=name))
+    session.screen.answer(answer, *views.workflow(answer, session.say))
+
+
+@app.command(cls=Verb)
+def versions(ctx: typer.Context, name: WorkflowName, limit: Limit = 50) -> None:
+    """List a workflow's versions, newest first."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+
+    def fetch(size: int, token: str) -> workflow_service_pb2.ListVersionsResponse:
+        request = workflow_service_pb2.ListVersionsRequest(workflow=name, page_size=size, page_token=token)
+        return connection.call(stub.ListVersions, request)
+
+    found = collect(fetch, lambda page: page.versions, limit)
+    session.screen.listing(
+        found, views.version_table(found, session.say), limit=limit, goes_on=bool(found.next_page_token)
+    )
+
+
+@app.command(cls=Verb)
+def show(ctx: typer.Context, name: WorkflowName, version: VersionNumber) -> None:
+    """Show a version's definition; into a pipe it goes exactly as it was published."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+    request = workflow_service_pb2.GetVersionRequest(name=f"{name}/versions/{version}")
+    answer = connection.call(stub.GetVersion, request)
+    if session.screen.is_json or session.screen.is_live:
+        session.screen.answer(answer, *views.definition(answer.version, session.say))
+    else:
+        session.screen.raw(answer.version.definition)
+
+
+@app.command(cls=Verb)
+def diff(
+    ctx: typer.Context,
+    name: WorkflowName,
+    from_version: Annotated[int, typer.Argument(metavar="FROM", min=1, help="The earlier version's number.")],
+    to_version: Annotated[int, typer.Argument(metavar="TO", min=1, help="The later version's number.")],
+) -> None:
+    """Show what differs between two versions."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+    request = workflow_service_pb2.DiffVersionsRequest(workflow=name, from_version=from_version, to_version=to_version)
+    answer = connection.call(stub.DiffVersions, request)
+    session.screen.answer(answer, *views.differences(answer, from_version, to_version, session.say))
+
+
+app.add_typer(release.app)
+
+
+def _connect(session: Session) -> tuple[Connection, workflow_service_pb2_grpc.WorkflowServiceStub]:
+    connection = session.connect(SERVICE)
+    return connection, workflow_service_pb2_grpc.WorkflowServiceStub(connection.channel)
