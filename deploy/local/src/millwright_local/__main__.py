@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.table import Table
 
+from millwright_local.databases import DATABASE
 from millwright_local.errors import StackError
 from millwright_local.services import SERVICES, Service
 from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, Stack
@@ -85,23 +85,18 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Res
 
 
 def _describe(stack: Stack, console: Console) -> None:
-    table = Table(box=None, show_header=False)
-    for name, process in stack.services.items():
-        table.add_row(name, process.address, f"metrics at http://{process.metrics_address}/metrics")
-    if stack.postgres:
-        table.add_row("postgres", str(stack.postgres.socket_directory), f"psql -h {stack.postgres.socket_directory}")
-    for server in (stack.valkey, stack.nats):
-        if server:
-            table.add_row(server.name, server.url)
     token_file = _relative(stack.token_file)
-    lifetime = f"{', '.join(ROLES)} of {TENANT}, valid {TOKEN_LIFETIME.days} days"
-    table.add_row("token", str(token_file), lifetime)
-    table.add_row("logs", str(_relative(stack.logs)))
-    console.print()
-    console.print(table, soft_wrap=True)
-    console.print("\nTry:\n")
-    for line in _grpcurl_lines(stack, token_file):
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+    rows = {name: f"{it.address}, metrics at {it.metrics_address}" for name, it in stack.services.items()}
+    if stack.postgres:
+        rows["postgres"] = stack.postgres.url(DATABASE)
+    rows |= {server.name: server.url for server in (stack.valkey, stack.nats) if server}
+    rows["token"] = f"{token_file}, {', '.join(ROLES)} of {TENANT}, valid {TOKEN_LIFETIME.days} days"
+    rows["logs"] = str(_relative(stack.logs))
+
+    width = max(map(len, rows)) + 2
+    lines = [f"{name:{width}}{what}" for name, what in rows.items()]
+    # Paths and commands are there to be copied: long ones run over the edge instead of being cut or wrapped.
+    console.print("", *lines, "", "Try:", *_grpcurl_lines(stack, token_file), sep="\n  ", markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything; the data stays.")
 
 
