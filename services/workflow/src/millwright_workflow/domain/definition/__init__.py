@@ -7,7 +7,12 @@ from millwright_workflow.domain.definition.bounds import is_bounded
 from millwright_workflow.domain.definition.calls import HttpArguments
 from millwright_workflow.domain.definition.definition import Definition, canonical_json, load, parse
 from millwright_workflow.domain.definition.diff import Change, diff
-from millwright_workflow.domain.definition.expressions import ExpressionSite, forbidden_words
+from millwright_workflow.domain.definition.expressions import (
+    ExpressionSite,
+    forbidden_words,
+    known_variables,
+    variables,
+)
 from millwright_workflow.domain.definition.faults import Fault, InvalidDefinition, Reason
 from millwright_workflow.domain.definition.parts import (
     Endpoint,
@@ -101,11 +106,13 @@ __all__ = [
     "diff",
     "forbidden_words",
     "is_bounded",
+    "known_variables",
     "load",
     "parse",
     "parse_duration",
     "task_lists",
     "unsupported",
     "unwrap",
+    "variables",
     "walk_tasks",
 ]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.jq import Token, tokens
 from millwright_workflow.domain.definition.scalars import Expression, Reference, unwrap
-from millwright_workflow.domain.definition.walk import walk_values
+from millwright_workflow.domain.definition.tasks import ForTask, Task, TryTask
+from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
 from millwright_workflow.domain.definition.workflow import Workflow
 
 MAX_EXPRESSION_BYTES = 64 * 1024
@@ -24,6 +25,7 @@ _FORBIDDEN_FUNCTIONS = frozenset(
         *("import", "include", "modulemeta", "get_search_list"),
     }
 )
+RUNTIME_VARIABLES = frozenset({"context", "input", "output", "task", "workflow", "runtime"})
 _FORBIDDEN_VARIABLES = frozenset({"$ENV", "$__prog_args"})
 
 
@@ -63,6 +65,27 @@ def forbidden_words(expression: str) -> tuple[str, ...]:
     differ on where it ends. Never raises: text that is no jq gives what can be seen in it.
     """
     return tuple(dict.fromkeys(word for token in tokens(expression) if (word := _forbidden(token))))
+
+
+def variables(expression: str) -> frozenset[str]:
+    """Give the names that a jq program mentions as variables, without the dollar, also those it binds itself."""
+    return frozenset(token.text[1:] for token in tokens(expression) if token.kind == "variable")
+
+
+def known_variables(document: Workflow) -> frozenset[str]:
+    """Give the names that expressions of a document may use: the specification's, and those its tasks declare.
+
+    A name that only some tasks declare counts as known everywhere; where it is not, evaluating fails.
+    """
+    declared = {name for _, _, task in walk_tasks(document) for name in _declared(task)}
+    return RUNTIME_VARIABLES | declared
+
+
+def _declared(task: Task) -> Iterator[str]:
+    if isinstance(task, ForTask):
+        yield from (task.for_.each, task.for_.at)
+    elif isinstance(task, TryTask):
+        yield task.catch.as_
 
 
 def _forbidden(token: Token) -> str | None:

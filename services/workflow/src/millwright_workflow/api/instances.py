@@ -1,0 +1,158 @@
+"""InstanceService: starting instances of workflows, and following them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from millwright.workflow.v1 import instance_service_pb2 as pb
+from millwright.workflow.v1 import instance_service_pb2_grpc as pb_grpc
+from millwright_runtime.api import calls, pages
+from millwright_runtime.events import watch
+from millwright_runtime.events.log import EventLog, LoggedEvent
+from millwright_runtime.postgres.database import Connection
+from millwright_runtime.service import Platform
+
+from millwright_workflow.api import requests, responses
+from millwright_workflow.commands import running
+from millwright_workflow.domain import names
+from millwright_workflow.domain.instances import Happening
+from millwright_workflow.engine.worker import WORK
+from millwright_workflow.store import events
+from millwright_workflow.store import instances as store
+
+_FINAL_TYPES = frozenset(
+    events.INSTANCE_TYPES[happening] for happening in (Happening.COMPLETED, Happening.FAULTED, Happening.CANCELLED)
+)
+
+
+class InstanceServicer(pb_grpc.InstanceServiceServicer):
+    """Serves InstanceService."""
+
+    def __init__(self, platform: Platform, log: EventLog) -> None:
+        self._platform = platform
+        self._log = log
+
+    async def StartInstance(self, request: pb.StartInstanceRequest, _context: Any) -> pb.StartInstanceResponse:
+        """Accept an instance."""
+        principal = calls.current().principal
+        wish = requests.start(request)
+        now = datetime.now(UTC)
+
+        async def start(connection: Connection) -> pb.StartInstanceResponse:
+            instance = await running.start(connection, self._log, principal.tenant, wish, principal.subject, now)
+            return pb.StartInstanceResponse(instance=responses.instance(instance))
+
+        response = await self._platform.requests.once(request, pb.StartInstanceResponse, start)
+        self._committed(principal.tenant, response.instance.name)
+        return response
+
+    async def GetInstance(self, request: pb.GetInstanceRequest, _context: Any) -> pb.GetInstanceResponse:
+        """Get one instance."""
+        instance_id = names.parse_instance(request.name, "name")
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            instance = await store.get(connection, instance_id)
+        return pb.GetInstanceResponse(instance=responses.instance(instance))
+
+    async def ListInstances(self, request: pb.ListInstancesRequest, _context: Any) -> pb.ListInstancesResponse:
+        """List instances, newest first."""
+        chosen = requests.instance_filter(request)
+        size = pages.size(request.page_size)
+        before = _place(pages.read(request.page_token, chosen))
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            found = await store.page(connection, chosen, before, size + 1)
+        token = ""
+        if len(found) > size:
+            last = found[size - 1]
+            token = pages.write([last.create_time.isoformat(), str(last.instance)], chosen)
+        return pb.ListInstancesResponse(
+            instances=[responses.instance(value, whole=False) for value in found[:size]], next_page_token=token
+        )
+
+    async def CancelInstance(self, request: pb.CancelInstanceRequest, _context: Any) -> pb.CancelInstanceResponse:
+        """Cancel an instance."""
+        tenant = calls.current().principal.tenant
+        instance_id = names.parse_instance(request.name, "name")
+        reason = requests.checked_reason(request.reason)
+        async with self._platform.database.transaction(tenant) as connection:
+            instance = await running.cancel(connection, self._log, instance_id, reason, datetime.now(UTC))
+        self._committed(tenant, request.name)
+        return pb.CancelInstanceResponse(instance=responses.instance(instance))
+
+    async def ResumeInstance(self, request: pb.ResumeInstanceRequest, _context: Any) -> pb.ResumeInstanceResponse:
+        """Let a paused instance go on."""
+        tenant = calls.current().principal.tenant
+        instance_id = names.parse_instance(request.name, "name")
+        async with self._platform.database.transaction(tenant) as connection:
+            instance = await running.resume(connection, self._log, instance_id, datetime.now(UTC))
+        self._committed(tenant, request.name)
+        return pb.ResumeInstanceResponse(instance=responses.instance(instance))
+
+    async def WatchInstance(
+        self, request: pb.WatchInstanceRequest, _context: Any
+    ) -> AsyncGenerator[pb.WatchInstanceResponse]:
+        """Watch an instance until it ends."""
+        instance_id = names.parse_instance(request.name, "name")
+        tenant = calls.current().principal.tenant
+        async with self._platform.database.snapshot(tenant) as connection:
+            instance = await store.get(connection, instance_id)
+        sequence = instance.sequence
+        if request.HasField("from_sequence"):
+            sequence = requests.from_sequence(request.from_sequence)
+            watch.check_start(sequence, instance.sequence)
+        else:
+            yield pb.WatchInstanceResponse(sequence=sequence, snapshot=responses.instance(instance))
+        if instance.state.is_terminal and sequence == instance.sequence:
+            return
+        name = f"{tenant}/{request.name}"
+        async with aclosing(
+            watch.follow(self._reader(tenant, request.name), sequence, self._platform.signals, name)
+        ) as items:
+            async for event in items:
+                if event is None:
+                    yield pb.WatchInstanceResponse(sequence=sequence, heartbeat=responses.now())
+                    continue
+                sequence = event.sequence
+                yield pb.WatchInstanceResponse(sequence=sequence, event=responses.instance_event(event))
+                if event.type in _FINAL_TYPES:
+                    return
+
+    async def ListInstanceEvents(
+        self, request: pb.ListInstanceEventsRequest, _context: Any
+    ) -> pb.ListInstanceEventsResponse:
+        """Wait for what happens next to an instance."""
+        instance_id = names.parse_instance(request.name, "name")
+        sequence = requests.from_sequence(request.from_sequence)
+        seconds, size = requests.wait_seconds(request.wait), pages.size(request.page_size)
+        tenant = calls.current().principal.tenant
+        async with self._platform.database.snapshot(tenant) as connection:
+            instance = await store.get(connection, instance_id)
+        watch.check_start(sequence, instance.sequence)
+        if instance.state.is_terminal:
+            seconds = 0.0
+        name = f"{tenant}/{request.name}"
+        found = await watch.poll(
+            self._reader(tenant, request.name), sequence, size, self._platform.signals, name, seconds
+        )
+        return pb.ListInstanceEventsResponse(
+            events=[responses.instance_event(event) for event in found],
+            sequence=found[-1].sequence if found else sequence,
+        )
+
+    def _reader(self, tenant: str, resource: str) -> watch.Read[LoggedEvent]:
+        async def read(after: int, limit: int) -> Sequence[LoggedEvent]:
+            async with self._platform.database.snapshot(tenant) as connection:
+                return await self._log.after(connection, resource, after, limit)
+
+        return read
+
+    def _committed(self, tenant: str, name: str) -> None:
+        self._platform.committed(tenant, name)
+        self._platform.signals.notify(WORK)
+
+
+def _place(position: Any) -> tuple[datetime, uuid.UUID] | None:
+    return (datetime.fromisoformat(position[0]), uuid.UUID(position[1])) if position else None

@@ -1,0 +1,189 @@
+"""ReleaseService: moving channels between versions, and the history of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from millwright.workflow.v1 import release_pb2
+from millwright.workflow.v1 import release_service_pb2 as pb
+from millwright.workflow.v1 import release_service_pb2_grpc as pb_grpc
+from millwright_runtime.api import calls, pages
+from millwright_runtime.events import watch
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+from millwright_runtime.service import Platform
+
+from millwright_workflow.api import requests, responses
+from millwright_workflow.commands import releasing
+from millwright_workflow.domain import names
+from millwright_workflow.domain.releases import Decision, Release
+from millwright_workflow.store import releases as store
+from millwright_workflow.store import workflows
+
+_PAST_ALL_REVISIONS = 2**63 - 1
+
+
+class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
+    """Serves ReleaseService."""
+
+    def __init__(self, platform: Platform, log: EventLog) -> None:
+        self._platform = platform
+        self._log = log
+
+    async def PromoteVersion(self, request: pb.PromoteVersionRequest, _context: Any) -> pb.PromoteVersionResponse:
+        """Point a channel to a version."""
+        tenant = calls.current().principal.tenant
+        workflow, wish = requests.promotion(request)
+        actor = requests.actor(request.reason, required=False, automatic=request.automatic)
+
+        async def promote(connection: Connection) -> pb.PromoteVersionResponse:
+            decision = await releasing.promote(connection, self._log, tenant, workflow, wish, actor)
+            return pb.PromoteVersionResponse(**_decided(workflow, decision))
+
+        if request.validate_only:
+            async with self._platform.database.snapshot(tenant) as connection:
+                decision = await releasing.preview_promotion(connection, workflow, wish, actor)
+            return pb.PromoteVersionResponse(**_decided(workflow, decision))
+        response = await self._platform.requests.once(request, pb.PromoteVersionResponse, promote)
+        self._platform.committed(tenant, names.workflow(workflow))
+        return response
+
+    async def RollbackVersion(self, request: pb.RollbackVersionRequest, _context: Any) -> pb.RollbackVersionResponse:
+        """Point a channel back."""
+        tenant = calls.current().principal.tenant
+        workflow, wish = requests.rollback(request)
+        actor = requests.actor(request.reason, required=True, automatic=request.automatic)
+
+        async def rollback(connection: Connection) -> pb.RollbackVersionResponse:
+            return _rolled_back(
+                workflow, await releasing.rollback(connection, self._log, tenant, workflow, wish, actor)
+            )
+
+        if request.validate_only:
+            async with self._platform.database.snapshot(tenant) as connection:
+                return _rolled_back(workflow, await releasing.preview_rollback(connection, workflow, wish, actor))
+        response = await self._platform.requests.once(request, pb.RollbackVersionResponse, rollback)
+        self._platform.committed(tenant, names.workflow(workflow))
+        return response
+
+    async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
+        """Mark a version bad."""
+        tenant = calls.current().principal.tenant
+        name = names.parse_version(request.version, "version")
+        actor = requests.actor(request.reason, required=True)
+
+        async def mark(connection: Connection) -> pb.MarkVersionBadResponse:
+            marked = await releasing.mark_bad(connection, self._log, tenant, name.workflow, name.number, actor)
+            version = responses.version(name.workflow, marked.version)
+            return pb.MarkVersionBadResponse(version=version, changed=marked.decision.changed)
+
+        response = await self._platform.requests.once(request, pb.MarkVersionBadResponse, mark)
+        self._platform.committed(tenant, names.workflow(name.workflow))
+        return response
+
+    async def MarkVersionGood(self, request: pb.MarkVersionGoodRequest, _context: Any) -> pb.MarkVersionGoodResponse:
+        """Take a bad mark back."""
+        tenant = calls.current().principal.tenant
+        name = names.parse_version(request.version, "version")
+        actor = requests.actor(request.reason, required=True)
+
+        async def mark(connection: Connection) -> pb.MarkVersionGoodResponse:
+            marked = await releasing.mark_good(connection, self._log, tenant, name.workflow, name.number, actor)
+            version = responses.version(name.workflow, marked.version)
+            return pb.MarkVersionGoodResponse(version=version, changed=marked.decision.changed)
+
+        response = await self._platform.requests.once(request, pb.MarkVersionGoodResponse, mark)
+        self._platform.committed(tenant, names.workflow(name.workflow))
+        return response
+
+    async def GetChannel(self, request: pb.GetChannelRequest, _context: Any) -> pb.GetChannelResponse:
+        """Get one channel."""
+        name = names.parse_channel(request.name, "name")
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            channel = await store.get_channel(connection, name.workflow, name.channel)
+        return pb.GetChannelResponse(channel=responses.channel(name.workflow, channel))
+
+    async def ListReleases(self, request: pb.ListReleasesRequest, _context: Any) -> pb.ListReleasesResponse:
+        """List the release log, newest first."""
+        workflow = names.parse_workflow(request.workflow, "workflow")
+        channel = names.parse_channel_id(request.channel, "channel") if request.channel else None
+        size = pages.size(request.page_size)
+        before = pages.read(request.page_token, workflow, channel) or _PAST_ALL_REVISIONS
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            await workflows.get(connection, workflow)
+            found = await store.page(connection, workflow, channel, before, size + 1)
+        token = pages.write(found[size - 1].revision, workflow, channel) if len(found) > size else ""
+        return pb.ListReleasesResponse(
+            releases=[responses.release(workflow, value) for value in found[:size]], next_page_token=token
+        )
+
+    async def WatchReleases(
+        self, request: pb.WatchReleasesRequest, _context: Any
+    ) -> AsyncGenerator[pb.WatchReleasesResponse]:
+        """Watch the release log."""
+        workflow = names.parse_workflow(request.workflow, "workflow")
+        tenant = calls.current().principal.tenant
+        async with self._platform.database.snapshot(tenant) as connection:
+            found = await workflows.get(connection, workflow)
+            channels = await store.list_channels(connection, workflow)
+        if request.HasField("from_sequence"):
+            sequence = requests.from_sequence(request.from_sequence)
+            watch.check_start(sequence, found.latest_revision)
+        else:
+            sequence = found.latest_revision
+            snapshot = pb.ReleaseSnapshot(
+                workflow=responses.workflow(found), channels=responses.channels(workflow, channels)
+            )
+            yield pb.WatchReleasesResponse(sequence=sequence, snapshot=snapshot)
+        name = f"{tenant}/{names.workflow(workflow)}"
+        async with aclosing(
+            watch.follow(self._reader(tenant, workflow), sequence, self._platform.signals, name)
+        ) as items:
+            async for release in items:
+                if release is None:
+                    yield pb.WatchReleasesResponse(sequence=sequence, heartbeat=responses.now())
+                else:
+                    sequence = release.revision
+                    yield pb.WatchReleasesResponse(sequence=sequence, release=responses.release(workflow, release))
+
+    async def ListReleaseEvents(
+        self, request: pb.ListReleaseEventsRequest, _context: Any
+    ) -> pb.ListReleaseEventsResponse:
+        """Wait for what is next in the release log."""
+        workflow = names.parse_workflow(request.workflow, "workflow")
+        sequence = requests.from_sequence(request.from_sequence)
+        seconds, size = requests.wait_seconds(request.wait), pages.size(request.page_size)
+        tenant = calls.current().principal.tenant
+        async with self._platform.database.snapshot(tenant) as connection:
+            found = await workflows.get(connection, workflow)
+        watch.check_start(sequence, found.latest_revision)
+        name = f"{tenant}/{names.workflow(workflow)}"
+        releases = await watch.poll(
+            self._reader(tenant, workflow), sequence, size, self._platform.signals, name, seconds
+        )
+        return pb.ListReleaseEventsResponse(
+            releases=[responses.release(workflow, value) for value in releases],
+            sequence=releases[-1].revision if releases else sequence,
+        )
+
+    def _reader(self, tenant: str, workflow: str) -> watch.Read[Release]:
+        async def read(after: int, limit: int) -> Sequence[Release]:
+            async with self._platform.database.snapshot(tenant) as connection:
+                return await store.after(connection, workflow, after, limit)
+
+        return read
+
+
+def _decided(workflow: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "channel": responses.channel(workflow, decision.channel) if decision.channel else None,
+        "release": responses.release(workflow, decision.release) if decision.release else None,
+        "changed": decision.changed,
+    }
+
+
+def _rolled_back(workflow: str, rolled_back: releasing.RolledBack) -> pb.RollbackVersionResponse:
+    impact = release_pb2.RunImpact(running=rolled_back.bound.running, paused=rolled_back.bound.paused)
+    return pb.RollbackVersionResponse(**_decided(workflow, rolled_back.decision), impact=impact)

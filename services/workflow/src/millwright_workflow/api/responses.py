@@ -1,0 +1,151 @@
+"""What callers get: the domain's values as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
+from millwright_runtime.events.log import LoggedEvent
+
+from millwright_workflow.domain import names
+from millwright_workflow.domain.definition import Change
+from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.releases import Channel, Release, Version
+from millwright_workflow.store.workflows import Workflow
+
+
+def workflow(value: Workflow) -> workflow_pb2.Workflow:
+    """Give a workflow."""
+    return workflow_pb2.Workflow(
+        name=names.workflow(value.workflow),
+        latest_version=value.latest_version,
+        latest_revision=value.latest_revision,
+        create_time=_time(value.create_time),
+        update_time=_time(value.update_time),
+    )
+
+
+def version(workflow: str, value: Version, definition: str = "") -> workflow_pb2.Version:
+    """Give a version, with its definition if it is at hand."""
+    state = workflow_pb2.Version.STATE_BAD if value.is_bad else workflow_pb2.Version.STATE_GOOD
+    return workflow_pb2.Version(
+        name=names.version(workflow, value.number),
+        number=value.number,
+        semver=value.semver,
+        content_hash=value.content_hash.hex(),
+        state=state,
+        bad_reason=value.bad_reason or "",
+        definition=definition,
+        creator=value.creator,
+        create_time=_time(value.create_time),
+    )
+
+
+def change(value: Change) -> workflow_pb2.Change:
+    """Give one difference."""
+    is_moved = value.kind == "moved"
+    return workflow_pb2.Change(
+        kind=workflow_pb2.Change.Kind.Value(f"KIND_{value.kind.upper()}"),
+        pointer=value.pointer,
+        from_pointer=str(value.before) if is_moved else "",
+        before=None if is_moved else to_value(value.before),
+        after=None if is_moved else to_value(value.after),
+    )
+
+
+def channel(workflow: str, value: Channel) -> release_pb2.Channel:
+    """Give a channel."""
+    return release_pb2.Channel(
+        name=names.channel(workflow, value.channel),
+        version=value.version,
+        revision=value.revision,
+        freeze_time=_time(value.freeze_time),
+        update_time=_time(value.update_time),
+    )
+
+
+def channels(workflow: str, values: Sequence[Channel]) -> list[release_pb2.Channel]:
+    """Give a workflow's channels."""
+    return [channel(workflow, value) for value in values]
+
+
+def release(workflow: str, value: Release) -> release_pb2.Release:
+    """Give a row of the release log."""
+    run_policy = value.run_policy.value if value.run_policy else "UNSPECIFIED"
+    return release_pb2.Release(
+        name=names.release(workflow, value.revision),
+        revision=value.revision,
+        operation=release_pb2.Release.Operation.Value(f"OPERATION_{value.operation.value}"),
+        channel=value.channel or "",
+        from_version=value.from_version or 0,
+        to_version=value.to_version,
+        marked_bad=value.marked_bad,
+        run_policy=release_pb2.RunPolicy.Value(f"RUN_POLICY_{run_policy}"),
+        reason=value.reason,
+        actor=value.actor,
+        automatic=value.automatic,
+        create_time=_time(value.create_time),
+    )
+
+
+def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
+    """Give an instance; in lists not whole, without what may be large."""
+    message = instance_pb2.Instance(
+        name=names.instance(value.instance),
+        workflow=names.workflow(value.workflow),
+        channel=value.channel or "",
+        version=value.version or 0,
+        state=instance_pb2.Instance.State.Value(f"STATE_{value.state.value}"),
+        error=_error(value.error) if value.error else None,
+        cancel_requested=value.cancel_reason is not None and not value.state.is_terminal,
+        finished_tasks=value.finished_tasks,
+        sequence=value.sequence,
+        creator=value.creator,
+        create_time=_time(value.create_time),
+        start_time=_time(value.start_time),
+        end_time=_time(value.end_time),
+    )
+    if whole:
+        message.input.CopyFrom(to_value(value.input))
+        if value.state.value == "COMPLETED":
+            message.output.CopyFrom(to_value(value.output))
+    return message
+
+
+def instance_event(event: LoggedEvent) -> instance_pb2.InstanceEvent:
+    """Give an event as the log has it."""
+    return json_format.ParseDict(event.data, instance_pb2.InstanceEvent(), ignore_unknown_fields=True)
+
+
+def now() -> timestamp_pb2.Timestamp:
+    """Give this moment, for a heartbeat."""
+    moment = timestamp_pb2.Timestamp()
+    moment.GetCurrentTime()
+    return moment
+
+
+def to_value(value: Json) -> struct_pb2.Value:
+    """Give JSON as a protobuf Value."""
+    return json_format.ParseDict(value, struct_pb2.Value())  # type: ignore[arg-type]  # a Value takes any JSON
+
+
+def _error(value: WorkflowError) -> instance_pb2.InstanceError:
+    return instance_pb2.InstanceError(
+        type=value.type,
+        status=value.status,
+        title=value.title or "",
+        detail=value.detail or "",
+        instance=value.instance or "",
+    )
+
+
+def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    if value is None:
+        return None
+    moment = timestamp_pb2.Timestamp()
+    moment.FromDatetime(value)
+    return moment

@@ -1,0 +1,107 @@
+"""WorkflowService: publishing workflows and reading them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millwright.workflow.v1 import workflow_service_pb2 as pb
+from millwright.workflow.v1 import workflow_service_pb2_grpc as pb_grpc
+from millwright_runtime.api import calls, pages
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+from millwright_runtime.service import Platform
+
+from millwright_workflow.api import requests, responses
+from millwright_workflow.commands import publishing
+from millwright_workflow.domain import definition, names
+from millwright_workflow.engine.definitions import Definitions
+from millwright_workflow.store import releases as release_store
+from millwright_workflow.store import workflows
+
+_PAST_ALL_VERSIONS = 2**31 - 1
+
+
+class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
+    """Serves WorkflowService."""
+
+    def __init__(self, platform: Platform, log: EventLog, definitions: Definitions) -> None:
+        self._platform = platform
+        self._log = log
+        self._definitions = definitions
+
+    async def PublishVersion(self, request: pb.PublishVersionRequest, _context: Any) -> pb.PublishVersionResponse:
+        """Publish a version."""
+        tenant = calls.current().principal.tenant
+        promote_to = requests.promote_to(request)
+        actor = requests.actor(request.reason, required=False)
+        checked = await self._definitions.check(request.definition)
+
+        async def publish(connection: Connection) -> pb.PublishVersionResponse:
+            published = await publishing.publish(connection, self._log, tenant, checked, promote_to, actor)
+            return _published(published)
+
+        if request.validate_only:
+            async with self._platform.database.snapshot(tenant) as connection:
+                return _published(await publishing.preview(connection, checked, promote_to, actor))
+        response = await self._platform.requests.once(request, pb.PublishVersionResponse, publish)
+        self._platform.committed(tenant, names.workflow(f"{checked.namespace}.{checked.name}"))
+        return response
+
+    async def GetWorkflow(self, request: pb.GetWorkflowRequest, _context: Any) -> pb.GetWorkflowResponse:
+        """Get one workflow."""
+        workflow = names.parse_workflow(request.name, "name")
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            found = await workflows.get(connection, workflow)
+            channels = await release_store.list_channels(connection, workflow)
+        return pb.GetWorkflowResponse(
+            workflow=responses.workflow(found), channels=responses.channels(workflow, channels)
+        )
+
+    async def ListWorkflows(self, request: pb.ListWorkflowsRequest, _context: Any) -> pb.ListWorkflowsResponse:
+        """List workflows by name."""
+        size = pages.size(request.page_size)
+        after = pages.read(request.page_token) or ""
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            found = await workflows.page(connection, after, size + 1)
+        token = pages.write(found[size - 1].workflow) if len(found) > size else ""
+        return pb.ListWorkflowsResponse(
+            workflows=[responses.workflow(value) for value in found[:size]], next_page_token=token
+        )
+
+    async def GetVersion(self, request: pb.GetVersionRequest, _context: Any) -> pb.GetVersionResponse:
+        """Get one version."""
+        name = names.parse_version(request.name, "name")
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            version, text = await workflows.get_version(connection, name.workflow, name.number)
+        return pb.GetVersionResponse(version=responses.version(name.workflow, version, text.source))
+
+    async def ListVersions(self, request: pb.ListVersionsRequest, _context: Any) -> pb.ListVersionsResponse:
+        """List versions, newest first."""
+        workflow = names.parse_workflow(request.workflow, "workflow")
+        size = pages.size(request.page_size)
+        before = pages.read(request.page_token, workflow) or _PAST_ALL_VERSIONS
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            await workflows.get(connection, workflow)
+            found = await workflows.page_of_versions(connection, workflow, before, size + 1)
+        token = pages.write(found[size - 1].number, workflow) if len(found) > size else ""
+        return pb.ListVersionsResponse(
+            versions=[responses.version(workflow, value) for value in found[:size]], next_page_token=token
+        )
+
+    async def DiffVersions(self, request: pb.DiffVersionsRequest, _context: Any) -> pb.DiffVersionsResponse:
+        """Compare two versions."""
+        workflow = names.parse_workflow(request.workflow, "workflow")
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            _, before = await workflows.get_version(connection, workflow, request.from_version)
+            _, after = await workflows.get_version(connection, workflow, request.to_version)
+        changes = definition.diff(definition.load(before.canonical.encode()), definition.load(after.canonical.encode()))
+        return pb.DiffVersionsResponse(changes=[responses.change(value) for value in changes])
+
+
+def _published(published: publishing.Published) -> pb.PublishVersionResponse:
+    channel = published.channel
+    return pb.PublishVersionResponse(
+        version=responses.version(published.workflow, published.version),
+        created=published.created,
+        channel=responses.channel(published.workflow, channel) if channel else None,
+    )

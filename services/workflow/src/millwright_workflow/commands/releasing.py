@@ -1,0 +1,98 @@
+"""Releasing: channels move between versions, and versions are marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+
+from millwright_workflow.domain import releases
+from millwright_workflow.domain.releases import Actor, Decision, Promotion, Rollback, Version
+from millwright_workflow.store import events, instances, workflows
+from millwright_workflow.store import releases as release_store
+from millwright_workflow.store.instances import Bound
+
+
+async def promote(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, wish: Promotion, actor: Actor
+) -> Decision:
+    """Point a channel to a version."""
+    ledger = await release_store.lock(connection, workflow, [wish.version])
+    decision = releases.promote(ledger, wish, actor)
+    await carry_out(connection, log, tenant, workflow, decision)
+    return decision
+
+
+async def preview_promotion(connection: Connection, workflow: str, wish: Promotion, actor: Actor) -> Decision:
+    """Give what `promote` would decide now; write and lock nothing."""
+    ledger = await release_store.read(connection, workflow, [wish.version])
+    return releases.promote(ledger, wish, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What a rollback decided, and whom its run policy concerns."""
+
+    decision: Decision
+    bound: Bound
+
+
+async def rollback(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, wish: Rollback, actor: Actor
+) -> RolledBack:
+    """Point a channel back. From the commit on, no instance begins on the version left."""
+    await release_store.lock_row(connection, workflow)
+    rolled_back = await preview_rollback(connection, workflow, wish, actor)
+    await carry_out(connection, log, tenant, workflow, rolled_back.decision)
+    return rolled_back
+
+
+async def preview_rollback(connection: Connection, workflow: str, wish: Rollback, actor: Actor) -> RolledBack:
+    """Give what `rollback` would decide now; write and lock nothing."""
+    visited = await release_store.visited(connection, workflow, wish.channel)
+    named = [wish.target_version] if wish.target_version is not None else []
+    ledger = await release_store.read(connection, workflow, [*visited, *named])
+    decision = releases.rollback(ledger, wish, actor, visited)
+    if decision.release is None or decision.release.from_version is None:
+        return RolledBack(decision, Bound(0, 0))
+    bound = await instances.count_bound(connection, workflow, wish.channel, decision.release.from_version)
+    return RolledBack(decision, bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A version after marking."""
+
+    version: Version
+    decision: Decision
+
+
+async def mark_bad(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, number: int, actor: Actor
+) -> Marked:
+    """Mark a version bad."""
+    ledger = await release_store.lock(connection, workflow, [number])
+    return await _mark(connection, log, tenant, workflow, number, releases.mark_bad(ledger, number, actor))
+
+
+async def mark_good(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, number: int, actor: Actor
+) -> Marked:
+    """Take a bad mark back."""
+    ledger = await release_store.lock(connection, workflow, [number])
+    return await _mark(connection, log, tenant, workflow, number, releases.mark_good(ledger, number, actor))
+
+
+async def _mark(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, number: int, decision: Decision
+) -> Marked:
+    await carry_out(connection, log, tenant, workflow, decision)
+    return Marked((await workflows.versions(connection, workflow, [number]))[number], decision)
+
+
+async def carry_out(connection: Connection, log: EventLog, tenant: str, workflow: str, decision: Decision) -> None:
+    """Write a decision and its event."""
+    if decision.release is not None:
+        await release_store.write(connection, tenant, workflow, decision)
+        await log.append(connection, [events.of_release(tenant, workflow, decision.release)])

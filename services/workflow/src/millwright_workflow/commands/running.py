@@ -1,0 +1,129 @@
+"""Running: instances are started, cancelled and resumed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+
+from millwright_workflow.domain import instances as domain
+from millwright_workflow.domain.errors import VersionBad
+from millwright_workflow.domain.instances import Cancellation, Happening, Instance, InstanceEvent, State
+from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.json import Json
+from millwright_workflow.store import events, instances, workflows
+from millwright_workflow.store import releases as release_store
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The wish to start an instance: through a channel, or on a version."""
+
+    workflow: str
+    channel: str | None
+    version: int | None
+    input: Json
+    instance: uuid.UUID | None = None
+
+
+async def start(
+    connection: Connection, log: EventLog, tenant: str, wish: Start, creator: str, now: datetime
+) -> Instance:
+    """Accept an instance; a worker binds its version and begins it soon.
+
+    Raises WorkflowNotFound, ChannelNotFound, VersionNotFound, VersionBad, InstanceExists.
+    """
+    await workflows.get(connection, wish.workflow)
+    if wish.version is not None:
+        version, _ = await workflows.get_version(connection, wish.workflow, wish.version)
+        if version.is_bad:
+            raise VersionBad(version=version.number, workflow=wish.workflow, bad_reason=version.bad_reason)
+    elif wish.channel is not None:
+        await release_store.get_channel(connection, wish.workflow, wish.channel)
+    instance = Instance(
+        tenant=tenant,
+        instance=wish.instance or new_id(),
+        workflow=wish.workflow,
+        channel=wish.channel,
+        version=wish.version,
+        state=State.PENDING,
+        input=wish.input,
+        output=None,
+        error=None,
+        cancel_reason=None,
+        finished_tasks=0,
+        sequence=1,
+        creator=creator,
+        create_time=now,
+        start_time=None,
+        end_time=None,
+    )
+    await instances.insert(connection, instance)
+    await _log(connection, log, instance, Happening.CREATED, now)
+    return instance
+
+
+async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, reason: str, now: datetime) -> Instance:
+    """Cancel an instance, or ask the worker that runs it to; raise InstanceNotFound, InstanceEnded."""
+    instance = await instances.get(connection, instance_id, lock=True)
+    match domain.cancel(instance):
+        case Cancellation.UNCHANGED:
+            return instance
+        case Cancellation.REQUESTED:
+            await instances.request_cancel(connection, instance_id, reason)
+            return replace(instance, cancel_reason=reason)
+        case Cancellation.NOW:
+            return await cancel_now(connection, log, instance, reason, now)
+
+
+async def cancel_now(connection: Connection, log: EventLog, instance: Instance, reason: str, now: datetime) -> Instance:
+    """Cancel an instance that is locked here and that nobody runs."""
+    error = domain.cancelled(reason)
+    ended = replace(
+        instance, state=State.CANCELLED, error=error, cancel_reason=reason, sequence=instance.sequence + 1, end_time=now
+    )
+    await instances.end(connection, ended)
+    await _log(connection, log, ended, Happening.CANCELLED, now, error)
+    return ended
+
+
+async def resume(connection: Connection, log: EventLog, instance_id: uuid.UUID, now: datetime) -> Instance:
+    """Let a paused instance go on; raise InstanceNotFound, InstanceNotPaused."""
+    instance = await instances.get(connection, instance_id, lock=True)
+    domain.check_paused(instance)
+    resumed = replace(instance, state=State.RUNNING, sequence=instance.sequence + 1)
+    await instances.resume(connection, instance_id, resumed.sequence)
+    await _log(connection, log, resumed, Happening.RESUMED, now)
+    return resumed
+
+
+def new_id() -> uuid.UUID:
+    """Make an id that sorts by time (UUID version 7, RFC 9562), so that new rows lie side by side in the index."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return uuid.UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
+async def _log(
+    connection: Connection,
+    log: EventLog,
+    instance: Instance,
+    happening: Happening,
+    now: datetime,
+    error: WorkflowError | None = None,
+) -> None:
+    event = InstanceEvent(
+        tenant=instance.tenant,
+        instance=instance.instance,
+        sequence=instance.sequence,
+        happening=happening,
+        workflow=instance.workflow,
+        version=instance.version,
+        event_time=now,
+        error=error,
+    )
+    await log.append(connection, [events.of_instance(event)])

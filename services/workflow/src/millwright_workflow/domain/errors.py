@@ -1,0 +1,88 @@
+"""What the workflow service refuses, each by a name of its own; the docstring is what the caller reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millwright_runtime.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unimplemented,
+    Violation,
+)
+
+
+class InvalidDefinition(InvalidArgument):
+    """The definition has {count} fault(s). First: {first}"""
+
+    def __init__(self, faults: Sequence[Violation]) -> None:
+        self._faults = tuple(faults)
+        super().__init__(count=len(self._faults), first=f"{faults[0].field}: {faults[0].description}")
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """Give every fault, with its JSON pointer as the field."""
+        return self._faults
+
+
+class InputTooLarge(InvalidArgument):
+    """The input has {size} bytes; at most {limit} are taken."""
+
+
+class WorkflowNotFound(NotFound):
+    """There is no workflow {workflow}."""
+
+
+class VersionNotFound(NotFound):
+    """There is no version {version} of {workflow}."""
+
+
+class ChannelNotFound(NotFound):
+    """The workflow {workflow} has no channel {channel}. Promote a version to it first."""
+
+
+class InstanceNotFound(NotFound):
+    """There is no instance {instance}."""
+
+
+class SemverTaken(AlreadyExists):
+    """{workflow} has a version {semver} of other content, number {version}. Raise document.version."""
+
+
+class InstanceExists(AlreadyExists):
+    """An instance {instance} exists already."""
+
+
+class VersionBad(FailedPrecondition):
+    """Version {version} of {workflow} is marked bad: {bad_reason}"""
+
+
+class VersionInUse(FailedPrecondition):
+    """Version {version} of {workflow} is what channel {channel} points to. Roll that channel back instead."""
+
+
+class ChannelFrozen(FailedPrecondition):
+    """Channel {channel} of {workflow} takes no automatic promotions until {freeze_time}, after a rollback."""
+
+
+class NoRollbackTarget(FailedPrecondition):
+    """Channel {channel} of {workflow} never pointed to another version that is still good. Name a target_version."""
+
+
+class InstanceEnded(FailedPrecondition):
+    """Instance {instance} has ended: it is {state}."""
+
+
+class InstanceNotPaused(FailedPrecondition):
+    """Instance {instance} is not paused: it is {state}."""
+
+
+class RevisionMismatch(Aborted):
+    """Channel {channel} of {workflow} is at revision {revision}, not {expected_revision}. Read it and decide anew."""
+
+
+class RunPolicyUnavailable(Unimplemented):
+    """The run policy {run_policy} is not in this release. Use DRAIN, PAUSE or CANCEL."""

@@ -1,0 +1,116 @@
+"""Instances: the states that a run of a workflow goes through. `docs/architecture/instance-states.md` draws them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from millwright_workflow.domain.errors import InstanceEnded, InstanceNotPaused
+from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.json import Json
+
+INPUT_LIMIT_BYTES = 256 * 1024
+
+
+class State(Enum):
+    """Where an instance stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAULTED = "FAULTED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether nothing happens to it any more."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({State.COMPLETED, State.FAULTED, State.CANCELLED})
+
+
+class Happening(Enum):
+    """What an event tells of an instance."""
+
+    CREATED = "CREATED"
+    STARTED = "STARTED"
+    TASK_COMPLETED = "TASK_COMPLETED"
+    TASK_RETRIED = "TASK_RETRIED"
+    PAUSED = "PAUSED"
+    RESUMED = "RESUMED"
+    COMPLETED = "COMPLETED"
+    FAULTED = "FAULTED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One run of a workflow."""
+
+    tenant: str
+    instance: uuid.UUID
+    workflow: str
+    channel: str | None
+    version: int | None
+    state: State
+    input: Json
+    output: Json
+    error: WorkflowError | None
+    cancel_reason: str | None
+    """Set from the moment its cancellation is asked for."""
+    finished_tasks: int
+    sequence: int
+    creator: str
+    create_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceEvent:
+    """Something that happened to an instance."""
+
+    tenant: str
+    instance: uuid.UUID
+    sequence: int
+    happening: Happening
+    workflow: str
+    version: int | None
+    event_time: datetime
+    task: str | None = None
+    error: WorkflowError | None = None
+
+
+class Cancellation(Enum):
+    """What a wish to cancel comes to."""
+
+    NOW = "NOW"
+    """Nobody runs it: it is cancelled in the same transaction."""
+    REQUESTED = "REQUESTED"
+    """Its owner is asked to stop it."""
+    UNCHANGED = "UNCHANGED"
+    """It is cancelled already, or about to be."""
+
+
+def cancel(instance: Instance) -> Cancellation:
+    """Decide a wish to cancel; raise InstanceEnded if it ended otherwise."""
+    if instance.state is State.CANCELLED or instance.cancel_reason is not None:
+        return Cancellation.UNCHANGED
+    if instance.state.is_terminal:
+        raise InstanceEnded(instance=instance.instance, state=instance.state.value)
+    return Cancellation.REQUESTED if instance.state is State.RUNNING else Cancellation.NOW
+
+
+def check_paused(instance: Instance) -> None:
+    """Raise InstanceNotPaused unless it can be resumed."""
+    if instance.state is not State.PAUSED:
+        raise InstanceNotPaused(instance=instance.instance, state=instance.state.value)
+
+
+def cancelled(reason: str) -> WorkflowError:
+    """Give the error that a cancelled instance keeps."""
+    return WorkflowError(type="urn:millwright:error:cancelled", status=499, title="Cancelled", detail=reason or None)

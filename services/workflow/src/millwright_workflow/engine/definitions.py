@@ -1,0 +1,81 @@
+"""Definitions as the service uses them: checked before they are published, planned once when they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from millwright_runtime.errors import Violation
+from millwright_runtime.postgres.database import Database
+
+from millwright_workflow.domain import definition as domain
+from millwright_workflow.domain.definition import Definition, Fault
+from millwright_workflow.domain.errors import InvalidDefinition
+from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
+from millwright_workflow.engine import expressions
+from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
+from millwright_workflow.store import work
+
+_REMEMBERED_PLANS = 512
+
+
+class Definitions:
+    """Checks definitions, and keeps the plans of the versions that run."""
+
+    def __init__(self, database: Database, sandbox: Sandbox) -> None:
+        self._database = database
+        self._sandbox = sandbox
+        self._plans: OrderedDict[tuple[str, str, int], WorkflowPlan] = OrderedDict()
+
+    async def check(self, source: str) -> Definition:
+        """Give the definition in `source`; raise InvalidDefinition with every fault at once.
+
+        Besides what the domain checks, each expression must compile; jq does that in the sandbox.
+        """
+        try:
+            definition = await asyncio.to_thread(domain.parse, source)
+        except domain.InvalidDefinition as error:
+            raise InvalidDefinition(_violations(error.faults)) from None
+        faults = [*_violations(domain.unsupported(definition)), *await self._expression_faults(definition)]
+        if faults:
+            raise InvalidDefinition(faults)
+        return definition
+
+    async def plan(self, tenant: str, workflow: str, version: int) -> WorkflowPlan:
+        """Give the plan of a version that exists."""
+        key = (tenant, workflow, version)
+        if key in self._plans:
+            self._plans.move_to_end(key)
+            return self._plans[key]
+        async with self._database.snapshot(tenant) as connection:
+            canonical = await work.definition(connection, tenant, workflow, version)
+        plan = plan_workflow(await asyncio.to_thread(domain.load, canonical.encode()))
+        self._plans[key] = plan
+        if len(self._plans) > _REMEMBERED_PLANS:
+            self._plans.popitem(last=False)
+        return plan
+
+    async def _expression_faults(self, definition: Definition) -> list[Violation]:
+        sites = definition.expressions
+        if not sites:
+            return []
+        names = tuple(sorted(domain.known_variables(definition.document)))
+        try:
+            faults = await self._sandbox.compile([expressions.wrap(site.expression, names) for site in sites])
+        except SandboxFault as fault:
+            return [Violation("", "EXPRESSION_INVALID", f"The expressions cannot be compiled: {fault}.")]
+        return [
+            Violation(site.pointer, "EXPRESSION_INVALID", _readable(fault))
+            for site, fault in zip(sites, faults, strict=True)
+            if fault is not None
+        ]
+
+
+def _violations(faults: list[Fault] | tuple[Fault, ...]) -> list[Violation]:
+    return [Violation(fault.pointer, str(fault.reason), fault.message) for fault in faults]
+
+
+def _readable(fault: str) -> str:
+    """Give the first line of what jq says, without the position in the wrapped program."""
+    first = fault.splitlines()[0].removeprefix("jq: error: ")
+    return first.split(" at <top-level>")[0]

@@ -1,0 +1,98 @@
+"""Group commit: what all running instances want to save goes to Postgres together.
+
+A flush takes everything that is waiting and begins as soon as the one before is back. An idle service commits a step
+at once, a busy one commits hundreds in the time of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.service import Platform
+
+from millwright_workflow.domain import names
+from millwright_workflow.store import steps as store
+from millwright_workflow.store.steps import Step
+
+BATCH = 256
+_RETRY_SECONDS = 0.25
+_log = logging.getLogger(__name__)
+
+
+class Superseded(Exception):
+    """The instance is not ours any more: another worker has it, or it has ended. Nothing was written."""
+
+
+class Writer:
+    """Writes the steps of one worker."""
+
+    name = "writer"
+
+    def __init__(self, platform: Platform, log: EventLog, worker: uuid.UUID) -> None:
+        self._platform = platform
+        self._log = log
+        self._worker = worker
+        self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
+        self._arrived = asyncio.Event()
+
+    def commit(self, step: Step) -> asyncio.Future[None]:
+        """Queue a step; the future is done once it is durable, or raises Superseded.
+
+        An instance has one step under way at a time.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((step, future))
+        self._arrived.set()
+        return future
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                count = min(BATCH, len(self._waiting))
+                await self._flush([self._waiting.popleft() for _ in range(count)])
+
+    async def drain(self) -> None:
+        """Return once every step that was queued is durable; nothing queues any more."""
+        while self._waiting:
+            await asyncio.wait([self._waiting[-1][1]])
+
+    async def _flush(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
+        """Write a batch, however long Postgres is away: until then nobody is told that anything is durable."""
+        steps = [step for step, _ in batch]
+        while True:
+            try:
+                owned = await self._write(steps)
+            except Exception as error:
+                if not is_connection_loss(error):
+                    for _, future in batch:
+                        if not future.done():
+                            future.set_exception(error)
+                    raise
+                _log.warning("steps wait for the database", extra={"fault": repr(error), "steps": len(steps)})
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                break
+        self._acknowledge(batch, owned)
+
+    async def _write(self, steps: list[Step]) -> set[uuid.UUID]:
+        async with self._platform.database.transaction(ALL_TENANTS) as connection:
+            return await store.write(connection, self._log, self._worker, steps)
+
+    def _acknowledge(self, batch: list[tuple[Step, asyncio.Future[None]]], owned: set[uuid.UUID]) -> None:
+        for step, future in batch:
+            if step.instance in owned:
+                self._platform.committed(step.tenant, names.instance(step.instance))
+            if future.done():
+                continue
+            if step.instance in owned:
+                future.set_result(None)
+            else:
+                future.set_exception(Superseded())

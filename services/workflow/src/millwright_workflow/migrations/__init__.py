@@ -1,0 +1,1 @@
+"""The schema `workflow`, revision by revision."""

@@ -1,0 +1,110 @@
+"""How events are written down: the protobuf JSON mapping of the contract's Release and InstanceEvent.
+
+A test holds each of these bodies against the contract's own types.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from millwright_runtime.events.log import Event
+
+from millwright_workflow.domain import names
+from millwright_workflow.domain.instances import Happening, InstanceEvent
+from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.releases import Operation, Release
+
+RELEASE_TYPES = {
+    Operation.PUBLISH: "io.millwright.workflow.version.published.v1",
+    Operation.PROMOTE: "io.millwright.workflow.channel.promoted.v1",
+    Operation.ROLLBACK: "io.millwright.workflow.channel.rolled-back.v1",
+    Operation.MARK_BAD: "io.millwright.workflow.version.marked-bad.v1",
+    Operation.MARK_GOOD: "io.millwright.workflow.version.marked-good.v1",
+}
+# The specification's own lifecycle types, where it has one.
+INSTANCE_TYPES = {
+    Happening.CREATED: "io.millwright.workflow.instance.created.v1",
+    Happening.STARTED: "io.serverlessworkflow.workflow.started.v1",
+    Happening.TASK_COMPLETED: "io.serverlessworkflow.task.completed.v1",
+    Happening.TASK_RETRIED: "io.serverlessworkflow.task.retried.v1",
+    Happening.PAUSED: "io.serverlessworkflow.workflow.suspended.v1",
+    Happening.RESUMED: "io.serverlessworkflow.workflow.resumed.v1",
+    Happening.COMPLETED: "io.serverlessworkflow.workflow.completed.v1",
+    Happening.FAULTED: "io.serverlessworkflow.workflow.faulted.v1",
+    Happening.CANCELLED: "io.serverlessworkflow.workflow.cancelled.v1",
+}
+_CHECKPOINTS = frozenset({Happening.TASK_COMPLETED, Happening.TASK_RETRIED})
+
+
+def of_release(tenant: str, workflow: str, release: Release) -> Event:
+    """Give the event of a row of the release log; its sequence is the row's revision."""
+    body = {
+        "name": names.release(workflow, release.revision),
+        "revision": str(release.revision),
+        "operation": f"OPERATION_{release.operation.value}",
+        "channel": release.channel,
+        "fromVersion": release.from_version,
+        "toVersion": release.to_version,
+        "markedBad": release.marked_bad,
+        "runPolicy": f"RUN_POLICY_{release.run_policy.value}" if release.run_policy else None,
+        "reason": release.reason,
+        "actor": release.actor,
+        "automatic": release.automatic,
+        "createTime": timestamp(release.create_time),
+    }
+    return Event(
+        tenant=tenant,
+        resource=names.workflow(workflow),
+        sequence=release.revision,
+        kind="rollback" if release.operation is Operation.ROLLBACK else "lifecycle",
+        type=RELEASE_TYPES[release.operation],
+        data=_without_defaults(body),
+        event_time=release.create_time,
+    )
+
+
+def of_instance(event: InstanceEvent) -> Event:
+    """Give the event of something that happened to an instance."""
+    resource = names.instance(event.instance)
+    body = {
+        "instance": resource,
+        "sequence": str(event.sequence),
+        "kind": f"KIND_{event.happening.value}",
+        "workflow": names.workflow(event.workflow),
+        "version": event.version,
+        "task": event.task,
+        "error": _error(event.error) if event.error else None,
+        "eventTime": timestamp(event.event_time),
+    }
+    return Event(
+        tenant=event.tenant,
+        resource=resource,
+        sequence=event.sequence,
+        kind="checkpoint" if event.happening in _CHECKPOINTS else "lifecycle",
+        type=INSTANCE_TYPES[event.happening],
+        data=_without_defaults(body),
+        event_time=event.event_time,
+    )
+
+
+def timestamp(time: datetime) -> str:
+    """Give a time as protobuf's JSON has it: RFC 3339 in UTC, with no, three or six digits of a second."""
+    text = time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return text.removesuffix("000").removesuffix(".000") + "Z"
+
+
+def _error(error: WorkflowError) -> dict[str, Any]:
+    body = {
+        "type": error.type,
+        "status": error.status,
+        "title": error.title,
+        "detail": error.detail,
+        "instance": error.instance,
+    }
+    return _without_defaults(body)
+
+
+def _without_defaults(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what protobuf's JSON leaves out: fields that are unset or have their default."""
+    return {name: value for name, value in body.items() if value}

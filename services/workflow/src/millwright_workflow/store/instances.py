@@ -1,0 +1,180 @@
+"""Instances, in Postgres: what callers ask for and read. What the engine writes while they run is in `steps`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import asyncpg
+from millwright_runtime.postgres.database import TENANT, Connection
+
+from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
+from millwright_workflow.domain.instances import Instance, State
+from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.json import from_text, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which instances to list."""
+
+    workflow: str | None = None
+    version: int | None = None
+    states: tuple[State, ...] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many instances are bound to a version through a channel."""
+
+    running: int
+    paused: int
+
+
+async def insert(connection: Connection, instance: Instance) -> None:
+    """Write a new, pending instance; raise InstanceExists."""
+    written = await connection.fetchval(
+        _INSERT,
+        instance.tenant,
+        instance.instance,
+        instance.workflow,
+        instance.channel,
+        instance.version,
+        instance.state.value,
+        to_text(instance.input),
+        instance.sequence,
+        instance.creator,
+        instance.create_time,
+    )
+    if not written:
+        raise InstanceExists(instance=instance.instance)
+
+
+async def get(connection: Connection, instance: uuid.UUID, *, lock: bool = False) -> Instance:
+    """Give an instance, locked until the transaction ends if asked; raise InstanceNotFound."""
+    row = await connection.fetchrow(f"{_GET} FOR UPDATE" if lock else _GET, instance)
+    if row is None:
+        raise InstanceNotFound(instance=instance)
+    return from_row(row)
+
+
+async def page(
+    connection: Connection, chosen: Filter, before: tuple[datetime, uuid.UUID] | None, limit: int
+) -> Sequence[Instance]:
+    """Give at most `limit` instances without input and output, newest first, older than the place `before`."""
+    create_time, instance = before or (None, None)
+    rows = await connection.fetch(
+        _PAGE,
+        chosen.workflow,
+        chosen.version,
+        [state.value for state in chosen.states],
+        chosen.created_after,
+        chosen.created_before,
+        create_time,
+        instance,
+        limit,
+    )
+    return [from_row(row) for row in rows]
+
+
+async def count_bound(connection: Connection, workflow: str, channel: str, version: int) -> Bound:
+    """Count the instances that a run policy for `version` concerns."""
+    row = await connection.fetchrow(_COUNT_BOUND, workflow, channel, version)
+    return Bound(row["running"], row["paused"])
+
+
+async def request_cancel(connection: Connection, instance: uuid.UUID, reason: str) -> None:
+    """Ask the owner of a running instance to stop it."""
+    await connection.execute(_REQUEST_CANCEL, instance, reason)
+
+
+async def end(connection: Connection, ended: Instance) -> None:
+    """Write the end of an instance that nobody runs and that is locked here."""
+    await connection.execute(
+        _END,
+        ended.tenant,
+        ended.instance,
+        ended.state.value,
+        ended.sequence,
+        ended.end_time,
+        write_error(ended.error),
+        ended.cancel_reason,
+    )
+
+
+async def resume(connection: Connection, instance: uuid.UUID, sequence: int) -> None:
+    """Let a paused instance, locked here, be taken by a worker; the holds that are there now concern it no more."""
+    await connection.execute(_RESUME, instance, sequence)
+
+
+def from_row(row: asyncpg.Record) -> Instance:
+    """Give the instance in a row that has the columns of COLUMNS."""
+    return Instance(
+        tenant=row["tenant"],
+        instance=row["instance"],
+        workflow=row["workflow"],
+        channel=row["channel"],
+        version=row["version"],
+        state=State(row["state"]),
+        input=from_text(row["input"]),
+        output=from_text(row["output"]) if row["output"] is not None else None,
+        error=WorkflowError(**from_text(row["error"])) if row["error"] else None,
+        cancel_reason=row["cancel_reason"],
+        finished_tasks=row["finished_tasks"],
+        sequence=row["sequence"],
+        creator=row["creator"],
+        create_time=row["create_time"],
+        start_time=row["start_time"],
+        end_time=row["end_time"],
+    )
+
+
+def write_error(error: WorkflowError | None) -> str | None:
+    """Give an error as it is stored."""
+    return to_text(asdict(error)) if error else None
+
+
+COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
+    sequence, creator, create_time, start_time, end_time"""
+_GET = f"SELECT {COLUMNS} FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
+_INSERT = """
+INSERT INTO workflow.instance
+    (tenant, instance, workflow, channel, version, state, input, sequence, creator, create_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT DO NOTHING RETURNING true
+"""
+_PAGE = f"""
+SELECT tenant, instance, workflow, channel, version, state, 'null' AS input, NULL AS output, error, cancel_reason,
+       finished_tasks, sequence, creator, create_time, start_time, end_time
+FROM workflow.instance
+WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND ($2::integer IS NULL OR version = $2)
+  AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
+  AND ($4::timestamptz IS NULL OR create_time >= $4) AND ($5::timestamptz IS NULL OR create_time < $5)
+  AND ($6::timestamptz IS NULL OR (create_time, instance) < ($6, $7::uuid))
+ORDER BY create_time DESC, instance DESC LIMIT $8
+"""
+_COUNT_BOUND = f"""
+SELECT count(*) FILTER (WHERE state = 'RUNNING') AS running, count(*) FILTER (WHERE state = 'PAUSED') AS paused
+FROM workflow.instance
+WHERE tenant = {TENANT} AND workflow = $1 AND channel = $2 AND version = $3 AND state IN ('RUNNING', 'PAUSED')
+"""
+_REQUEST_CANCEL = f"""
+UPDATE workflow.instance SET cancel_reason = $2 WHERE tenant = {TENANT} AND instance = $1 AND state = 'RUNNING'
+"""
+_END = """
+UPDATE workflow.instance
+SET state = $3, sequence = $4, end_time = $5, error = $6, cancel_reason = $7, owner = NULL
+WHERE tenant = $1 AND instance = $2
+"""
+_RESUME = f"""
+UPDATE workflow.instance AS instance
+SET state = 'RUNNING', owner = NULL, sequence = $2, bound_revision = (
+    SELECT latest_revision FROM workflow.workflow AS workflow
+    WHERE workflow.tenant = instance.tenant AND workflow.workflow = instance.workflow
+)
+WHERE tenant = {TENANT} AND instance = $1
+"""
