@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from millwright_runtime import tracing
-from millwright_runtime.postgres.database import Connection
+from millwright_runtime.postgres.database import TENANT, Connection
 
 Kind = Literal["rollback", "checkpoint", "progress", "lifecycle"]
 
@@ -83,7 +83,7 @@ SELECT tenant, resource, sequence
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS queued (tenant, resource, sequence, place)
 ORDER BY place
 """
-_AFTER = """
-SELECT sequence, type, data, event_time FROM {schema}.event
-WHERE resource = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+_AFTER = f"""
+SELECT sequence, type, data, event_time FROM {{schema}}.event
+WHERE tenant = {TENANT} AND resource = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 """

@@ -6,12 +6,15 @@ as PgBouncer between us and the server can never lend one tenant's connection to
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
+
+from millwright_runtime.errors import Unavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -23,12 +26,23 @@ else:
 ALL_TENANTS = "*"
 """For background work that serves every tenant; no token can hold it."""
 
+TENANT = "current_setting('millwright.tenant')"
+"""The transaction's tenant, in SQL. Row-level security holds each statement to it anyway; naming it lets an index that
+begins with the tenant serve the statement."""
+
+_ROLLBACK_SECONDS = 2.0
+_CLOSE_SECONDS = 5.0
+_PING_SECONDS = 2.0
 _TENANT = re.compile(r"[a-z0-9-]{1,63}|\*")
 _STATEMENT_SECONDS = 30.0
 
 
 class RoleTooPowerful(Exception):
     """The service's role could reach past row-level security or change the history: serving with it is refused."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached at the moment. Try again, with the same request_id where the call has one."""
 
 
 class Database:
@@ -39,10 +53,10 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, connections: int, *, application: str) -> Database:
-        """Connect, with at most `connections` at once; raise asyncpg's errors if that is not possible now."""
+        """Give a pool of at most `connections`. They are made when they are needed: nothing is connected yet."""
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=connections,
             command_timeout=_STATEMENT_SECONDS,
             server_settings={"application_name": application, "timezone": "UTC"},
@@ -53,7 +67,8 @@ class Database:
     async def close(self) -> None:
         """Close every connection once its transaction has ended; after 5 s, without waiting."""
         try:
-            await asyncpg.compat.wait_for(self._pool.close(), 5)
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 
@@ -74,22 +89,32 @@ class Database:
         if not _TENANT.fullmatch(tenant):
             message = f"not a tenant: {tenant!r}"
             raise ValueError(message)
-        async with self._pool.acquire() as connection:
+        try:
+            connection = await self._pool.acquire()
+        except OSError as error:
+            raise DatabaseUnavailable from error
+        try:
             await connection.execute(f"{begin}; SET LOCAL millwright.tenant = '{tenant}'")
-            try:
-                yield connection
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
-                raise
+            yield connection
             await connection.execute("COMMIT")
+        except BaseException:
+            await _roll_back(connection)
+            raise
+        finally:
+            await self._pool.release(connection)
 
     async def ping(self) -> None:
-        """Raise unless Postgres answers a trivial query within two seconds."""
-        await self._pool.fetchval("SELECT 1", timeout=2)
+        """Raise unless Postgres answers within two seconds; that our connections are all busy is no fault of its."""
+        if self._pool.get_size() == self._pool.get_max_size() and not self._pool.get_idle_size():
+            return
+        async with asyncio.timeout(_PING_SECONDS), self.snapshot(ALL_TENANTS):
+            pass
 
     async def check_role(self, schema: str) -> None:
-        """Raise RoleTooPowerful if the role is a superuser, passes row-level security, or owns tables of `schema`."""
+        """Raise RoleTooPowerful if the role is or can become one that row-level security does not hold.
+
+        That is a superuser, one with BYPASSRLS, or the owner of `schema` or of a table in it.
+        """
         fault = await self._pool.fetchval(_ROLE_FAULT, schema)
         if fault:
             role = await self._pool.fetchval("SELECT current_user")
@@ -100,18 +125,47 @@ class Database:
             raise RoleTooPowerful(message)
 
 
-# What makes the current role unfit to serve, or NULL.
+# What makes the current role unfit to serve, or NULL. Roles that it is a member of count: SET ROLE reaches them.
 _ROLE_FAULT = """
+WITH reach AS (SELECT * FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER'))
 SELECT CASE
-    WHEN rolsuper THEN 'is a superuser'
-    WHEN rolbypassrls THEN 'passes row-level security'
+    WHEN (SELECT bool_or(rolsuper) FROM reach) THEN 'is a superuser'
+    WHEN (SELECT bool_or(rolbypassrls) FROM reach) THEN 'passes row-level security'
     WHEN EXISTS (
-        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE nspname = $1 AND pg_has_role(current_user, relowner, 'MEMBER')
-    ) THEN 'owns tables of the schema ' || $1
+        SELECT FROM pg_namespace LEFT JOIN pg_class ON relnamespace = pg_namespace.oid
+        WHERE nspname = $1 AND (nspowner IN (SELECT oid FROM reach) OR relowner IN (SELECT oid FROM reach))
+    ) THEN 'owns the schema ' || $1 || ' or tables in it'
 END
-FROM pg_roles WHERE rolname = current_user
 """
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Tell whether `error` means that Postgres is away, rather than that we asked it something wrong."""
+    if isinstance(error, asyncpg.InterfaceError):  # most of them are mistakes of ours; these tell of a loss
+        return any(sign in str(error) for sign in ("is closed", "is closing", "been released back to the pool"))
+    return isinstance(
+        error,
+        (
+            ConnectionError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+            asyncpg.AdminShutdownError,
+            asyncpg.CrashShutdownError,
+            asyncpg.TooManyConnectionsError,
+        ),
+    )
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Undo the transaction. A connection that cannot even do that is given up: then Postgres undoes it."""
+    try:
+        await connection.execute("ROLLBACK", timeout=_ROLLBACK_SECONDS)
+    except BaseException as error:
+        with suppress(asyncpg.InterfaceError):  # where the loss was noticed, it is not ours any more
+            connection.terminate()
+        if not isinstance(error, Exception):
+            raise  # cancelled once more
 
 
 async def _leave_as_is(_connection: Connection) -> None:

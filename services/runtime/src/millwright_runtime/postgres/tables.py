@@ -1,6 +1,7 @@
 """The tables that the runtime keeps in each service's schema, as DDL for that service's migrations.
 
-A function here is frozen once a release has run it: a change is a new function and a new migration.
+A function here is frozen once a release has run it: a change is a new function and a new migration. `schema` and
+`role` are put into the SQL as they are: quoted, where they need it.
 """
 
 from __future__ import annotations
