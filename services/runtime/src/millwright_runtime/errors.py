@@ -21,7 +21,6 @@ reason: `VersionBad` becomes VERSION_BAD.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +49,8 @@ class MillwrightError(Exception):
     def __init__(self, **variables: object) -> None:
         """Format the class's docstring with `variables`; each is also sent to the caller as metadata."""
         self.variables = {name: str(value) for name, value in variables.items()}
-        super().__init__(inspect.cleandoc(type(self).__doc__ or "").format(**self.variables))
+        message = " ".join((type(self).__doc__ or "").split())
+        super().__init__(message.format(**self.variables))
 
     @property
     def reason(self) -> str:

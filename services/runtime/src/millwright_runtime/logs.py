@@ -1,7 +1,8 @@
-"""Logs as JSON, one object a line on standard error, with the trace and the call they belong to."""
+"""Logs as JSON, one object a line on standard error, with the trace they belong to."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -30,11 +31,14 @@ class JsonFormatter(logging.Formatter):
         entry |= {key: value for key, value in record.__dict__.items() if key not in _PLAIN_ATTRIBUTES}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode()
+        try:
+            return orjson.dumps(entry, default=str).decode()
+        except TypeError:  # text or numbers that orjson is too strict for: half a surrogate pair, 65 bits
+            return json.dumps(entry, default=str)
 
 
 def configure(level: str) -> None:
     """Send everything from `level` on to standard error as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)

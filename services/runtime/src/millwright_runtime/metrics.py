@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from wsgiref.simple_server import WSGIServer
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from millwright_runtime.settings import PortTaken
 
 CALLS = Counter("millwright_calls_total", "gRPC calls by method and status code.", ["method", "code"])
 CALL_SECONDS = Histogram(
@@ -28,8 +30,17 @@ LOOP_FAILURES = Counter(
 VALKEY_FAILURES = Counter("millwright_valkey_failures_total", "Operations on Valkey that failed and were done without.")
 
 
-def serve(listen: str) -> WSGIServer:
-    """Answer GET /metrics on `host:port` from a thread; the caller shuts the server down."""
+def serve(listen: str) -> Callable[[], None]:
+    """Answer GET /metrics on `host:port` from a thread, and give what ends that; raise PortTaken."""
     host, _, port = listen.rpartition(":")
-    server, _thread = start_http_server(int(port), host)
-    return server
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"))
+    except OSError:
+        raise PortTaken(listen) from None
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return close

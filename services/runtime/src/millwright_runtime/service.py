@@ -1,10 +1,10 @@
 """The life of a service process: start, serve, drain, end; and the two verbs that each service's command has.
 
 starting ── schema there ──▶ serving ── SIGTERM ──▶ draining ──▶ ended
-    │ health NOT_SERVING        │ SERVING              │ NOT_SERVING, in this order:
-    │                           │                      │   loops take no more work, watch streams end,
-    │                           └─ database away:      │   calls finish, the outbox is flushed,
-    │                              NOT_SERVING         │   connections close
+      health NOT_SERVING;         SERVING;             NOT_SERVING, in this order:
+      calls are told so           database away:         loops take no more work, watch streams end,
+                                  NOT_SERVING            calls finish, the outbox is flushed,
+                                                         connections close
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ from typing import Generic, Protocol, TypeVar
 import uvloop
 
 from millwright_runtime import logs, metrics, settings, tracing
-from millwright_runtime.api.server import ApiServer, PortTaken, Servicer
+from millwright_runtime.api.server import ApiServer, Servicer
+from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Draining, Signals
-from millwright_runtime.postgres.database import Database, RoleTooPowerful
+from millwright_runtime.postgres.database import Database, RoleTooPowerful, is_connection_loss
 from millwright_runtime.postgres.idempotency import Requests
 from millwright_runtime.postgres.migrations import Migrations
-from millwright_runtime.settings import ServiceSettings
+from millwright_runtime.settings import PortTaken, ServiceSettings
 from millwright_runtime.valkey import Valkey
 
 OUTBOX = "outbox"
 """The signal that the relay listens to; `Platform.committed` gives it."""
 
 _HEALTH_SECONDS = 2.0
+_MEASURE_SECONDS = 5.0
 _FORGET_SECONDS = 600.0
 _LOOP_RESTART_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ class Parts:
 
     servicers: Sequence[Servicer]
     loops: Sequence[Loop] = ()
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What is closed once no call and no loop needs it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Service(Generic[SettingsT]):
     settings: type[SettingsT]
     migrations: Path
     compose: Callable[[Platform, SettingsT], Awaitable[Parts]]
+    """Builds the service's objects. It is called while the database may not be there yet, and must not ask it."""
 
 
 def main(service: Service[SettingsT]) -> None:
@@ -121,13 +126,14 @@ async def migrate(service: Service[SettingsT], configured: SettingsT) -> None:
 
 
 async def serve(service: Service[SettingsT], configured: SettingsT) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
-    stopping = asyncio.Event()
+    """Serve until SIGTERM or SIGINT, then drain; a second signal hurries each step of that."""
+    serving = asyncio.current_task()
+    assert serving is not None
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with running(service, configured):
-        await stopping.wait()
-        _log.info("draining")
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        async with running(service, configured):
+            await asyncio.Event().wait()
 
 
 class Running:
@@ -160,40 +166,40 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(�
 
     async def _start(self) -> Running:
         service, configured, stack = self._service, self._settings, self._stack
-        tracing.export(service.name)
-        metrics_server = metrics.serve(configured.metrics_listen)
-        stack.callback(metrics_server.shutdown)
+        stack.callback(tracing.export(service.name))
+        stack.callback(metrics.serve(configured.metrics_listen))
 
         url = configured.database_url.get_secret_value()
-        await Migrations(service.migrations, service.name).wait(url)
         database = await Database.open(url, configured.database_connections, application=f"millwright-{service.name}")
         stack.push_async_callback(database.close)
-        await database.check_role(service.name)
-
-        signals = Signals()
         valkey = Valkey(configured.valkey_url.get_secret_value())
         stack.push_async_callback(valkey.close)
-        jetstream = JetStream(configured.nats_url, service.name, configured.event_retention_days)
-        jetstream.start(signals.notify)
+        nats_url = configured.nats_url.get_secret_value()
+        jetstream = JetStream(nats_url, service.name, configured.event_retention_days)
         stack.push_async_callback(jetstream.stop)
         relay = Relay(database, jetstream.publish, service.name)
-        stack.push_async_callback(relay.flush)
+        stack.push_async_callback(_flush, relay, jetstream)
 
-        platform = Platform(database, valkey, signals, Requests(database, service.name))
+        platform = Platform(database, valkey, Signals(), Requests(database, service.name))
         parts = await service.compose(platform, configured)
+        for close in parts.closers:
+            stack.push_async_callback(close)
         server = ApiServer(configured, parts.servicers)
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
-        stack.callback(signals.drain)
-        await self._start_loops(stack, platform, relay, server, parts.loops)
+
+        await Migrations(service.migrations, service.name).wait(url)
+        await database.check_role(service.name)
+        jetstream.start(platform.signals.notify)
+        stack.callback(platform.signals.drain)
+        self._start_loops(platform, relay, server, parts.loops)
         stack.push_async_callback(server.leave)
         await server.set_serving(serving=True)
         _log.info("serving", extra={"service": service.name, "port": server.port})
+        stack.callback(_log.info, "draining")
         return Running(server, platform)
 
-    async def _start_loops(
-        self, stack: AsyncExitStack, platform: Platform, relay: Relay, server: ApiServer, loops: Sequence[Loop]
-    ) -> None:
+    def _start_loops(self, platform: Platform, relay: Relay, server: ApiServer, loops: Sequence[Loop]) -> None:
         async def relaying() -> None:
             with platform.signals.listen(OUTBOX) as listener:
                 await relay.run(listener)
@@ -201,13 +207,14 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(�
         tasks = [
             asyncio.create_task(_kept_up("relay", relaying)),
             asyncio.create_task(_kept_up("health", lambda: _tell_health(platform.database, server))),
+            asyncio.create_task(_kept_up("outbox", lambda: _measure_outbox(relay))),
             asyncio.create_task(_kept_up("requests", lambda: _forget_requests(platform.requests))),
         ]
-        stack.push_async_callback(_cancel, tasks)
+        self._stack.push_async_callback(_cancel, tasks)
         for loop in loops:
             task = asyncio.create_task(_kept_up(loop.name, loop.run))
-            stack.push_async_callback(_cancel, [task])
-            stack.push_async_callback(loop.drain)
+            self._stack.push_async_callback(_cancel, [task])
+            self._stack.push_async_callback(_drain, loop, self._settings.drain_seconds)
 
 
 async def _kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -217,9 +224,14 @@ async def _kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
         except Draining:
             return
-        except Exception:  # noqa: BLE001 - the top of a loop: it must outlive whatever a pass meets
+        except Exception as error:  # noqa: BLE001 - the top of a loop: it must outlive whatever a pass meets
             metrics.LOOP_FAILURES.labels(name).inc()
-            _log.exception("a background loop failed and begins anew", extra={"loop": name})
+            is_away = isinstance(error, Unavailable) or is_connection_loss(error)
+            extra = {"loop": name, "fault": repr(error)}
+            if is_away:
+                _log.warning("a background loop waits", extra=extra)
+            else:
+                _log.exception("a background loop failed and begins anew", extra=extra)
             await asyncio.sleep(_LOOP_RESTART_SECONDS)
 
 
@@ -227,21 +239,44 @@ async def _tell_health(database: Database, server: ApiServer) -> None:
     serving = True
     while True:
         await asyncio.sleep(_HEALTH_SECONDS)
+        fault = ""
         try:
             await database.ping()
-            reachable = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the database did not answer
-            _log.warning("the database does not answer", extra={"fault": repr(error)})
-            reachable = False
-        if reachable != serving:
-            serving = reachable
+            fault = repr(error)
+        if serving == bool(fault):
+            serving = not fault
+            if fault:
+                _log.warning("the database does not answer", extra={"fault": fault})
+            else:
+                _log.info("the database answers again")
             await server.set_serving(serving=serving)
+
+
+async def _measure_outbox(relay: Relay) -> None:
+    while True:
+        metrics.EVENTS_PENDING.set(await relay.pending())
+        await asyncio.sleep(_MEASURE_SECONDS)
 
 
 async def _forget_requests(requests: Requests) -> None:
     while True:
-        await requests.forget()
+        while await requests.forget():
+            pass
         await asyncio.sleep(_FORGET_SECONDS)
+
+
+async def _drain(loop: Loop, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await loop.drain()
+    except Exception:  # noqa: BLE001 - the others must drain, too
+        _log.exception("a background loop did not drain", extra={"loop": loop.name})
+
+
+async def _flush(relay: Relay, jetstream: JetStream) -> None:
+    if jetstream.is_connected:
+        await relay.flush()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,8 +17,29 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _scheme(*schemes: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if value.get_secret_value().partition("://")[0] not in schemes:
+            message = f"must be a URL that begins with {schemes[0]}://"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
 Address = Annotated[str, AfterValidator(_host_and_port)]
 """`host:port`; port 0 asks for a free one."""
+PostgresUrl = Annotated[SecretStr, _scheme("postgresql", "postgres")]
+NatsUrl = Annotated[SecretStr, _scheme("nats", "tls")]
+ValkeyUrl = Annotated[SecretStr, _scheme("redis", "rediss", "unix")]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
+
+class PortTaken(Exception):
+    """An address to listen on is in use, or is not ours."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"cannot listen on {address}: another process does, or the address is not ours")
 
 
 class ServiceSettings(BaseSettings):
@@ -26,15 +47,15 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    database_url: SecretStr
+    database_url: PostgresUrl
     """Postgres, as the service's own role: it must own nothing and must not pass row-level security."""
-    migration_database_url: SecretStr | None = None
+    migration_database_url: PostgresUrl | None = None
     """Postgres, as the owner of the service's schema; used by `migrate` alone. Unset: `database_url`."""
     database_connections: Annotated[int, Field(ge=2, le=200)] = 10
     """How many connections one process keeps open at most."""
-    nats_url: str = "nats://127.0.0.1:4222"
-    """NATS with JetStream."""
-    valkey_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    nats_url: NatsUrl = SecretStr("nats://127.0.0.1:4222")
+    """NATS with JetStream; of a cluster several, with commas."""
+    valkey_url: ValkeyUrl = SecretStr("redis://127.0.0.1:6379/0")
     """Valkey or Redis."""
 
     listen: Address = "0.0.0.0:50051"
@@ -61,7 +82,7 @@ class ServiceSettings(BaseSettings):
     """How long calls in progress may take after SIGTERM."""
     event_retention_days: Annotated[int, Field(ge=1)] = 7
     """How long JetStream keeps events."""
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     """The least severe level that is logged."""
 
 

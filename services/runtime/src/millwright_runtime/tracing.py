@@ -6,19 +6,26 @@ others.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 try:
+    from opentelemetry import context as otel_context
     from opentelemetry import propagate as otel_propagate
     from opentelemetry import trace as otel_trace
 except ImportError:  # the extra is not installed
     otel_trace = None  # type: ignore[assignment]
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
@@ -50,38 +57,54 @@ def parse(traceparent: str | None) -> Trace | None:
     return Trace(*match.groups()) if match else None
 
 
+_tracer: Tracer | None = None
+
+
 @contextmanager
 def serving(method: str, traceparent: str | None) -> Iterator[Trace]:
     """Continue the caller's trace, or start one, for as long as the call is served; it is current within.
 
-    With OpenTelemetry it is a server span, marked as an error only if an exception passes through: a refusal is the
-    caller's, not ours.
+    It is a server span where spans are exported.
     """
-    if otel_trace is None:
+    if _tracer is None:
         parent = parse(traceparent)
-        trace = Trace(parent.trace_id if parent else secrets.token_hex(16), secrets.token_hex(8))
-        with _made_current(trace):
-            yield trace
+        trace_id, flags = (parent.trace_id, parent.flags) if parent else (secrets.token_hex(16), "01")
+        yield _made_current(Trace(trace_id, secrets.token_hex(8), flags))
         return
-    context = otel_propagate.extract({"traceparent": traceparent or ""})
-    tracer = otel_trace.get_tracer("millwright")
+    parent_context = otel_propagate.extract({"traceparent": traceparent or ""})
     attributes = {"rpc.system": "grpc", "rpc.method": method}
-    with tracer.start_as_current_span(method, context, otel_trace.SpanKind.SERVER, attributes) as span:
-        ids = span.get_span_context()
-        with _made_current(Trace(f"{ids.trace_id:032x}", f"{ids.span_id:016x}", f"{ids.trace_flags:02x}")) as trace:
-            yield trace
+    span = _tracer.start_span(method, parent_context, otel_trace.SpanKind.SERVER, attributes)
+    otel_context.attach(otel_trace.set_span_in_context(span))
+    ids = span.get_span_context()
+    try:
+        yield _made_current(Trace(f"{ids.trace_id:032x}", f"{ids.span_id:016x}", f"{ids.trace_flags:02x}"))
+    finally:
+        span.end()
 
 
-@contextmanager
-def _made_current(trace: Trace) -> Iterator[Trace]:
-    _current.set(trace)  # never reset: a stream's generator may be closed in another context than it began in
-    yield trace
+def fail(error: BaseException) -> None:
+    """Mark the current span as failed by `error`. A refusal is the caller's and marks nothing."""
+    if _tracer is not None:
+        span = otel_trace.get_current_span()
+        span.record_exception(error)
+        span.set_status(otel_trace.StatusCode.ERROR)
 
 
-def export(service: str) -> None:
-    """Send spans to the collector that the standard OTEL_EXPORTER_OTLP_* variables name; without the extra, nothing."""
-    if otel_trace is None:
-        return
+def _made_current(trace: Trace) -> Trace:
+    # Never reset, like OpenTelemetry's context above: both end with the task that serves the call, and a stream's
+    # generator may be closed in another context than it began in.
+    _current.set(trace)
+    return trace
+
+
+def export(service: str) -> Callable[[], None]:
+    """Send spans to the collector that the standard OTEL_EXPORTER_OTLP_ENDPOINT names; give what ends that.
+
+    Without the variable, or without the extra, there are no spans.
+    """
+    global _tracer
+    if otel_trace is None or not any(map(os.environ.get, _ENDPOINTS)):
+        return lambda: None
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -89,4 +112,5 @@ def export(service: str) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"millwright-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    otel_trace.set_tracer_provider(provider)
+    _tracer = provider.get_tracer("millwright")
+    return provider.shutdown

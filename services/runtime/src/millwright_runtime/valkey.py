@@ -24,28 +24,32 @@ ResultT = TypeVar("ResultT")
 class Valkey:
     """A client that gives up quickly: after a failure it does not try again for a second."""
 
-    def __init__(self, url: str) -> None:
-        self._client = redis.asyncio.Redis.from_url(
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
+            max_connections=32,
+            timeout=_OPERATION_SECONDS,
             socket_timeout=_OPERATION_SECONDS,
             socket_connect_timeout=_OPERATION_SECONDS,
             retry=Retry(NoBackoff(), 0),
-            max_connections=32,
         )
-        self._away_until = 0.0
+        self._client = redis.asyncio.Redis.from_pool(pool)
+        self._clock = clock
+        self._away_until = float("-inf")
 
     async def attempt(
         self, operation: Callable[[redis.asyncio.Redis], Awaitable[ResultT]], default: ResultT
     ) -> ResultT:
         """Give what `operation` gives, or `default` if Valkey is away; never raises on its behalf."""
-        if time.monotonic() < self._away_until:
+        if self._clock() < self._away_until:
             return default
         try:
             return await operation(self._client)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError) as error:
             metrics.VALKEY_FAILURES.inc()
-            _log.warning("going on without Valkey", extra={"fault": repr(error)})
-            self._away_until = time.monotonic() + _AWAY_SECONDS
+            if self._clock() >= self._away_until:  # of many that wait at once, one tells
+                _log.warning("going on without Valkey", extra={"fault": repr(error)})
+            self._away_until = self._clock() + _AWAY_SECONDS
             return default
 
     async def close(self) -> None:

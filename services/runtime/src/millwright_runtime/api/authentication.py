@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-import urllib.request
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import jwt
 
 from millwright_runtime.api.calls import Principal
+from millwright_runtime.api.keys import KeySet
 from millwright_runtime.errors import Unauthenticated
 
 _ALGORITHMS = ["EdDSA", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256"]
 _ROLES = frozenset({"viewer", "operator", "admin", "worker"})
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _REMEMBERED_TOKENS = 4096
-_KEYS_FRESH_SECONDS = 300.0
-_KEYS_RETRY_SECONDS = 5.0
-_FETCH_SECONDS = 5.0
 
 
 class TokenMissing(Unauthenticated):
@@ -38,37 +34,42 @@ class TokenInvalid(Unauthenticated):
 class Authenticator:
     """Verifies tokens. Signatures are checked once a token; what was verified is remembered until it expires."""
 
-    def __init__(self, jwks: str, issuer: str, audience: str) -> None:
-        """Take keys from `jwks`, a file or an http(s) URL; they are read at the first token."""
-        self._jwks = jwks
+    def __init__(
+        self,
+        jwks: str,
+        issuer: str,
+        audience: str,
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take keys from `jwks`, a file or an http(s) URL; `now` ages tokens, `clock` ages keys."""
+        self._keys = KeySet(jwks, self._forget, clock)
         self._issuer = issuer
         self._audience = audience
-        self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._keys_time = float("-inf")
-        self._loading = asyncio.Lock()
+        self._now = now
         self._verified: dict[str, tuple[Principal, float]] = {}
 
     async def authenticate(self, authorization: str | None) -> Principal:
-        """Give the principal of an `authorization` header; raise an Unauthenticated that says what is wrong."""
+        """Give the principal of an `authorization` header.
+
+        Raises an Unauthenticated that says what is wrong, or KeysUnavailable.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise TokenMissing
-        if known := self._verified.get(token):
-            principal, expiry = known
-            if time.time() < expiry and self._keys_are_fresh():
-                return principal
-            del self._verified[token]
-            if time.time() >= expiry:
-                raise TokenExpired
-        principal, expiry = await self._verify(token)
-        if len(self._verified) >= _REMEMBERED_TOKENS:
-            self._verified.clear()
-        self._verified[token] = principal, expiry
+        self._keys.refresh()
+        principal, expiry = self._verified.get(token) or await self._verify(token)
+        if self._now() >= expiry:
+            self._verified.pop(token, None)
+            raise TokenExpired
         return principal
 
     async def _verify(self, token: str) -> tuple[Principal, float]:
         try:
-            key = await self._key(jwt.get_unverified_header(token).get("kid"))
+            key = await self._keys.find(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                raise TokenInvalid(fault="it is signed with a key that this service does not know")
             claims = jwt.decode(
                 token,
                 key,
@@ -80,45 +81,15 @@ class Authenticator:
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
         except jwt.PyJWTError as error:
-            raise TokenInvalid(fault=str(error) or type(error).__name__) from None
-        return _principal(claims), float(claims["exp"])
+            raise TokenInvalid(fault=_fault(error)) from None
+        verified = _principal(claims), float(claims["exp"])
+        if len(self._verified) >= _REMEMBERED_TOKENS:
+            self._forget()
+        self._verified[token] = verified
+        return verified
 
-    async def _key(self, kid: str | None) -> jwt.PyJWK:
-        """Find a key by its id; an unknown id makes us look whether the set has rotated, though not at every call."""
-        if not self._keys_are_fresh() or (kid not in self._keys and self._keys_age() > _KEYS_RETRY_SECONDS):
-            async with self._loading:
-                if not self._keys_are_fresh() or kid not in self._keys:
-                    await self._load_keys()
-        if kid in self._keys:
-            return self._keys[kid]
-        if kid is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        raise TokenInvalid(fault="it is signed with a key that this service does not know")
-
-    async def _load_keys(self) -> None:
-        try:
-            text = await asyncio.to_thread(_read, self._jwks)
-            keys = jwt.PyJWKSet.from_json(text).keys
-        except (OSError, ValueError, jwt.PyJWTError):
-            if not self._keys:
-                raise
-            return  # keep what is known: an unreachable issuer must not lock the plant out
-        self._keys = {key.key_id: key for key in keys}
-        self._keys_time = time.monotonic()
+    def _forget(self) -> None:
         self._verified.clear()
-
-    def _keys_age(self) -> float:
-        return time.monotonic() - self._keys_time
-
-    def _keys_are_fresh(self) -> bool:
-        return self._keys_age() < _KEYS_FRESH_SECONDS
-
-
-def _read(jwks: str) -> str:
-    if jwks.startswith(("http://", "https://")):
-        with urllib.request.urlopen(jwks, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - the scheme is checked
-            return str(answer.read().decode())
-    return Path(jwks).read_text()
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
@@ -131,3 +102,21 @@ def _principal(claims: dict[str, Any]) -> Principal:
             fault=f"its `roles` claim is missing or holds something else than {', '.join(sorted(_ROLES))}"
         )
     return Principal(subject=str(claims["sub"]), tenant=tenant, roles=frozenset(map(str, roles)))
+
+
+def _fault(error: jwt.PyJWTError) -> str:
+    """Say in our words what the library found."""
+    match error:
+        case jwt.MissingRequiredClaimError():
+            return f"it lacks the claim `{error.claim}`"
+        case jwt.InvalidAudienceError():
+            return "it is meant for another audience"
+        case jwt.InvalidIssuerError():
+            return "it comes from another issuer"
+        case jwt.ImmatureSignatureError():
+            return "it is not valid yet"
+        case jwt.InvalidAlgorithmError():
+            return "it is signed by an algorithm that is not accepted"
+        case jwt.InvalidSignatureError():
+            return "its signature does not match"
+    return "it is not a well-formed token"

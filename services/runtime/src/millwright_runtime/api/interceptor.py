@@ -7,12 +7,11 @@ It is one class because each wrapping layer costs a call about 13 µs.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
@@ -20,17 +19,20 @@ from millwright_runtime import metrics, tracing
 from millwright_runtime.api import calls, status
 from millwright_runtime.api.access import Rule
 from millwright_runtime.api.authentication import Authenticator
-from millwright_runtime.errors import DeadlineExceeded, MillwrightError, ResourceExhausted
+from millwright_runtime.errors import DeadlineExceeded, MillwrightError, ResourceExhausted, Unavailable
 
 _ANSWER_MARGIN_SECONDS = 0.02
-_log = logging.getLogger(__name__)
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class TooManyCalls(ResourceExhausted):
     """The service is serving as many calls as it can. Wait a moment and try again."""
+
+
+class Starting(Unavailable):
+    """The service is starting: its database is not ready yet. Try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._wrapped: dict[str, Handler] = {}
         self._calls = 0
         self._streams = 0
+        self._is_open = False
+
+    def open(self) -> None:
+        """Let calls in from now on; before, they are told that the service is starting."""
+        self._is_open = True
 
     async def intercept_service(  # type: ignore[override]  # grpc's stub has it generic in what we never look at
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
@@ -79,29 +86,30 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, serve: Callable[..., Awaitable[Any]], method: str, rule: Rule) -> Callable[..., Awaitable[Any]]:
         seconds = metrics.CALL_SECONDS.labels(method)
-        succeeded = metrics.CALLS.labels(method, "OK")
 
         async def unary(request: Any, context: Context) -> Any:
             begin = time.monotonic()
             metadata = _metadata(context)
+            remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
+            deadline = asyncio.timeout(remaining)
+            code = "CANCELLED"
             self._calls += 1
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
-                    if self._calls > self._limits.calls and not rule.always_admitted:
-                        metrics.CALLS_SHED.labels(method).inc()
-                        raise TooManyCalls
-                    remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
-                    async with asyncio.timeout(remaining):
-                        principal = await self._authenticator.authenticate(metadata.get("authorization"))
-                        rule.check(principal)
-                        calls.enter(calls.Call(method, principal, begin + remaining))
-                        response = await serve(request, context)
-                    succeeded.inc()
+                    try:
+                        async with deadline:
+                            principal = await self._let_in(rule, metadata, is_full=self._calls > self._limits.calls)
+                            calls.enter(calls.Call(method, principal, begin + remaining))
+                            response = await serve(request, context)
+                    except Exception as error:  # noqa: BLE001 - every refusal leaves through here
+                        refusal = DeadlineExceeded() if deadline.expired() else _refusal(error, method)
+                        code = refusal.code
+                        await _abort(context, refusal)
+                    code = "OK"
                     return response
-            except Exception as error:  # noqa: BLE001 - every refusal leaves through here
-                await _refuse(error, context, method)
             finally:
                 self._calls -= 1
+                metrics.CALLS.labels(method, code).inc()
                 seconds.observe(time.monotonic() - begin)
 
         return unary
@@ -111,28 +119,39 @@ class Interceptor(grpc.aio.ServerInterceptor):
     ) -> Callable[..., AsyncIterator[Any]]:
         async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata = _metadata(context)
+            deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
+            code = "CANCELLED"
             self._streams += 1
             metrics.STREAMS.inc()
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
-                    if self._streams > self._limits.streams and not rule.always_admitted:
-                        metrics.CALLS_SHED.labels(method).inc()
-                        raise TooManyCalls
-                    principal = await self._authenticator.authenticate(metadata.get("authorization"))
-                    rule.check(principal)
-                    deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
-                    calls.enter(calls.Call(method, principal, deadline))
-                    async with aclosing(serve(request, context)) as responses:
-                        async for response in responses:
-                            yield response
-                metrics.CALLS.labels(method, "OK").inc()
-            except Exception as error:  # noqa: BLE001 - every refusal leaves through here
-                await _refuse(error, context, method)
+                    try:
+                        principal = await self._let_in(rule, metadata, is_full=self._streams > self._limits.streams)
+                        calls.enter(calls.Call(method, principal, deadline))
+                        async with aclosing(serve(request, context)) as responses:
+                            async for response in responses:
+                                yield response
+                        code = "OK"
+                    except Exception as error:  # noqa: BLE001 - every refusal leaves through here
+                        refusal = _refusal(error, method)
+                        code = refusal.code
+                        await _abort(context, refusal)
             finally:
                 self._streams -= 1
                 metrics.STREAMS.dec()
+                metrics.CALLS.labels(method, code).inc()
 
         return streaming
+
+    async def _let_in(self, rule: Rule, metadata: Mapping[str, str], *, is_full: bool) -> calls.Principal:
+        if not self._is_open:
+            raise Starting
+        if is_full and not rule.always_admitted:
+            metrics.CALLS_SHED.labels(rule.method).inc()
+            raise TooManyCalls
+        principal = await self._authenticator.authenticate(metadata.get("authorization"))
+        rule.check(principal)
+        return principal
 
 
 def _metadata(context: Context) -> dict[str, str]:
@@ -147,11 +166,15 @@ def _remaining_seconds(context: Context, default: float) -> float:
     return max(0.0, remaining - min(_ANSWER_MARGIN_SECONDS, remaining / 10))
 
 
-async def _refuse(error: Exception, context: Context, method: str) -> None:
+def _refusal(error: Exception, method: str) -> MillwrightError:
     if isinstance(error, grpc.aio.AbortError):
-        raise error
-    refusal: MillwrightError = DeadlineExceeded() if isinstance(error, TimeoutError) else status.refusal(error, method)
-    metrics.CALLS.labels(method, refusal.code).inc()
+        raise error  # the servicer has ended the call itself
+    return status.refusal(error, method)
+
+
+async def _abort(context: Context, refusal: MillwrightError) -> NoReturn:
+    sent = status.to_grpc(refusal)
+    trailers: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", sent.SerializeToString())]
     if refusal.retry_seconds is not None:
-        context.set_trailing_metadata((("grpc-retry-pushback-ms", str(int(refusal.retry_seconds * 1000))),))
-    await context.abort_with_status(status.to_grpc(refusal))
+        trailers.append(("grpc-retry-pushback-ms", str(int(refusal.retry_seconds * 1000))))
+    await context.abort(grpc.StatusCode[refusal.code], sent.message, tuple(trailers))

@@ -8,15 +8,14 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import _async as reflection_aio
 from grpc_reflection.v1alpha import reflection_pb2
 
 from millwright_runtime.api import access
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.interceptor import Interceptor, Limits
-from millwright_runtime.settings import ServiceSettings
+from millwright_runtime.settings import PortTaken, ServiceSettings
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -35,10 +34,6 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.max_metadata_size", 16 * 1024),
 )
-
-
-class PortTaken(Exception):
-    """The address to listen on is in use, or is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +55,35 @@ class ApiServer:
         authenticator = Authenticator(settings.jwks, settings.jwt_issuer, settings.jwt_audience)
         limits = Limits(settings.max_concurrent_calls, settings.max_watch_streams, settings.default_deadline_seconds)
         rules = access.rules(servicer.descriptor for servicer in servicers)
+        self._interceptor = Interceptor(rules, authenticator, limits)
         self._server = grpc.aio.server(
-            interceptors=[Interceptor(rules, authenticator, limits)],
+            interceptors=[self._interceptor],
             options=[*_OPTIONS, ("grpc.max_receive_message_length", settings.max_message_bytes)],
         )
         for servicer in servicers:
             servicer.add(servicer.implementation, self._server)
-        self._health = health.HealthServicer()
+        self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         self.port = 0
 
     async def start(self) -> None:
-        """Listen, alive but NOT_SERVING; raise PortTaken if the address is in use."""
+        """Listen, alive but NOT_SERVING and letting no call in; raise PortTaken if the address is in use."""
         try:
             self.port = self._server.add_insecure_port(self._settings.listen)
         except RuntimeError:
-            message = f"cannot listen on {self._settings.listen}: another process does, or the address is not ours"
-            raise PortTaken(message) from None
+            raise PortTaken(self._settings.listen) from None
         await self.set_serving(serving=False)
         await self._health.set("", _SERVING)
         await self._server.start()
 
     async def set_serving(self, *, serving: bool) -> None:
-        """Say of every service of ours whether it can be used; `""` only tells that the process is alive."""
+        """Say of every service of ours whether it can be used; `""` only tells that the process is alive.
+
+        Calls are let in from the first time that it can be.
+        """
+        if serving:
+            self._interceptor.open()
         for name in self._names:
             await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 

@@ -11,20 +11,25 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
 
-from millwright_runtime.errors import MillwrightError, Unavailable
+from millwright_runtime import tracing
+from millwright_runtime.errors import Aborted, MillwrightError
+from millwright_runtime.postgres.database import DatabaseUnavailable, is_connection_loss
 
 _DOMAIN = "millwright"
+# gRPC clients take 8 KiB of trailing metadata by default and drop what is larger, the status included. The details
+# travel in base64, the message percent-encoded beside them.
+_MAX_DETAILS_BYTES = 4500
+_MAX_TEXT_CHARACTERS = 300
 _log = logging.getLogger(__name__)
-
-
-class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached at the moment. Nothing was changed; try again."""
 
 
 class Internal(MillwrightError):
     """Something went wrong on our side; the log has it as error {error_id}."""
+
+
+class Conflict(Aborted):
+    """Another call changed the same at the same moment. Try again."""
 
 
 def refusal(error: BaseException, method: str) -> MillwrightError:
@@ -34,47 +39,53 @@ def refusal(error: BaseException, method: str) -> MillwrightError:
     if is_connection_loss(error):
         _log.warning("database unavailable", extra={"method": method, "fault": repr(error)})
         return DatabaseUnavailable()
+    if isinstance(error, (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)):
+        return Conflict()
     error_id = str(uuid.uuid4())
+    tracing.fail(error)
     _log.error("unexpected error", extra={"method": method, "error_id": error_id}, exc_info=error)
     return Internal(error_id=error_id)
 
 
-def is_connection_loss(error: BaseException) -> bool:
-    """Tell whether `error` means that Postgres is away, rather than that we asked it something wrong."""
-    if isinstance(error, asyncpg.InterfaceError):
-        return "clos" in str(error)  # "connection is closed", "pool is closing"; its other uses are our mistakes
-    return isinstance(
-        error,
-        (
-            OSError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.CannotConnectNowError,
-            asyncpg.AdminShutdownError,
-            asyncpg.CrashShutdownError,
-            asyncpg.TooManyConnectionsError,
-        ),
-    )
+def to_grpc(error: MillwrightError) -> status_pb2.Status:
+    """Give the status with its details: one ErrorInfo, the violations if fields are at fault, the wait if known.
 
-
-def to_grpc(error: MillwrightError) -> grpc.Status:
-    """Give the status with its details: one ErrorInfo, the violations if fields are at fault, the wait if known."""
-    code = grpc.StatusCode[error.code]
-    details: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=error.variables)
-    ]
-    if error.violations:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, reason=v.reason, description=v.description)
-            for v in error.violations
-        ]
-        details.append(error_details_pb2.BadRequest(field_violations=violations))
+    It always fits what clients take: long texts are cut, and violations that find no place are counted in
+    `violations_left_out`.
+    """
+    metadata = {name: _cut(value) for name, value in error.variables.items()}
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=metadata)]
     if error.retry_seconds is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(int(error.retry_seconds * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=code.value[0], message=str(error), details=_packed(details))
-    result: grpc.Status = rpc_status.to_status(status)
-    return result
+    if error.violations:
+        room = _MAX_DETAILS_BYTES - sum(detail.ByteSize() for detail in details)
+        bad_request = _bad_request(error, room)
+        details.append(bad_request)
+        if left_out := len(error.violations) - len(bad_request.field_violations):
+            details[0].metadata["violations_left_out"] = str(left_out)  # type: ignore[attr-defined]
+    code: int = grpc.StatusCode[error.code].value[0]
+    return status_pb2.Status(code=code, message=_cut(str(error)), details=_packed(details))
+
+
+def _bad_request(error: MillwrightError, room: int) -> error_details_pb2.BadRequest:
+    bad_request = error_details_pb2.BadRequest()
+    for violation in error.violations:
+        bad_request.field_violations.add(
+            field=_cut(violation.field), reason=violation.reason, description=_cut(violation.description)
+        )
+        if bad_request.ByteSize() > room:
+            del bad_request.field_violations[-1]
+            break
+    return bad_request
+
+
+def _cut(text: str) -> str:
+    """Shorten `text`, and replace what UTF-8 cannot hold: it may come from a client's JSON."""
+    if len(text) > _MAX_TEXT_CHARACTERS:
+        text = text[: _MAX_TEXT_CHARACTERS - 1] + "…"
+    return text.encode(errors="replace").decode()
 
 
 def _packed(details: Iterable[Message]) -> list[any_pb2.Any]:

@@ -14,11 +14,12 @@ from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
 from millwright_runtime import metrics
+from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.jetstream import Outgoing, Publish
 from millwright_runtime.events.signals import Listener
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database
 
-_AWAY = (OSError, TimeoutError, NatsError, JetStreamError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (Unavailable, OSError, NatsError, JetStreamError, asyncpg.PostgresError, asyncpg.InterfaceError)
 BATCH = 256
 _IDLE_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ class Relay:
             await self._remove(connection, rows)
         return len(rows)
 
+    async def pending(self) -> int:
+        """Count the events that wait; beyond 10,000 it is no use to know how many."""
+        async with self._database.snapshot(ALL_TENANTS) as connection:
+            return int(await connection.fetchval(_PENDING.format(schema=self._schema)))
+
     async def _remove(self, connection: Connection, rows: list[asyncpg.Record]) -> None:
         await connection.execute(_REMOVE.format(schema=self._schema), [row["position"] for row in rows])
         now = datetime.now(UTC)
@@ -90,3 +96,4 @@ FROM {schema}.outbox JOIN {schema}.event USING (tenant, resource, sequence)
 ORDER BY position LIMIT $1
 """
 _REMOVE = "DELETE FROM {schema}.outbox WHERE position = ANY ($1::bigint[])"
+_PENDING = "SELECT count(*) FROM (SELECT FROM {schema}.outbox LIMIT 10000) AS waiting"

@@ -63,7 +63,8 @@ class Listener:
         """Return when notified, or after `seconds` at the latest; raise Draining if the service is going away."""
         if not self._signals.is_draining:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._event.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._event.wait()
         if self._signals.is_draining:
             raise Draining
         self._event.clear()

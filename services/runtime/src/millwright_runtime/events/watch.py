@@ -6,7 +6,7 @@ The log in Postgres is the truth. A signal only tells when to look, so a lost on
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from millwright_runtime.errors import OutOfRange, Unavailable
@@ -45,27 +45,27 @@ Read = Callable[[int, int], Awaitable[Sequence[ItemT]]]
 
 async def follow(
     read: Read[ItemT], after: int, signals: Signals, name: str, heartbeat_seconds: float = HEARTBEAT_SECONDS
-) -> AsyncIterator[ItemT | None]:
+) -> AsyncGenerator[ItemT | None]:
     """Give each item after `after`, for ever; None after every `heartbeat_seconds` of silence.
 
     `signals` are listened to by `name`. Raises SequenceExpired if what comes next is not kept, and ShuttingDown when
     the service drains.
     """
     with signals.listen(name) as listener:
-        quiet_since = time.monotonic()
+        heartbeat_time = time.monotonic() + heartbeat_seconds
         while True:
             items = await read(after, _BATCH)
             for item in items:
                 check_follows(item, after)
                 after = item.sequence
                 yield item
-            if items:
-                quiet_since = time.monotonic()
-            elif time.monotonic() - quiet_since >= heartbeat_seconds:
-                quiet_since = time.monotonic()
+            heartbeat_due = not items and time.monotonic() >= heartbeat_time
+            if heartbeat_due:
                 yield None
-            if len(items) < _BATCH:
-                await _wait(listener, _LOOK_SECONDS)
+            if items or heartbeat_due:
+                heartbeat_time = time.monotonic() + heartbeat_seconds
+            there_is_more = len(items) == _BATCH
+            await _wait(listener, 0 if there_is_more else min(_LOOK_SECONDS, heartbeat_time - time.monotonic()))
 
 
 async def poll(
