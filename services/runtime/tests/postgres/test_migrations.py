@@ -1,0 +1,102 @@
+"""Migrating is safe to repeat and to race, and a service waits for the schema it needs."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from millwright_runtime.postgres import migrations
+from millwright_runtime.postgres.migrations import Migrations
+from runtime_sample.service import MIGRATIONS
+
+SAMPLE = Migrations(MIGRATIONS, "sample")
+
+
+@pytest.fixture(autouse=True)
+async def fresh(empty):
+    """The database without the schema."""
+    owner = await asyncpg.connect(empty.owner)
+    await owner.execute("DROP SCHEMA IF EXISTS sample CASCADE")
+    yield owner
+    await owner.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(migrations, "_POLL_SECONDS", 0.01)
+
+
+async def revision(url):
+    connection = await asyncpg.connect(url)
+    found = await connection.fetchval("TABLE sample.alembic_version")
+    await connection.close()
+    return found
+
+
+async def test_upgrading_twice_is_upgrading_once(empty):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    assert await revision(empty.service) == "0001"
+
+
+async def test_of_many_that_upgrade_at_once_one_does_and_all_succeed(empty):
+    await asyncio.gather(*(SAMPLE.upgrade(empty.owner, empty.service) for _ in range(5)))
+    assert await revision(empty.service) == "0001"
+
+
+async def test_a_revision_that_fails_leaves_nothing(empty, fresh, tmp_path):
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "0001_half.py").write_text(
+        "from millwright_runtime.postgres import migrations\n"
+        "revision, down_revision = '0001', None\n"
+        "def upgrade():\n"
+        "    migrations.execute('CREATE TABLE sample.half (id int); CREATE TABLE sample.half (id int);')\n"
+    )
+    with pytest.raises(asyncpg.DuplicateTableError):
+        await Migrations(tmp_path, "sample").upgrade(empty.owner, empty.service)
+    assert await fresh.fetchval("SELECT to_regnamespace('sample')") is None
+
+
+async def test_waiting_ends_when_the_schema_is_there(empty):
+    waiting = asyncio.create_task(SAMPLE.wait(empty.service))
+    await asyncio.wait([waiting], timeout=0.1)
+    assert not waiting.done()
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_an_older_schema_is_waited_on(empty, fresh):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await fresh.execute("UPDATE sample.alembic_version SET version_num = '0000'")
+    waiting = asyncio.create_task(SAMPLE.wait(empty.service))
+    await asyncio.wait([waiting], timeout=0.1)
+    assert not waiting.done()
+    await fresh.execute("UPDATE sample.alembic_version SET version_num = '0001'")
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_a_newer_schema_serves_an_older_release(empty, fresh):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await fresh.execute("UPDATE sample.alembic_version SET version_num = '0002'")
+    async with asyncio.timeout(5):
+        await SAMPLE.wait(empty.service)
+
+
+async def test_an_older_release_leaves_a_newer_schema_as_it_is(empty, fresh):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await fresh.execute("UPDATE sample.alembic_version SET version_num = '0002'")
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    assert await revision(empty.service) == "0002"
+
+
+async def test_waiting_outlives_a_database_that_is_not_up_yet(own_postgres):
+    server, _, service = own_postgres
+    await server.stop()
+    waiting = asyncio.create_task(SAMPLE.wait(service))
+    await asyncio.wait([waiting], timeout=0.1)
+    assert not waiting.done()
+    await server.start()
+    async with asyncio.timeout(10):
+        await waiting
