@@ -28,6 +28,7 @@ from millwright_workflow.engine.sandbox import Sandbox
 from millwright_workflow.engine.worker import Worker
 from millwright_workflow.engine.writer import Writer
 from millwright_workflow.settings import WorkflowSettings
+from millwright_workflow.store.checkpoints import Checkpoints
 
 SCHEMA = "workflow"
 
@@ -39,9 +40,10 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     sandbox = Sandbox(settings.sandbox_processes)
     http = HttpCalls()
     definitions = Definitions(platform.database, sandbox)
-    writer = Writer(platform, log, worker_id)
+    checkpoints = Checkpoints(platform.valkey)
+    writer = Writer(platform, log, checkpoints, worker_id)
     means = Means(writer, Expressions(sandbox), http)
-    worker = Worker(platform, log, definitions, means, worker_id, settings.max_instances)
+    worker = Worker(platform, log, definitions, checkpoints, means, worker_id, settings.max_instances)
     return Parts(
         servicers=[
             Servicer(

@@ -64,9 +64,11 @@ class Means:
 class Driver:
     """One instance being walked."""
 
-    def __init__(self, means: Means, instance: Instance, progress: dict[str, Progress]) -> None:
+    def __init__(self, means: Means, instance: Instance, step: int, progress: dict[str, Progress]) -> None:
+        """Drive `instance`, whose last written step was number `step`."""
         self._means = means
         self._instance = instance
+        self._step = step
         self._sequence = instance.sequence
         self._progress = progress
         self._begun: dict[str, datetime] = {}
@@ -213,8 +215,10 @@ class Driver:
         if happening is not None:
             self._sequence += 1
             event = self._event(happening, now, task, error)
+        self._step += 1
+        instance = self._instance
         future = self._means.writer.commit(
-            Step(event, self._instance.tenant, self._instance.instance, self._sequence, now, **what)
+            Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
         )
         try:
             await asyncio.shield(future)

@@ -25,6 +25,7 @@ from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.driver import Driver, Means, Stop, Stopped, output_of
 from millwright_workflow.engine.writer import Superseded
 from millwright_workflow.store import events, instances, steps, work
+from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.steps import End, Memory
 
 WORK = "work"
@@ -50,6 +51,7 @@ class Worker:
         platform: Platform,
         log: EventLog,
         definitions: Definitions,
+        checkpoints: Checkpoints,
         means: Means,
         worker: uuid.UUID,
         max_instances: int,
@@ -57,6 +59,7 @@ class Worker:
         self._platform = platform
         self._log = log
         self._definitions = definitions
+        self._checkpoints = checkpoints
         self._means = means
         self._worker = worker
         self._max_instances = max_instances
@@ -131,7 +134,7 @@ class Worker:
         for instance in [*begun, *refused]:
             self._platform.committed(instance.tenant, f"instances/{instance.instance}")
         for instance in begun:
-            self._begin(instance, Memory(History(), {}))
+            self._begin(instance, 0, Memory(History(), {}))
         return len(pending)
 
     async def _refuse(self, connection: Connection, instance: Instance, binding: work.Binding, now: datetime) -> None:
@@ -148,11 +151,19 @@ class Worker:
             return 0
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             taken = await work.take_over(connection, self._worker, min(limit, _CLAIM_BATCH))
-            memories = [await steps.recall(connection, i.tenant, i.instance) for i in taken]
-        for instance, memory in zip(taken, memories, strict=True):
-            _log.info("taking over", extra={"instance": str(instance.instance), "sequence": instance.sequence})
-            self._begin(instance, memory)
+        for each in taken:
+            _log.info("taking over", extra={"instance": str(each.instance.instance), "step": each.step})
+            self._begin(each.instance, each.step, await self._recall(each))
         return len(taken)
+
+    async def _recall(self, taken: work.Taken) -> Memory:
+        """Give what is kept of an instance's tasks: from Valkey if it is there whole, else from Postgres."""
+        tenant, instance = taken.instance.tenant, taken.instance.instance
+        memory = await self._checkpoints.recall(tenant, instance, taken.step)
+        if memory is not None:
+            return memory
+        async with self._platform.database.snapshot(tenant) as connection:
+            return await steps.recall(connection, tenant, instance)
 
     async def _fulfil_wishes(self) -> None:
         if not self._running:
@@ -175,8 +186,8 @@ class Worker:
         for instance, _reason in paused:
             self._platform.committed(instance.tenant, f"instances/{instance.instance}")
 
-    def _begin(self, instance: Instance, memory: Memory) -> None:
-        driver = Driver(self._means, instance, memory.progress)
+    def _begin(self, instance: Instance, step: int, memory: Memory) -> None:
+        driver = Driver(self._means, instance, step, memory.progress)
         task = asyncio.create_task(self._drive(driver, instance, memory), name=f"instance-{instance.instance}")
         self._running[instance.instance] = _Running(driver, task)
         task.add_done_callback(lambda _: self._left(instance.instance))

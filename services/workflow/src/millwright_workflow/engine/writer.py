@@ -17,6 +17,7 @@ from millwright_runtime.service import Platform
 
 from millwright_workflow.domain import names
 from millwright_workflow.store import steps as store
+from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.steps import Step
 
 BATCH = 256
@@ -33,10 +34,13 @@ class Writer:
 
     name = "writer"
 
-    def __init__(self, platform: Platform, log: EventLog, worker: uuid.UUID) -> None:
+    def __init__(self, platform: Platform, log: EventLog, checkpoints: Checkpoints, worker: uuid.UUID) -> None:
         self._platform = platform
         self._log = log
+        self._checkpoints = checkpoints
         self._worker = worker
+        self._unsaved: list[Step] = []
+        self._committed = asyncio.Event()
         self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
@@ -51,13 +55,26 @@ class Writer:
         return future
 
     async def run(self) -> None:
-        """Flush until cancelled."""
+        """Flush to Postgres, and save checkpoints behind it, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._save_checkpoints())
+            await self._flush_steps()
+
+    async def _flush_steps(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
                 count = min(BATCH, len(self._waiting))
                 await self._flush([self._waiting.popleft() for _ in range(count)])
+
+    async def _save_checkpoints(self) -> None:
+        """Save what is committed, all that has come together while the last save was under way."""
+        while True:
+            await self._committed.wait()
+            self._committed.clear()
+            steps, self._unsaved = self._unsaved, []
+            await self._checkpoints.save(steps)
 
     async def drain(self) -> None:
         """Return once every step that was queued is durable; nothing queues any more."""
@@ -87,9 +104,12 @@ class Writer:
             return await store.write(connection, self._log, self._worker, steps)
 
     def _acknowledge(self, batch: list[tuple[Step, asyncio.Future[None]]], owned: set[uuid.UUID]) -> None:
+        accepted = [step for step, _ in batch if step.instance in owned]
+        self._unsaved += accepted
+        self._committed.set()
+        for step in accepted:
+            self._platform.committed(step.tenant, names.instance(step.instance))
         for step, future in batch:
-            if step.instance in owned:
-                self._platform.committed(step.tenant, names.instance(step.instance))
             if future.done():
                 continue
             if step.instance in owned:

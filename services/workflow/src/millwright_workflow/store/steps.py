@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 from millwright_runtime.events.log import EventLog
@@ -50,8 +51,10 @@ class Step:
     """None for progress, which is nobody's business but the engine's, and takes no sequence."""
     tenant: str
     instance: uuid.UUID
+    number: int
+    """Its place among the instance's steps, from 1."""
     sequence: int
-    """The instance's sequence afterwards."""
+    """The sequence of the instance's newest event afterwards."""
     time: datetime
     result: TaskResult | None = None
     output: str = "null"
@@ -82,7 +85,7 @@ async def _advance(connection: Connection, worker: uuid.UUID, steps: Sequence[St
         worker,
         [step.tenant for step in steps],
         [step.instance for step in steps],
-        [step.sequence - (1 if step.event else 0) for step in steps],
+        [step.number for step in steps],
         [step.sequence for step in steps],
         [1 if step.result and not step.result.is_skipped else 0 for step in steps],
         [end.state.value if end else None for end in ends],
@@ -120,7 +123,7 @@ async def _write_progress(connection: Connection, steps: Sequence[Step]) -> None
             [progress.key for _, progress in kept],
             [progress.begin_time for _, progress in kept],
             [progress.due_time for _, progress in kept],
-            [_write_failure(progress.failure) for _, progress in kept],
+            [to_text(_failure_values(p.failure)) if p.failure else None for _, p in kept],
         )
 
 
@@ -153,34 +156,61 @@ def _result(row: asyncpg.Record) -> TaskResult:
 
 
 def _progress(row: asyncpg.Record) -> Progress:
-    failure = _read_failure(row["failure"]) if row["failure"] else None
+    failure = _read_failure(from_text(row["failure"])) if row["failure"] else None
     return Progress(row["key"], row["begin_time"], row["due_time"], failure)
 
 
-def _write_failure(failure: Failure | None) -> str | None:
-    if failure is None:
-        return None
-    return to_text({**asdict(failure), "task_hash": failure.task_hash.hex()})
+def write_result(step: Step) -> str:
+    """Give a step's result as one text."""
+    result = step.result
+    assert result is not None
+    head = [result.reference, result.task_hash.hex(), result.next, result.is_skipped]
+    return f"[{to_text(head)},{step.output},{step.context}]"
 
 
-def _read_failure(text: str) -> Failure:
-    values = from_text(text)
-    values["task_hash"] = bytes.fromhex(values["task_hash"])
-    values["error"] = WorkflowError(**values["error"])
-    return Failure(**values)
+def read_result(text: bytes) -> TaskResult:
+    """Give the result that `write_result` wrote."""
+    (reference, task_hash, following, is_skipped), output, context = from_text(text)
+    return TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
+
+
+def write_progress(progress: Progress) -> str:
+    """Give what is kept of a task as one text."""
+    due_time = progress.due_time.isoformat() if progress.due_time else None
+    return to_text([progress.key, progress.begin_time.isoformat(), due_time, _failure_values(progress.failure)])
+
+
+def read_progress(text: bytes) -> Progress:
+    """Give what `write_progress` wrote."""
+    key, begin_time, due_time, failure = from_text(text)
+    return Progress(
+        key,
+        datetime.fromisoformat(begin_time),
+        datetime.fromisoformat(due_time) if due_time else None,
+        _read_failure(failure) if failure else None,
+    )
+
+
+def _failure_values(failure: Failure | None) -> dict[str, Any] | None:
+    return {**asdict(failure), "task_hash": failure.task_hash.hex()} if failure else None
+
+
+def _read_failure(values: dict[str, Any]) -> Failure:
+    error = WorkflowError(**values["error"])
+    return Failure(**{**values, "error": error, "task_hash": bytes.fromhex(values["task_hash"])})
 
 
 # Move each instance on, if this worker owns it and it stands where the step begins.
 _ADVANCE = """
 UPDATE workflow.instance AS instance
-SET sequence = step.to_sequence, finished_tasks = finished_tasks + step.finished,
+SET step = step.number, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
     state = coalesce(step.state, instance.state), output = step.output, error = step.error, end_time = step.end_time,
     owner = CASE WHEN step.state IS NULL THEN owner END
 FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
             $10::timestamptz[])
-    AS step (tenant, instance, from_sequence, to_sequence, finished, state, output, error, end_time)
+    AS step (tenant, instance, number, sequence, finished, state, output, error, end_time)
 WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.owner = $1
-  AND instance.state = 'RUNNING' AND instance.sequence = step.from_sequence
+  AND instance.state = 'RUNNING' AND instance.step = step.number - 1
 RETURNING instance.instance
 """
 _WRITE_RESULTS = """

@@ -78,9 +78,18 @@ async def begin(connection: Connection, worker: uuid.UUID, bindings: dict[uuid.U
     )
 
 
-async def take_over(connection: Connection, worker: uuid.UUID, limit: int) -> Sequence[Instance]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An instance that goes on at another worker."""
+
+    instance: Instance
+    step: int
+    """The last one that was written."""
+
+
+async def take_over(connection: Connection, worker: uuid.UUID, limit: int) -> Sequence[Taken]:
     """Give `worker` at most `limit` running instances whose owner is dead, or that have none."""
-    return [from_row(row) for row in await connection.fetch(_TAKE_OVER, worker, limit)]
+    return [Taken(from_row(row), row["step"]) for row in await connection.fetch(_TAKE_OVER, worker, limit)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,7 @@ WHERE (tenant, instance) IN (
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING {COLUMNS}
+RETURNING {COLUMNS}, step
 """
 _WISHES = """
 SELECT instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance

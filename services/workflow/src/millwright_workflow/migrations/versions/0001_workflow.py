@@ -116,6 +116,7 @@ CREATE TABLE workflow.instance (
     cancel_reason text,
     finished_tasks bigint NOT NULL DEFAULT 0,
     sequence bigint NOT NULL,
+    step bigint NOT NULL DEFAULT 0,
     owner uuid,
     creator text NOT NULL,
     create_time timestamptz NOT NULL,
@@ -131,6 +132,8 @@ CREATE INDEX instance_running ON workflow.instance (owner) WHERE state = 'RUNNIN
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
+COMMENT ON COLUMN workflow.instance.sequence IS 'of its newest event';
+COMMENT ON COLUMN workflow.instance.step IS 'how often its worker wrote: what a checkpoint is compared by';
 COMMENT ON COLUMN workflow.instance.owner IS 'the worker that runs it';
 
 CREATE TABLE workflow.task_result (
