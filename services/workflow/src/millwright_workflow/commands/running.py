@@ -51,7 +51,7 @@ async def start(
         workflow=wish.workflow,
         channel=wish.channel,
         version=wish.version,
-        state=State.PENDING,
+        state=domain.INITIAL,
         input=wish.input,
         output=None,
         error=None,
@@ -84,9 +84,7 @@ async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, 
 async def cancel_now(connection: Connection, log: EventLog, instance: Instance, reason: str, now: datetime) -> Instance:
     """Cancel an instance that is locked here and that nobody runs."""
     error = domain.cancelled(reason)
-    ended = replace(
-        instance, state=State.CANCELLED, error=error, cancel_reason=reason, sequence=instance.sequence + 1, end_time=now
-    )
+    ended = domain.move(instance, State.CANCELLED, error=error, cancel_reason=reason, end_time=now)
     await instances.end(connection, ended)
     await _log(connection, log, ended, Happening.CANCELLED, now, error)
     return ended
@@ -96,7 +94,7 @@ async def resume(connection: Connection, log: EventLog, instance_id: uuid.UUID, 
     """Let a paused instance go on; raise InstanceNotFound, InstanceNotPaused."""
     instance = await instances.get(connection, instance_id, lock=True)
     domain.check_paused(instance)
-    resumed = replace(instance, state=State.RUNNING, sequence=instance.sequence + 1)
+    resumed = domain.move(instance, State.RUNNING)
     await instances.resume(connection, instance_id, resumed.sequence)
     await _log(connection, log, resumed, Happening.RESUMED, now)
     return resumed

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
+from typing import Any
 
 from millwright_workflow.domain.errors import InstanceEnded, InstanceNotPaused
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.transitions import ImpossibleTransition
 
 INPUT_LIMIT_BYTES = 256 * 1024
 
@@ -30,9 +34,6 @@ class State(Enum):
         return self in _TERMINAL
 
 
-_TERMINAL = frozenset({State.COMPLETED, State.FAULTED, State.CANCELLED})
-
-
 class Happening(Enum):
     """What an event tells of an instance."""
 
@@ -45,6 +46,24 @@ class Happening(Enum):
     COMPLETED = "COMPLETED"
     FAULTED = "FAULTED"
     CANCELLED = "CANCELLED"
+
+
+INITIAL = State.PENDING
+TRANSITIONS: Mapping[tuple[State, State], Happening] = MappingProxyType(
+    {
+        (State.PENDING, State.RUNNING): Happening.STARTED,
+        (State.PENDING, State.FAULTED): Happening.FAULTED,
+        (State.PENDING, State.CANCELLED): Happening.CANCELLED,
+        (State.RUNNING, State.PAUSED): Happening.PAUSED,
+        (State.RUNNING, State.COMPLETED): Happening.COMPLETED,
+        (State.RUNNING, State.FAULTED): Happening.FAULTED,
+        (State.RUNNING, State.CANCELLED): Happening.CANCELLED,
+        (State.PAUSED, State.RUNNING): Happening.RESUMED,
+        (State.PAUSED, State.CANCELLED): Happening.CANCELLED,
+    }
+)
+"""Every move that an instance can make, with what its event tells."""
+_TERMINAL = frozenset(State) - {before for before, _ in TRANSITIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,19 @@ class InstanceEvent:
     event_time: datetime
     task: str | None = None
     error: WorkflowError | None = None
+
+
+def happening(before: State, after: State) -> Happening:
+    """Give what the event of a move tells; raise ImpossibleTransition if there is no such move."""
+    if (before, after) not in TRANSITIONS:
+        raise ImpossibleTransition("an instance", before, after)
+    return TRANSITIONS[before, after]
+
+
+def move(instance: Instance, to: State, **changes: Any) -> Instance:
+    """Give the instance after a move and its event, with what else changes; raise ImpossibleTransition."""
+    happening(instance.state, to)
+    return replace(instance, state=to, sequence=instance.sequence + 1, **changes)
 
 
 class Cancellation(Enum):

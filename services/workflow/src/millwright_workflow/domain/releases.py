@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
 
 from millwright_workflow.domain.errors import (
     ChannelFrozen,
@@ -21,6 +22,7 @@ from millwright_workflow.domain.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from millwright_workflow.domain.transitions import ImpossibleTransition
 
 DEFAULT_FREEZE = timedelta(hours=1)
 
@@ -33,6 +35,42 @@ class Operation(Enum):
     ROLLBACK = "ROLLBACK"
     MARK_BAD = "MARK_BAD"
     MARK_GOOD = "MARK_GOOD"
+
+
+class VersionState(Enum):
+    """Whether a version may be released. It is good from its publication on."""
+
+    GOOD = "GOOD"
+    BAD = "BAD"
+
+
+class ChannelState(Enum):
+    """Where a channel stands."""
+
+    ABSENT = "ABSENT"
+    POINTING = "POINTING"
+    FROZEN = "FROZEN"
+    """It points, and takes no automatic promotions until its freeze_time."""
+
+
+VERSION_TRANSITIONS: Mapping[tuple[VersionState, VersionState], frozenset[Operation]] = MappingProxyType(
+    {
+        (VersionState.GOOD, VersionState.BAD): frozenset({Operation.MARK_BAD, Operation.ROLLBACK}),
+        (VersionState.BAD, VersionState.GOOD): frozenset({Operation.MARK_GOOD, Operation.ROLLBACK}),
+    }
+)
+"""Every move that a mark can make, with the operations that make it."""
+
+CHANNEL_TRANSITIONS: Mapping[tuple[ChannelState, ChannelState], frozenset[Operation]] = MappingProxyType(
+    {
+        (ChannelState.ABSENT, ChannelState.POINTING): frozenset({Operation.PROMOTE}),
+        (ChannelState.POINTING, ChannelState.POINTING): frozenset({Operation.PROMOTE, Operation.ROLLBACK}),
+        (ChannelState.POINTING, ChannelState.FROZEN): frozenset({Operation.ROLLBACK}),
+        (ChannelState.FROZEN, ChannelState.FROZEN): frozenset({Operation.PROMOTE, Operation.ROLLBACK}),
+        (ChannelState.FROZEN, ChannelState.POINTING): frozenset({Operation.ROLLBACK}),
+    }
+)
+"""Every move of a channel that is written. Besides, a frozen one thaws when its time has come; nobody writes that."""
 
 
 class RunPolicy(Enum):
@@ -63,7 +101,12 @@ class Version:
     @property
     def is_bad(self) -> bool:
         """Tell whether it is marked bad."""
-        return self.bad_reason is not None
+        return self.state is VersionState.BAD
+
+    @property
+    def state(self) -> VersionState:
+        """Give whether it may be released."""
+        return _state_of_mark(self.bad_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +118,10 @@ class Channel:
     revision: int
     freeze_time: datetime | None
     update_time: datetime
+
+    def state(self, time: datetime) -> ChannelState:
+        """Give where it stands at `time`."""
+        return ChannelState.FROZEN if self.freeze_time and time < self.freeze_time else ChannelState.POINTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +214,7 @@ class Rollback:
 
 def publish(ledger: Ledger, version: Version, actor: Actor) -> Decision:
     """Note that `version` was published."""
-    return Decision(release=_row(ledger, Operation.PUBLISH, actor, to_version=version.number))
+    return _decided(ledger, _row(ledger, Operation.PUBLISH, actor, to_version=version.number))
 
 
 def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
@@ -177,7 +224,7 @@ def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
     version = ledger.version(wish.version)
     if version.is_bad:
         raise VersionBad(version=version.number, workflow=ledger.workflow, bad_reason=version.bad_reason)
-    if actor.automatic and channel and channel.freeze_time and actor.time < channel.freeze_time:
+    if actor.automatic and channel and channel.freeze_time and channel.state(actor.time) is ChannelState.FROZEN:
         until = channel.freeze_time.isoformat(timespec="seconds")
         raise ChannelFrozen(channel=wish.channel, workflow=ledger.workflow, freeze_time=until)
     if channel and channel.version == wish.version:
@@ -191,7 +238,8 @@ def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
         from_version=channel.version if channel else None,
     )
     freeze_time = channel.freeze_time if channel else None
-    return Decision(release, Channel(wish.channel, wish.version, release.revision, freeze_time, actor.time))
+    moved = Channel(wish.channel, wish.version, release.revision, freeze_time, actor.time)
+    return _decided(ledger, release, moved)
 
 
 def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int]) -> Decision:
@@ -223,7 +271,7 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     )
     freeze_time = actor.time + wish.freeze
     moved = Channel(wish.channel, target.number, release.revision, freeze_time, actor.time)
-    return Decision(release, moved, marks)
+    return _decided(ledger, release, moved, marks)
 
 
 def mark_bad(ledger: Ledger, number: int, actor: Actor) -> Decision:
@@ -234,14 +282,36 @@ def mark_bad(ledger: Ledger, number: int, actor: Actor) -> Decision:
     for channel in ledger.channels.values():
         if channel.version == number:
             raise VersionInUse(version=number, workflow=ledger.workflow, channel=channel.channel)
-    return Decision(_row(ledger, Operation.MARK_BAD, actor, to_version=number), marks={number: actor.reason})
+    row = _row(ledger, Operation.MARK_BAD, actor, to_version=number)
+    return _decided(ledger, row, marks={number: actor.reason})
 
 
 def mark_good(ledger: Ledger, number: int, actor: Actor) -> Decision:
     """Decide to take a bad mark back."""
     if not ledger.version(number).is_bad:
         return Decision()
-    return Decision(_row(ledger, Operation.MARK_GOOD, actor, to_version=number), marks={number: None})
+    return _decided(ledger, _row(ledger, Operation.MARK_GOOD, actor, to_version=number), marks={number: None})
+
+
+def _decided(
+    ledger: Ledger, release: Release, channel: Channel | None = None, marks: Mapping[int, str | None] | None = None
+) -> Decision:
+    """Give the decision; raise ImpossibleTransition if it moves something as no table allows."""
+    cause, time = release.operation, release.create_time
+    if channel is not None:
+        known = ledger.channels.get(channel.channel)
+        channel_move = known.state(time) if known else ChannelState.ABSENT, channel.state(time)
+        if cause not in CHANNEL_TRANSITIONS.get(channel_move, ()):
+            raise ImpossibleTransition("a channel", *channel_move, cause)
+    for number, bad_reason in (marks or {}).items():
+        version_move = ledger.version(number).state, _state_of_mark(bad_reason)
+        if cause not in VERSION_TRANSITIONS.get(version_move, ()):
+            raise ImpossibleTransition("a version", *version_move, cause)
+    return Decision(release, channel, marks)
+
+
+def _state_of_mark(bad_reason: str | None) -> VersionState:
+    return VersionState.GOOD if bad_reason is None else VersionState.BAD
 
 
 def _rollback_target(ledger: Ledger, wish: Rollback, channel: Channel, visited: Sequence[int]) -> Version:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent
+from millwright_workflow.domain import instances as domain
+from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
 from millwright_workflow.domain.interpreter import (
     Begin,
     CallHttp,
@@ -116,9 +117,9 @@ class Driver:
         finally:
             part.close()
 
-    async def end(self, end: End, happening: Happening) -> None:
+    async def end(self, end: End) -> None:
         """Make the instance's end, or its pause, durable."""
-        await self._write(happening=happening, error=end.error, end=end)
+        await self._write(domain.happening(State.RUNNING, end.state), error=end.error, end=end)
 
     async def _begin(self, effect: Begin) -> datetime:
         if self._stop is not None:

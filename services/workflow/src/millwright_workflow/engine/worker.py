@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from millwright_runtime.events.log import Event, EventLog
@@ -121,9 +120,7 @@ class Worker:
             good = {key: binding for key, binding in bindings.items() if binding.bad_reason is None}
             await work.begin(connection, self._worker, good, now)
             begun = [
-                replace(
-                    i, version=good[i.instance].version, state=State.RUNNING, sequence=i.sequence + 1, start_time=now
-                )
+                domain.move(i, State.RUNNING, version=good[i.instance].version, start_time=now)
                 for i in pending
                 if i.instance in good
             ]
@@ -141,7 +138,7 @@ class Worker:
         """Fault a pending instance whose version was marked bad before it could begin."""
         detail = f"Version {binding.version} was marked bad before this instance began: {binding.bad_reason}"
         error = errors.configuration("/", detail).error
-        ended = replace(instance, state=State.FAULTED, sequence=instance.sequence + 1, error=error, end_time=now)
+        ended = domain.move(instance, State.FAULTED, error=error, end_time=now)
         await instances.end(connection, ended)
         await self._log.append(connection, [_event(ended, Happening.FAULTED, now)])
 
@@ -200,8 +197,7 @@ class Worker:
     async def _drive(self, driver: Driver, instance: Instance, memory: Memory) -> None:
         """Walk an instance to where it leaves this worker, whichever way that is."""
         try:
-            end, happening = await self._walk(driver, instance, memory)
-            await driver.end(end, happening)
+            await driver.end(await self._walk(driver, instance, memory))
         except Superseded:
             _log.warning("superseded by another worker", extra={"instance": str(instance.instance)})
         except _LeftToAnother:
@@ -209,25 +205,25 @@ class Worker:
         except Exception:  # noqa: BLE001 - the top of an instance's task
             _log.exception("an instance was given up", extra={"instance": str(instance.instance)})
 
-    async def _walk(self, driver: Driver, instance: Instance, memory: Memory) -> tuple[End, Happening]:
+    async def _walk(self, driver: Driver, instance: Instance, memory: Memory) -> End:
         assert instance.version is not None
         assert instance.start_time is not None
         try:
             plan = await self._definitions.plan(instance.tenant, instance.workflow, instance.version)
             identity = Identity(str(instance.instance), instance.start_time, _RUNTIME_NAME, _RUNTIME_VERSION)
             walk = walk_workflow(plan, instance.input, memory.history, identity)
-            return End(State.COMPLETED, output_of(await driver.drive(walk))), Happening.COMPLETED
+            return End(State.COMPLETED, output_of(await driver.drive(walk)))
         except WorkflowFault as fault:
-            return End(State.FAULTED, error=fault.error), Happening.FAULTED
+            return End(State.FAULTED, error=fault.error)
         except Stopped:
             if driver.stop_reason is Stop.HAND_OVER:
                 raise _LeftToAnother from None
-            return End(State.PAUSED), Happening.PAUSED
+            return End(State.PAUSED)
         except asyncio.CancelledError:
             entry = self._running[instance.instance]
             if entry.cancel_reason is None:
                 raise
-            return End(State.CANCELLED, error=domain.cancelled(entry.cancel_reason)), Happening.CANCELLED
+            return End(State.CANCELLED, error=domain.cancelled(entry.cancel_reason))
 
 
 class _LeftToAnother(Exception):
