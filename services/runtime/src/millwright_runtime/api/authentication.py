@@ -48,7 +48,7 @@ class Authenticator:
         self._issuer = issuer
         self._audience = audience
         self._now = now
-        self._verified: dict[str, tuple[Principal, float]] = {}
+        self._verified: dict[str, tuple[Principal, int]] = {}
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Give the principal of an `authorization` header.
@@ -65,7 +65,7 @@ class Authenticator:
             raise TokenExpired
         return principal
 
-    async def _verify(self, token: str) -> tuple[Principal, float]:
+    async def _verify(self, token: str) -> tuple[Principal, int]:
         try:
             key = await self._keys.find(jwt.get_unverified_header(token).get("kid"))
             if key is None:
@@ -82,7 +82,7 @@ class Authenticator:
             raise TokenExpired from None
         except jwt.PyJWTError as error:
             raise TokenInvalid(fault=_fault(error)) from None
-        verified = _principal(claims), float(claims["exp"])
+        verified = _principal(claims), int(claims["exp"])
         if len(self._verified) >= _REMEMBERED_TOKENS:
             self._forget()
         self._verified[token] = verified
@@ -93,6 +93,8 @@ class Authenticator:
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
+    if not claims["sub"]:
+        raise TokenInvalid(fault="its `sub` claim is empty")
     tenant = claims.get("tenant")
     if not (isinstance(tenant, str) and _TENANT.fullmatch(tenant)):
         raise TokenInvalid(fault="its `tenant` claim is missing or is not 1 to 63 of a-z, 0-9 and dashes")
@@ -101,7 +103,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
         raise TokenInvalid(
             fault=f"its `roles` claim is missing or holds something else than {', '.join(sorted(_ROLES))}"
         )
-    return Principal(subject=str(claims["sub"]), tenant=tenant, roles=frozenset(map(str, roles)))
+    return Principal(subject=claims["sub"], tenant=tenant, roles=frozenset(map(str, roles)))
 
 
 def _fault(error: jwt.PyJWTError) -> str:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from millwright_runtime import metrics, tracing
 from millwright_runtime.api import calls, status
 from millwright_runtime.api.access import Rule
 from millwright_runtime.api.authentication import Authenticator
-from millwright_runtime.errors import DeadlineExceeded, MillwrightError, ResourceExhausted, Unavailable
+from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
 
 _ANSWER_MARGIN_SECONDS = 0.02
 
@@ -29,6 +30,10 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 class TooManyCalls(ResourceExhausted):
     """The service is serving as many calls as it can. Wait a moment and try again."""
+
+
+class RequestMalformed(InvalidArgument):
+    """The request is not a well-formed message of its type."""
 
 
 class Starting(Unavailable):
@@ -75,16 +80,15 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, handler: Handler, method: str, rule: Rule) -> Handler:
-        if handler.response_streaming:
-            shape = "stream_stream" if handler.request_streaming else "unary_stream"
-            behavior: Any = self._streaming(getattr(handler, shape), method, rule)
-        else:
-            shape = "stream_unary" if handler.request_streaming else "unary_unary"
-            behavior = self._unary(getattr(handler, shape), method, rule)
+        shape = f"{_stream(handler.request_streaming)}_{_stream(handler.response_streaming)}"
+        around = self._streaming if handler.response_streaming else self._unary
+        behavior: Any = around(getattr(handler, shape), _reader(handler), method, rule)
         make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        return make(behavior, None, handler.response_serializer)  # we read the request ourselves, see _reader
 
-    def _unary(self, serve: Callable[..., Awaitable[Any]], method: str, rule: Rule) -> Callable[..., Awaitable[Any]]:
+    def _unary(
+        self, serve: Callable[..., Awaitable[Any]], read: Callable[[Any], Any], method: str, rule: Rule
+    ) -> Callable[..., Awaitable[Any]]:
         seconds = metrics.CALL_SECONDS.labels(method)
 
         async def unary(request: Any, context: Context) -> Any:
@@ -98,11 +102,16 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
                         async with deadline:
-                            principal = await self._let_in(rule, metadata, is_full=self._calls > self._limits.calls)
+                            principal = await self._let_in(
+                                method, rule, metadata, is_full=self._calls > self._limits.calls
+                            )
                             calls.enter(calls.Call(method, principal, begin + remaining))
-                            response = await serve(request, context)
+                            response = await serve(read(request), context)
+                    except grpc.aio.AbortError:  # the servicer ended the call itself
+                        code = context.code().name
+                        raise
                     except Exception as error:  # noqa: BLE001 - every refusal leaves through here
-                        refusal = DeadlineExceeded() if deadline.expired() else _refusal(error, method)
+                        refusal = DeadlineExceeded() if deadline.expired() else status.refusal(error, method)
                         code = refusal.code
                         await _abort(context, refusal)
                     code = "OK"
@@ -115,7 +124,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return unary
 
     def _streaming(
-        self, serve: Callable[..., AsyncGenerator[Any]], method: str, rule: Rule
+        self, serve: Callable[..., AsyncGenerator[Any]], read: Callable[[Any], Any], method: str, rule: Rule
     ) -> Callable[..., AsyncIterator[Any]]:
         async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata = _metadata(context)
@@ -126,14 +135,19 @@ class Interceptor(grpc.aio.ServerInterceptor):
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
-                        principal = await self._let_in(rule, metadata, is_full=self._streams > self._limits.streams)
+                        principal = await self._let_in(
+                            method, rule, metadata, is_full=self._streams > self._limits.streams
+                        )
                         calls.enter(calls.Call(method, principal, deadline))
-                        async with aclosing(serve(request, context)) as responses:
+                        async with aclosing(serve(read(request), context)) as responses:
                             async for response in responses:
                                 yield response
                         code = "OK"
+                    except grpc.aio.AbortError:  # the servicer ended the call itself
+                        code = context.code().name
+                        raise
                     except Exception as error:  # noqa: BLE001 - every refusal leaves through here
-                        refusal = _refusal(error, method)
+                        refusal = status.refusal(error, method)
                         code = refusal.code
                         await _abort(context, refusal)
             finally:
@@ -143,15 +157,39 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         return streaming
 
-    async def _let_in(self, rule: Rule, metadata: Mapping[str, str], *, is_full: bool) -> calls.Principal:
+    async def _let_in(self, method: str, rule: Rule, metadata: Mapping[str, str], *, is_full: bool) -> calls.Principal:
         if not self._is_open:
             raise Starting
         if is_full and not rule.always_admitted:
-            metrics.CALLS_SHED.labels(rule.method).inc()
+            metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls
         principal = await self._authenticator.authenticate(metadata.get("authorization"))
         rule.check(principal)
         return principal
+
+
+def _stream(streaming: bool) -> str:  # noqa: FBT001 - as gRPC has it
+    return "stream" if streaming else "unary"
+
+
+def _reader(handler: Handler) -> Callable[[Any], Any]:
+    """Give what makes messages of a request's bytes, or of a stream of them.
+
+    gRPC would read the request before it asks who is calling, and tell the client Python's text of what is wrong.
+    """
+    deserialize: Callable[[bytes], Any] = handler.request_deserializer or bytes
+
+    def read(body: bytes) -> Any:
+        try:
+            return deserialize(body)
+        except DecodeError:
+            raise RequestMalformed from None
+
+    async def read_each(bodies: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for body in bodies:
+            yield read(body)
+
+    return read_each if handler.request_streaming else read
 
 
 def _metadata(context: Context) -> dict[str, str]:
@@ -164,12 +202,6 @@ def _remaining_seconds(context: Context, default: float) -> float:
     if remaining is None:
         return default
     return max(0.0, remaining - min(_ANSWER_MARGIN_SECONDS, remaining / 10))
-
-
-def _refusal(error: Exception, method: str) -> MillwrightError:
-    if isinstance(error, grpc.aio.AbortError):
-        raise error  # the servicer has ended the call itself
-    return status.refusal(error, method)
 
 
 async def _abort(context: Context, refusal: MillwrightError) -> NoReturn:

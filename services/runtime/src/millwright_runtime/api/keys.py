@@ -78,7 +78,7 @@ class KeySet:
         try:
             text = await asyncio.to_thread(_fetch, self._jwks)
             keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(text).keys if key.key_type != "oct"}
-        except (OSError, ValueError, jwt.PyJWTError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:  # JSON may be of any shape
             _log.warning("the keys cannot be read", extra={"jwks": self._jwks, "fault": repr(error)})
         else:
             self._success_time = self._clock()
