@@ -23,12 +23,15 @@ from millwright_workflow.api.workflows import WorkflowServicer
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.driver import Means
 from millwright_workflow.engine.expressions import Expressions
+from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.http import HttpCalls
+from millwright_workflow.engine.run import RunFactory
 from millwright_workflow.engine.sandbox import Sandbox
 from millwright_workflow.engine.worker import Worker
 from millwright_workflow.engine.writer import Writer
 from millwright_workflow.settings import WorkflowSettings
 from millwright_workflow.store.checkpoints import Checkpoints
+from millwright_workflow.store.storage import PostgresStorage
 
 SCHEMA = "workflow"
 
@@ -36,14 +39,16 @@ SCHEMA = "workflow"
 async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     """Put the service together."""
     log = EventLog(SCHEMA)
-    worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
+    checkpoints = Checkpoints(platform.valkey)
+    storage = PostgresStorage(platform, log, checkpoints)
     sandbox = Sandbox(settings.sandbox_processes)
     http = HttpCalls()
     definitions = Definitions(platform.database, sandbox)
-    checkpoints = Checkpoints(platform.valkey)
-    writer = Writer(platform, log, checkpoints, worker_id)
-    means = Means(writer, Expressions(sandbox), http)
-    worker = Worker(platform, log, definitions, checkpoints, means, worker_id, settings.max_instances)
+    worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
+    holdings = Holdings(storage, worker_id)
+    writer = Writer(storage, holdings)
+    means = Means(writer, Expressions(sandbox), http, holdings.confirm)
+    worker = Worker(storage, holdings, platform.signals, RunFactory(definitions, means), settings.max_instances)
     return Parts(
         servicers=[
             Servicer(
@@ -62,7 +67,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
                 InstanceServicer(platform, log),
             ),
         ],
-        loops=[writer, worker],
+        loops=[checkpoints, writer, worker],
         closers=[sandbox.close, http.close],
     )
 

@@ -13,8 +13,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.errors import VersionBad
-from millwright_workflow.domain.instances import Cancellation, Happening, Instance, InstanceEvent, State
-from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.instances import Cancellation, Happening, Instance, State
 from millwright_workflow.domain.json import Json
 from millwright_workflow.store import events, instances, workflows
 from millwright_workflow.store import releases as release_store
@@ -78,16 +77,10 @@ async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, 
             await instances.request_cancel(connection, instance_id, reason)
             return replace(instance, cancel_reason=reason)
         case Cancellation.NOW:
-            return await cancel_now(connection, log, instance, reason, now)
-
-
-async def cancel_now(connection: Connection, log: EventLog, instance: Instance, reason: str, now: datetime) -> Instance:
-    """Cancel an instance that is locked here and that nobody runs."""
-    error = domain.cancelled(reason)
-    ended = domain.move(instance, State.CANCELLED, error=error, cancel_reason=reason, end_time=now)
-    await instances.end(connection, ended)
-    await _log(connection, log, ended, Happening.CANCELLED, now, error)
-    return ended
+            ended = domain.cancel_now(instance, reason, now)
+            await instances.end(connection, ended)
+            await _log(connection, log, ended, Happening.CANCELLED, now)
+            return ended
 
 
 async def resume(connection: Connection, log: EventLog, instance_id: uuid.UUID, now: datetime) -> Instance:
@@ -106,22 +99,5 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
-async def _log(
-    connection: Connection,
-    log: EventLog,
-    instance: Instance,
-    happening: Happening,
-    now: datetime,
-    error: WorkflowError | None = None,
-) -> None:
-    event = InstanceEvent(
-        tenant=instance.tenant,
-        instance=instance.instance,
-        sequence=instance.sequence,
-        happening=happening,
-        workflow=instance.workflow,
-        version=instance.version,
-        event_time=now,
-        error=error,
-    )
-    await log.append(connection, [events.of_instance(event)])
+async def _log(connection: Connection, log: EventLog, instance: Instance, happening: Happening, now: datetime) -> None:
+    await log.append(connection, [events.of_instance(domain.event(instance, happening, now))])

@@ -117,6 +117,20 @@ def move(instance: Instance, to: State, **changes: Any) -> Instance:
     return replace(instance, state=to, sequence=instance.sequence + 1, **changes)
 
 
+def event(instance: Instance, happening: Happening, time: datetime) -> InstanceEvent:
+    """Give the event that tells of the instance's newest move."""
+    return InstanceEvent(
+        tenant=instance.tenant,
+        instance=instance.instance,
+        sequence=instance.sequence,
+        happening=happening,
+        workflow=instance.workflow,
+        version=instance.version,
+        event_time=time,
+        error=instance.error,
+    )
+
+
 class Cancellation(Enum):
     """What a wish to cancel comes to."""
 
@@ -141,6 +155,11 @@ def check_paused(instance: Instance) -> None:
     """Raise InstanceNotPaused unless it can be resumed."""
     if instance.state is not State.PAUSED:
         raise InstanceNotPaused(instance=instance.instance, state=instance.state.value)
+
+
+def cancel_now(instance: Instance, reason: str, now: datetime) -> Instance:
+    """Give an instance that nobody runs, cancelled."""
+    return move(instance, State.CANCELLED, error=cancelled(reason), cancel_reason=reason, end_time=now)
 
 
 def cancelled(reason: str) -> WorkflowError:

@@ -14,7 +14,7 @@ from millwright_workflow.domain.errors import InvalidDefinition
 from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
 from millwright_workflow.engine import expressions
 from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
-from millwright_workflow.store import work
+from millwright_workflow.store import claims
 
 _REMEMBERED_PLANS = 512
 
@@ -48,7 +48,7 @@ class Definitions:
             self._plans.move_to_end(key)
             return self._plans[key]
         async with self._database.snapshot(tenant) as connection:
-            canonical = await work.definition(connection, tenant, workflow, version)
+            canonical = await claims.definition(connection, tenant, workflow, version)
         plan = plan_workflow(await asyncio.to_thread(domain.load, canonical.encode()))
         self._plans[key] = plan
         if len(self._plans) > _REMEMBERED_PLANS:

@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Any
 
 from millwright_workflow.domain import instances as domain
-from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
+from millwright_workflow.domain.execution import Active, End, Progress, Step
+from millwright_workflow.domain.instances import Happening, InstanceEvent, State
 from millwright_workflow.domain.interpreter import (
     Begin,
     CallHttp,
@@ -36,7 +37,6 @@ from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.engine.expressions import Expressions
 from millwright_workflow.engine.http import HttpCalls
 from millwright_workflow.engine.writer import Writer
-from millwright_workflow.store.steps import End, Progress, Step
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 _LONGEST_SLEEP_SECONDS = 30.0
@@ -60,17 +60,18 @@ class Means:
     writer: Writer
     expressions: Expressions
     http: HttpCalls
+    confirm: Callable[[], Awaitable[None]]
+    """Returns once it is sure that the worker's lease lasts: asked before anything is done outside the database."""
 
 
 class Driver:
     """One instance being walked."""
 
-    def __init__(self, means: Means, instance: Instance, step: int, progress: dict[str, Progress]) -> None:
-        """Drive `instance`, whose last written step was number `step`."""
+    def __init__(self, means: Means, active: Active, progress: dict[str, Progress]) -> None:
         self._means = means
-        self._instance = instance
-        self._step = step
-        self._sequence = instance.sequence
+        self._instance = active.instance
+        self._step = active.step
+        self._sequence = active.instance.sequence
         self._progress = progress
         self._begun: dict[str, datetime] = {}
         self._stop: Stop | None = None
@@ -127,6 +128,7 @@ class Driver:
         return self._begun.setdefault(str(effect.reference), datetime.now(UTC))
 
     async def _call_http(self, effect: CallHttp) -> HttpAnswer:
+        await self._means.confirm()
         return await self._means.http.send(effect, f"{self._instance.instance}{effect.reference}")
 
     async def _wait(self, effect: Wait) -> None:

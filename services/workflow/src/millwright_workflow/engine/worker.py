@@ -1,7 +1,8 @@
-"""A worker: claims instances, drives each in a task of its own, and hands over what it cannot finish.
+"""A worker: claims the instances of the partitions it holds, and drives each in a task of its own.
 
-pending ──claim, version bound──▶ running here ──▶ ended, paused, or left to another worker
-running, its worker dead ──take over──▶ running here
+pending ──claim, version bound──▶ running here ──▶ ended, or paused
+running, partition gained ──recall──▶ running here
+running here, partition given up or lost ──▶ goes on where the partition goes
 """
 
 from __future__ import annotations
@@ -9,34 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
 
-from millwright_runtime.events.log import Event, EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection
-from millwright_runtime.service import Platform
+from millwright_runtime.events.signals import Signals
 
-from millwright_workflow.commands import running
-from millwright_workflow.domain import instances as domain
-from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
-from millwright_workflow.domain.interpreter import History, Identity, WorkflowFault, errors, walk_workflow
+from millwright_workflow.domain import names, partitions
+from millwright_workflow.domain.execution import Active
 from millwright_workflow.domain.releases import RunPolicy
-from millwright_workflow.engine.definitions import Definitions
-from millwright_workflow.engine.driver import Driver, Means, Stop, Stopped, output_of
-from millwright_workflow.engine.writer import Superseded
-from millwright_workflow.store import events, instances, steps, work
-from millwright_workflow.store.checkpoints import Checkpoints
-from millwright_workflow.store.steps import End, Memory
+from millwright_workflow.engine.driver import Stop
+from millwright_workflow.engine.holdings import Holdings
+from millwright_workflow.engine.run import Run, RunFactory
+from millwright_workflow.engine.storage import Storage
 
 WORK = "work"
-"""The signal that there is something to claim, to pause or to cancel."""
+"""The signal that there is something to claim, to resume, to pause or to cancel."""
 
-LEASE = timedelta(seconds=5)
-_RENEW_SECONDS = 1.5
 _LOOK_SECONDS = 0.5
+_AUDIT_SECONDS = 15.0
 _CLAIM_BATCH = 100
-_HAND_OVER_SECONDS = 10.0
-_RUNTIME_NAME = "millwright"
-_RUNTIME_VERSION = "0.1.0"
+_HAND_OVER_SECONDS = 8.0
+_RECALLS_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
 
@@ -46,215 +39,120 @@ class Worker:
     name = "worker"
 
     def __init__(
-        self,
-        platform: Platform,
-        log: EventLog,
-        definitions: Definitions,
-        checkpoints: Checkpoints,
-        means: Means,
-        worker: uuid.UUID,
-        max_instances: int,
+        self, storage: Storage, holdings: Holdings, signals: Signals, runs: RunFactory, max_instances: int
     ) -> None:
-        self._platform = platform
-        self._log = log
-        self._definitions = definitions
-        self._checkpoints = checkpoints
-        self._means = means
-        self._worker = worker
+        self._storage = storage
+        self._holdings = holdings
+        self._signals = signals
+        self._runs = runs
         self._max_instances = max_instances
-        self._running: dict[uuid.UUID, _Running] = {}
+        self._running: dict[uuid.UUID, Run] = {}
+        self._recalling = asyncio.Semaphore(_RECALLS_AT_ONCE)
         self._is_draining = False
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_lease())
-            with self._platform.signals.listen(WORK) as listener:
+            group.create_task(self._holdings.run(self))
+            group.create_task(self._audit())
+            with self._signals.listen(WORK) as listener:
                 while True:
                     await self.run_once()
                     await listener.wait(_LOOK_SECONDS)
 
     async def drain(self) -> None:
-        """Take no more instances, stop the running ones at their next boundary, and leave them to other workers."""
+        """Take no more instances, stop the running ones at their next boundary, and let other workers go on."""
         self._is_draining = True
-        for entry in self._running.values():
-            entry.driver.stop(Stop.HAND_OVER)
-        tasks = [entry.task for entry in self._running.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=_HAND_OVER_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            await work.end_lease(connection, self._worker)
+        await self._holdings.leave(self)
 
     async def run_once(self) -> int:
-        """Claim, take over, and fulfil wishes once; give how many instances were taken."""
-        if self._is_draining:
+        """Fulfil wishes and claim what there is once; give how many instances were begun."""
+        if self._is_draining or not self._holdings.tenure.epochs:
             return 0
         await self._fulfil_wishes()
-        await self._cancel_paused()
-        taken = 0
+        for instance in await self._storage.cancel_paused(_CLAIM_BATCH):
+            self._signals.notify(f"{instance.tenant}/{names.instance(instance.instance)}")
+        for active in await self._storage.take_resumed(self._holdings.tenure):
+            await self._recall(active)
+        begun = 0
         while (room := self._max_instances - len(self._running)) > 0:
-            batch = min(room, _CLAIM_BATCH)
-            claimed = await self._claim(batch)
-            taken += claimed
-            if claimed < batch:
+            claimed = await self._storage.claim(self._holdings.tenure, min(room, _CLAIM_BATCH))
+            for active in claimed:
+                self._begin(active, self._runs.fresh(active))
+            begun += len(claimed)
+            if not claimed:
                 break
-        return taken + await self._take_over(self._max_instances - len(self._running))
+        return begun
 
-    async def _keep_lease(self) -> None:
+    async def audit_once(self) -> int:
+        """Go on with instances of our partitions that nobody advances, whatever the reason; give how many."""
+        held = tuple(self._holdings.tenure.epochs)
+        stranded = [
+            active for active in await self._storage.running(held) if active.instance.instance not in self._running
+        ]
+        return await self._go_on(stranded)
+
+    async def _audit(self) -> None:
         while True:
-            async with self._platform.database.transaction(ALL_TENANTS) as connection:
-                await work.renew_lease(connection, self._worker, LEASE)
-            await asyncio.sleep(_RENEW_SECONDS)
+            await asyncio.sleep(_AUDIT_SECONDS)
+            if found := await self.audit_once():
+                _log.warning("found instances that nobody advanced", extra={"count": found})
 
-    async def _claim(self, limit: int) -> int:
-        """Bind pending instances to their versions and begin them; give how many pending ones were dealt with."""
-        now = datetime.now(UTC)
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            pending = await work.lock_pending(connection, limit)
-            if not pending:
-                return 0
-            bindings = await work.lock_bindings(connection, pending)
-            good = {key: binding for key, binding in bindings.items() if binding.bad_reason is None}
-            await work.begin(connection, self._worker, good, now)
-            begun = [
-                domain.move(i, State.RUNNING, version=good[i.instance].version, start_time=now)
-                for i in pending
-                if i.instance in good
-            ]
-            refused = [i for i in pending if i.instance in bindings and i.instance not in good]
-            await self._log.append(connection, [_event(i, Happening.STARTED, now) for i in begun])
-            for instance in refused:
-                await self._refuse(connection, instance, bindings[instance.instance], now)
-        for instance in [*begun, *refused]:
-            self._platform.committed(instance.tenant, f"instances/{instance.instance}")
-        for instance in begun:
-            self._begin(instance, 0, Memory(History(), {}))
-        return len(pending)
+    async def move_in(self, gained: Collection[int]) -> None:
+        """Go on with what runs in partitions that are ours from now on."""
+        count = await self._go_on(await self._storage.running(gained))
+        _log.info("instances taken in", extra={"count": count})
+        self._signals.notify(WORK)
 
-    async def _refuse(self, connection: Connection, instance: Instance, binding: work.Binding, now: datetime) -> None:
-        """Fault a pending instance whose version was marked bad before it could begin."""
-        detail = f"Version {binding.version} was marked bad before this instance began: {binding.bad_reason}"
-        error = errors.configuration("/", detail).error
-        ended = domain.move(instance, State.FAULTED, error=error, end_time=now)
-        await instances.end(connection, ended)
-        await self._log.append(connection, [_event(ended, Happening.FAULTED, now)])
+    async def _go_on(self, found: Sequence[Active]) -> int:
+        await asyncio.gather(*(self._recall(active) for active in found))
+        return len(found)
 
-    async def _take_over(self, limit: int) -> int:
-        """Go on with instances whose worker is dead."""
-        if limit <= 0:
-            return 0
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            taken = await work.take_over(connection, self._worker, min(limit, _CLAIM_BATCH))
-        for each in taken:
-            _log.info("taking over", extra={"instance": str(each.instance.instance), "step": each.step})
-            self._begin(each.instance, each.step, await self._recall(each))
-        return len(taken)
+    async def _recall(self, active: Active) -> None:
+        async with self._recalling:
+            instance = active.instance.instance
+            if instance in self._running or self._is_draining:
+                return
+            run = self._runs.recalled(active, await self._storage.recall(active))
+            if partitions.of(instance) in self._holdings.tenure.epochs and instance not in self._running:
+                self._begin(active, run)
 
-    async def _recall(self, taken: work.Taken) -> Memory:
-        """Give what is kept of an instance's tasks: from Valkey if it is there whole, else from Postgres."""
-        tenant, instance = taken.instance.tenant, taken.instance.instance
-        memory = await self._checkpoints.recall(tenant, instance, taken.step)
-        if memory is not None:
-            return memory
-        async with self._platform.database.snapshot(tenant) as connection:
-            return await steps.recall(connection, tenant, instance)
+    def _begin(self, active: Active, run: Run) -> None:
+        instance = active.instance.instance
+        self._running[instance] = run
+        run.start(left=lambda: self._left(instance, run))
+
+    def _left(self, instance: uuid.UUID, run: Run) -> None:
+        if self._running.get(instance) is run:
+            del self._running[instance]
+        if len(self._running) == self._max_instances - 1:
+            self._signals.notify(WORK)  # there is room again
 
     async def _fulfil_wishes(self) -> None:
         if not self._running:
             return
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            wishes = await work.wishes(connection, self._worker)
-        for wish in wishes:
-            if entry := self._running.get(wish.instance):
+        for wish in await self._storage.wishes(tuple(self._holdings.tenure.epochs)):
+            if run := self._running.get(wish.instance):
                 if wish.run_policy is RunPolicy.CANCEL:
-                    entry.cancel(wish.reason)
+                    run.cancel(wish.reason)
                 else:
-                    entry.driver.stop(Stop.PAUSE)
+                    run.stop(Stop.PAUSE)
 
-    async def _cancel_paused(self) -> None:
-        now = datetime.now(UTC)
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            paused = await work.lock_paused_to_cancel(connection, _CLAIM_BATCH)
-            for instance, reason in paused:
-                await running.cancel_now(connection, self._log, instance, reason, now)
-        for instance, _reason in paused:
-            self._platform.committed(instance.tenant, f"instances/{instance.instance}")
+    def abandon(self, lost: Collection[int]) -> None:
+        """Stop at once what runs in partitions that are another's: nothing of it can be written any more."""
+        for run in self._in(lost):
+            run.abandon()
 
-    def _begin(self, instance: Instance, step: int, memory: Memory) -> None:
-        driver = Driver(self._means, instance, step, memory.progress)
-        task = asyncio.create_task(self._drive(driver, instance, memory), name=f"instance-{instance.instance}")
-        self._running[instance.instance] = _Running(driver, task)
-        task.add_done_callback(lambda _: self._left(instance.instance))
+    async def vacate(self, given: Collection[int]) -> None:
+        """Stop what runs in partitions at its next boundary; what reaches none in time is interrupted."""
+        runs = self._in(given)
+        for run in runs:
+            run.stop(Stop.HAND_OVER)
+        if runs:
+            await asyncio.wait([run.task for run in runs], timeout=_HAND_OVER_SECONDS)
+        for run in runs:
+            run.abandon()
+        await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
 
-    def _left(self, instance: uuid.UUID) -> None:
-        del self._running[instance]
-        if len(self._running) == self._max_instances - 1:
-            self._platform.signals.notify(WORK)  # there is room again
-
-    async def _drive(self, driver: Driver, instance: Instance, memory: Memory) -> None:
-        """Walk an instance to where it leaves this worker, whichever way that is."""
-        try:
-            await driver.end(await self._walk(driver, instance, memory))
-        except Superseded:
-            _log.warning("superseded by another worker", extra={"instance": str(instance.instance)})
-        except _LeftToAnother:
-            pass
-        except Exception:  # noqa: BLE001 - the top of an instance's task
-            _log.exception("an instance was given up", extra={"instance": str(instance.instance)})
-
-    async def _walk(self, driver: Driver, instance: Instance, memory: Memory) -> End:
-        assert instance.version is not None
-        assert instance.start_time is not None
-        try:
-            plan = await self._definitions.plan(instance.tenant, instance.workflow, instance.version)
-            identity = Identity(str(instance.instance), instance.start_time, _RUNTIME_NAME, _RUNTIME_VERSION)
-            walk = walk_workflow(plan, instance.input, memory.history, identity)
-            return End(State.COMPLETED, output_of(await driver.drive(walk)))
-        except WorkflowFault as fault:
-            return End(State.FAULTED, error=fault.error)
-        except Stopped:
-            if driver.stop_reason is Stop.HAND_OVER:
-                raise _LeftToAnother from None
-            return End(State.PAUSED)
-        except asyncio.CancelledError:
-            entry = self._running[instance.instance]
-            if entry.cancel_reason is None:
-                raise
-            return End(State.CANCELLED, error=domain.cancelled(entry.cancel_reason))
-
-
-class _LeftToAnother(Exception):
-    """The instance stays as it is in the database, for another worker."""
-
-
-class _Running:
-    """An instance in this process."""
-
-    def __init__(self, driver: Driver, task: asyncio.Task[None]) -> None:
-        self.driver = driver
-        self.task = task
-        self.cancel_reason: str | None = None
-
-    def cancel(self, reason: str) -> None:
-        """Interrupt it wherever it is, once."""
-        if self.cancel_reason is None:
-            self.cancel_reason = reason
-            self.task.cancel()
-
-
-def _event(instance: Instance, happening: Happening, now: datetime) -> Event:
-    return events.of_instance(
-        InstanceEvent(
-            tenant=instance.tenant,
-            instance=instance.instance,
-            sequence=instance.sequence,
-            happening=happening,
-            workflow=instance.workflow,
-            version=instance.version,
-            event_time=now,
-            error=instance.error,
-        )
-    )
+    def _in(self, chosen: Collection[int]) -> list[Run]:
+        return [run for instance, run in self._running.items() if partitions.of(instance) in chosen]

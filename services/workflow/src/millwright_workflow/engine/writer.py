@@ -1,4 +1,4 @@
-"""Group commit: what all running instances want to save goes to Postgres together.
+"""Group commit: what all running instances want to save is written together.
 
 A flush takes everything that is waiting and begins as soon as the one before is back. An idle service commits a step
 at once, a busy one commits hundreds in the time of one.
@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections import deque
 
-from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
-from millwright_runtime.service import Platform
+from millwright_runtime.postgres.database import is_connection_loss
 
-from millwright_workflow.domain import names
-from millwright_workflow.store import steps as store
-from millwright_workflow.store.checkpoints import Checkpoints
-from millwright_workflow.store.steps import Step
+from millwright_workflow.domain.execution import Step
+from millwright_workflow.engine.holdings import Holdings
+from millwright_workflow.engine.storage import Storage
 
 BATCH = 256
 _RETRY_SECONDS = 0.25
@@ -34,20 +30,16 @@ class Writer:
 
     name = "writer"
 
-    def __init__(self, platform: Platform, log: EventLog, checkpoints: Checkpoints, worker: uuid.UUID) -> None:
-        self._platform = platform
-        self._log = log
-        self._checkpoints = checkpoints
-        self._worker = worker
-        self._unsaved: list[Step] = []
-        self._committed = asyncio.Event()
+    def __init__(self, storage: Storage, holdings: Holdings) -> None:
+        self._storage = storage
+        self._holdings = holdings
         self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
     def commit(self, step: Step) -> asyncio.Future[None]:
         """Queue a step; the future is done once it is durable, or raises Superseded.
 
-        An instance has one step under way at a time.
+        The steps of an instance are queued in the order of their numbers.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((step, future))
@@ -55,12 +47,7 @@ class Writer:
         return future
 
     async def run(self) -> None:
-        """Flush to Postgres, and save checkpoints behind it, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._save_checkpoints())
-            await self._flush_steps()
-
-    async def _flush_steps(self) -> None:
+        """Flush until cancelled."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -68,51 +55,34 @@ class Writer:
                 count = min(BATCH, len(self._waiting))
                 await self._flush([self._waiting.popleft() for _ in range(count)])
 
-    async def _save_checkpoints(self) -> None:
-        """Save what is committed, all that has come together while the last save was under way."""
-        while True:
-            await self._committed.wait()
-            self._committed.clear()
-            steps, self._unsaved = self._unsaved, []
-            await self._checkpoints.save(steps)
-
     async def drain(self) -> None:
         """Return once every step that was queued is durable; nothing queues any more."""
         while self._waiting:
             await asyncio.wait([self._waiting[-1][1]])
 
     async def _flush(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
-        """Write a batch, however long Postgres is away: until then nobody is told that anything is durable."""
+        """Write a batch, however long the database is away: until then nobody is told that anything is durable."""
         steps = [step for step, _ in batch]
         while True:
             try:
-                owned = await self._write(steps)
+                written = await self._storage.write(self._holdings.tenure, steps)
             except Exception as error:
                 if not is_connection_loss(error):
                     for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error)
+                        _settle(future, error)
                     raise
                 _log.warning("steps wait for the database", extra={"fault": repr(error), "steps": len(steps)})
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                break
-        self._acknowledge(batch, owned)
+                for step, future in batch:
+                    _settle(future, None if step.instance in written else Superseded())
+                return
 
-    async def _write(self, steps: list[Step]) -> set[uuid.UUID]:
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            return await store.write(connection, self._log, self._worker, steps)
 
-    def _acknowledge(self, batch: list[tuple[Step, asyncio.Future[None]]], owned: set[uuid.UUID]) -> None:
-        accepted = [step for step, _ in batch if step.instance in owned]
-        self._unsaved += accepted
-        self._committed.set()
-        for step in accepted:
-            self._platform.committed(step.tenant, names.instance(step.instance))
-        for step, future in batch:
-            if future.done():
-                continue
-            if step.instance in owned:
-                future.set_result(None)
-            else:
-                future.set_exception(Superseded())
+def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

@@ -6,6 +6,7 @@ it expires whole, and it grows only by the step right after its own: one that mi
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ from typing import Any
 
 from millwright_runtime.valkey import Valkey
 
+from millwright_workflow.domain.execution import Memory, Step
 from millwright_workflow.domain.interpreter.effects import History
-from millwright_workflow.store.steps import Memory, Step, read_progress, read_result, write_progress, write_result
+from millwright_workflow.store.steps import read_progress, read_result, write_progress, write_result
 
 LIFETIME_SECONDS = 3600
 _RESULT = "result "
@@ -24,11 +26,32 @@ _PROGRESS = "progress "
 class Checkpoints:
     """The checkpoints of every instance."""
 
+    name = "checkpoints"
+
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
+        self._noted: list[Step] = []
+        self._arrived = asyncio.Event()
 
-    async def save(self, steps: Sequence[Step]) -> None:
-        """Add steps that Postgres has committed, in order; without Valkey nothing happens."""
+    def note(self, steps: Sequence[Step]) -> None:
+        """Have steps saved that Postgres has committed; returns at once."""
+        self._noted += steps
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Save what is noted until cancelled: all that has come while the last save was under way together."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            steps, self._noted = self._noted, []
+            await self._save(steps)
+
+    async def drain(self) -> None:
+        """Save the last ones."""
+        steps, self._noted = self._noted, []
+        await self._save(steps)
+
+    async def _save(self, steps: Sequence[Step]) -> None:
         groups: defaultdict[tuple[str, uuid.UUID], list[Step]] = defaultdict(list)
         for step in steps:
             groups[step.tenant, step.instance].append(step)

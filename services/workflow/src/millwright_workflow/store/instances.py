@@ -10,6 +10,7 @@ from datetime import datetime
 import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
 
+from millwright_workflow.domain import partitions
 from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.interpreter.effects import WorkflowError
@@ -41,6 +42,7 @@ async def insert(connection: Connection, instance: Instance) -> None:
         _INSERT,
         instance.tenant,
         instance.instance,
+        partitions.of(instance.instance),
         instance.workflow,
         instance.channel,
         instance.version,
@@ -143,8 +145,8 @@ COLUMNS = """tenant, instance, workflow, channel, version, state, input, output,
 _GET = f"SELECT {COLUMNS} FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
 _INSERT = """
 INSERT INTO workflow.instance
-    (tenant, instance, workflow, channel, version, state, input, sequence, creator, create_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _PAGE = f"""
@@ -167,12 +169,12 @@ UPDATE workflow.instance SET cancel_reason = $2 WHERE tenant = {TENANT} AND inst
 """
 _END = """
 UPDATE workflow.instance
-SET state = $3, sequence = $4, end_time = $5, error = $6, cancel_reason = $7, owner = NULL
+SET state = $3, sequence = $4, end_time = $5, error = $6, cancel_reason = $7
 WHERE tenant = $1 AND instance = $2
 """
 _RESUME = f"""
 UPDATE workflow.instance AS instance
-SET state = 'RUNNING', owner = NULL, sequence = $2, bound_revision = (
+SET state = 'RUNNING', is_resumed = true, sequence = $2, bound_revision = (
     SELECT latest_revision FROM workflow.workflow AS workflow
     WHERE workflow.tenant = instance.tenant AND workflow.workflow = instance.workflow
 )

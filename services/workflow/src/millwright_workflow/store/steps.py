@@ -1,97 +1,61 @@
-"""What the engine writes while instances run: steps, many instances in one statement.
+"""What the engine writes while instances run: steps, many instances in one statement, and how they are read back.
 
-Each step moves one instance from one sequence to the next, and only while its worker still owns it: a worker that
-was presumed dead writes nothing.
+Each step moves one instance on by one, and only under the epoch of its partition: a worker that was presumed dead
+writes nothing.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
-from millwright_workflow.domain.instances import InstanceEvent, State
+from millwright_workflow.domain.execution import Memory, Progress, Step, Tenure
+from millwright_workflow.domain.instances import State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
-from millwright_workflow.domain.json import Json, from_text, to_text
-from millwright_workflow.store import events
+from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.store.instances import write_error
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What is kept of a task that has not finished."""
+async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -> set[uuid.UUID]:
+    """Write `steps`, in order, and give the instances that they were written of.
 
-    key: str
-    """What is kept, and of which task: such as `wait /do/0/pause`."""
-    begin_time: datetime
-    due_time: datetime | None = None
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an instance leaves its worker."""
-
-    state: State
-    output: Json = None
-    error: WorkflowError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One advance of one instance: all of it is written, or nothing."""
-
-    event: InstanceEvent | None
-    """None for progress, which is nobody's business but the engine's, and takes no sequence."""
-    tenant: str
-    instance: uuid.UUID
-    number: int
-    """Its place among the instance's steps, from 1."""
-    sequence: int
-    """The sequence of the instance's newest event afterwards."""
-    time: datetime
-    result: TaskResult | None = None
-    output: str = "null"
-    """The result's output, as JSON text."""
-    context: str = "null"
-    """The result's context, as JSON text."""
-    progress: Progress | None = None
-    end: End | None = None
-
-
-async def write(connection: Connection, log: EventLog, worker: uuid.UUID, steps: Sequence[Step]) -> set[uuid.UUID]:
-    """Write `steps`, at most one an instance, and give the instances that `worker` still owned.
-
-    The steps of the others are not written, not even in part.
+    Of the others nothing is written, not even in part: their partition is not the tenure's any more, or they do not
+    stand at the step before.
     """
-    owned = await _advance(connection, worker, steps)
-    accepted = [step for step in steps if step.instance in owned]
+    groups: defaultdict[tuple[str, uuid.UUID], list[Step]] = defaultdict(list)
+    for step in steps:
+        groups[step.tenant, step.instance].append(step)
+    written = await _advance(connection, tenure, list(groups.values()))
+    accepted = [step for step in steps if step.instance in written]
     await _write_results(connection, [step for step in accepted if step.result])
     await _write_progress(connection, [step for step in accepted if step.progress])
-    await log.append(connection, [events.of_instance(step.event) for step in accepted if step.event])
-    return owned
+    return written
 
 
-async def _advance(connection: Connection, worker: uuid.UUID, steps: Sequence[Step]) -> set[uuid.UUID]:
-    ends = [step.end for step in steps]
+async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> set[uuid.UUID]:
+    ends = [group[-1].end for group in groups]
     rows = await connection.fetch(
         _ADVANCE,
-        worker,
-        [step.tenant for step in steps],
-        [step.instance for step in steps],
-        [step.number for step in steps],
-        [step.sequence for step in steps],
-        [1 if step.result and not step.result.is_skipped else 0 for step in steps],
+        tenure.worker,
+        list(tenure.epochs),
+        list(tenure.epochs.values()),
+        [group[0].tenant for group in groups],
+        [group[0].instance for group in groups],
+        [group[0].number for group in groups],
+        [group[-1].number for group in groups],
+        [group[-1].sequence for group in groups],
+        [sum(1 for step in group if step.result and not step.result.is_skipped) for group in groups],
         [end.state.value if end else None for end in ends],
         [to_text(end.output) if end and end.state is State.COMPLETED else None for end in ends],
         [write_error(end.error) if end else None for end in ends],
-        [step.time if step.end and step.end.state.is_terminal else None for step in steps],
+        [group[-1].time if end and end.state.is_terminal else None for group, end in zip(groups, ends, strict=True)],
     )
     return {row["instance"] for row in rows}
 
@@ -125,14 +89,6 @@ async def _write_progress(connection: Connection, steps: Sequence[Step]) -> None
             [progress.due_time for _, progress in kept],
             [to_text(_failure_values(p.failure)) if p.failure else None for _, p in kept],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All that is kept of an instance's tasks."""
-
-    history: History
-    progress: dict[str, Progress]
 
 
 async def recall(connection: Connection, tenant: str, instance: uuid.UUID) -> Memory:
@@ -200,17 +156,21 @@ def _read_failure(values: dict[str, Any]) -> Failure:
     return Failure(**{**values, "error": error, "task_hash": bytes.fromhex(values["task_hash"])})
 
 
-# Move each instance on, if this worker owns it and it stands where the step begins.
+# Move each instance on, if its partition is still ours and it stands where the first step begins.
 _ADVANCE = """
+WITH tenure AS (
+    SELECT part FROM workflow.partition
+    WHERE owner = $1 AND (part, epoch) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
+    ORDER BY part FOR SHARE
+)
 UPDATE workflow.instance AS instance
-SET step = step.number, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
-    state = coalesce(step.state, instance.state), output = step.output, error = step.error, end_time = step.end_time,
-    owner = CASE WHEN step.state IS NULL THEN owner END
-FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-            $10::timestamptz[])
-    AS step (tenant, instance, number, sequence, finished, state, output, error, end_time)
-WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.owner = $1
-  AND instance.state = 'RUNNING' AND instance.step = step.number - 1
+SET step = step.last, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
+    state = coalesce(step.state, instance.state), output = step.output, error = step.error, end_time = step.end_time
+FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
+            $12::text[], $13::timestamptz[])
+    AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)
+WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.state = 'RUNNING'
+  AND instance.step = step.first - 1 AND instance.part IN (SELECT part FROM tenure)
 RETURNING instance.instance
 """
 _WRITE_RESULTS = """

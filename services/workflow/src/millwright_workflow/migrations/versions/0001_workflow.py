@@ -105,6 +105,7 @@ INSTANCES = """
 CREATE TABLE workflow.instance (
     tenant text NOT NULL,
     instance uuid NOT NULL,
+    part smallint NOT NULL,
     workflow text NOT NULL,
     channel text,
     version integer,
@@ -117,7 +118,7 @@ CREATE TABLE workflow.instance (
     finished_tasks bigint NOT NULL DEFAULT 0,
     sequence bigint NOT NULL,
     step bigint NOT NULL DEFAULT 0,
-    owner uuid,
+    is_resumed boolean NOT NULL DEFAULT false,
     creator text NOT NULL,
     create_time timestamptz NOT NULL,
     start_time timestamptz,
@@ -127,14 +128,17 @@ CREATE TABLE workflow.instance (
 ) WITH (fillfactor = 70);
 CREATE INDEX instance_listed ON workflow.instance (tenant, create_time DESC, instance DESC);
 CREATE INDEX instance_of_version ON workflow.instance (tenant, workflow, version, create_time DESC, instance DESC);
-CREATE INDEX instance_pending ON workflow.instance (create_time) WHERE state = 'PENDING';
-CREATE INDEX instance_running ON workflow.instance (owner) WHERE state = 'RUNNING';
+CREATE INDEX instance_pending ON workflow.instance (part, create_time) WHERE state = 'PENDING';
+CREATE INDEX instance_running ON workflow.instance (part) WHERE state = 'RUNNING';
+CREATE INDEX instance_resumed ON workflow.instance (part) WHERE is_resumed;
+CREATE INDEX instance_to_cancel ON workflow.instance (part) WHERE state = 'RUNNING' AND cancel_reason IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
 COMMENT ON COLUMN workflow.instance.sequence IS 'of its newest event';
 COMMENT ON COLUMN workflow.instance.step IS 'how often its worker wrote: what a checkpoint is compared by';
-COMMENT ON COLUMN workflow.instance.owner IS 'the worker that runs it';
+COMMENT ON COLUMN workflow.instance.part IS 'the partition whose owner runs it';
+COMMENT ON COLUMN workflow.instance.is_resumed IS 'it was paused, is to go on, and no worker has taken it yet';
 
 CREATE TABLE workflow.task_result (
     tenant text NOT NULL,
@@ -165,6 +169,15 @@ CREATE TABLE workflow.worker (
     lease_time timestamptz NOT NULL
 );
 COMMENT ON TABLE workflow.worker IS 'Processes that run instances; past its lease_time one counts as dead.';
+
+CREATE TABLE workflow.partition (
+    part smallint PRIMARY KEY,
+    owner uuid,
+    epoch bigint NOT NULL DEFAULT 0
+);
+INSERT INTO workflow.partition (part) SELECT generate_series(0, 63);
+COMMENT ON TABLE workflow.partition IS
+    'Who runs the instances of a partition; the epoch grows with each owner, and a write names it';
 """
 
 
@@ -180,6 +193,7 @@ GRANT INSERT ON workflow.release TO {role};
 GRANT INSERT, UPDATE ON workflow.instance, workflow.task_progress TO {role};
 GRANT INSERT ON workflow.task_result TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.worker TO {role};
+GRANT UPDATE ON workflow.partition TO {role};
 """
 
 

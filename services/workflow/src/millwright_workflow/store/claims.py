@@ -1,32 +1,29 @@
-"""Which worker runs which instances: leases, claims, and what is wanted of those that run."""
+"""Claims: pending instances are bound to a version and begin; and what is to be run is found."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from millwright_runtime.postgres.database import Connection
 
+from millwright_workflow.domain.execution import Active, Tenure, Wish
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.store.instances import COLUMNS, from_row
 
 
-async def renew_lease(connection: Connection, worker: uuid.UUID, lease: timedelta) -> None:
-    """Say that `worker` lives, for `lease` from now on the database's clock."""
-    await connection.execute(_RENEW_LEASE, worker, lease)
+async def lock_tenure(connection: Connection, tenure: Tenure) -> Sequence[int]:
+    """Keep the tenure's partitions from changing hands until the transaction ends; give those that are still its."""
+    rows = await connection.fetch(_LOCK_TENURE, tenure.worker, list(tenure.epochs), list(tenure.epochs.values()))
+    return [row["part"] for row in rows]
 
 
-async def end_lease(connection: Connection, worker: uuid.UUID) -> None:
-    """Say that `worker` is gone: whatever it owns may be taken over at once."""
-    await connection.execute("DELETE FROM workflow.worker WHERE worker = $1", worker)
-
-
-async def lock_pending(connection: Connection, limit: int) -> Sequence[Instance]:
-    """Lock at most `limit` pending instances, oldest first, that nobody else is claiming."""
-    return [from_row(row) for row in await connection.fetch(_LOCK_PENDING, limit)]
+async def lock_pending(connection: Connection, partitions: Collection[int], limit: int) -> Sequence[Instance]:
+    """Lock at most `limit` pending instances of `partitions`, oldest first."""
+    return [from_row(row) for row in await connection.fetch(_LOCK_PENDING, list(partitions), limit)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +63,10 @@ async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -
     }
 
 
-async def begin(connection: Connection, worker: uuid.UUID, bindings: dict[uuid.UUID, Binding], now: datetime) -> None:
-    """Give locked, pending instances to `worker`, bound as said; their sequence grows by one, for the start event."""
+async def begin(connection: Connection, bindings: Mapping[uuid.UUID, Binding], now: datetime) -> None:
+    """Let locked, pending instances run, bound as said; their sequence grows by one, for the start event."""
     await connection.execute(
         _BEGIN,
-        worker,
         list(bindings),
         [binding.version for binding in bindings.values()],
         [binding.revision for binding in bindings.values()],
@@ -78,33 +74,19 @@ async def begin(connection: Connection, worker: uuid.UUID, bindings: dict[uuid.U
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An instance that goes on at another worker."""
-
-    instance: Instance
-    step: int
-    """The last one that was written."""
+async def take_resumed(connection: Connection, partitions: Collection[int]) -> Sequence[Active]:
+    """Take the instances of `partitions` that were resumed."""
+    return [Active(from_row(row), row["step"]) for row in await connection.fetch(_TAKE_RESUMED, list(partitions))]
 
 
-async def take_over(connection: Connection, worker: uuid.UUID, limit: int) -> Sequence[Taken]:
-    """Give `worker` at most `limit` running instances whose owner is dead, or that have none."""
-    return [Taken(from_row(row), row["step"]) for row in await connection.fetch(_TAKE_OVER, worker, limit)]
+async def running(connection: Connection, partitions: Collection[int]) -> Sequence[Active]:
+    """Give the running instances of `partitions`."""
+    return [Active(from_row(row), row["step"]) for row in await connection.fetch(_RUNNING, list(partitions))]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody wants of a running instance."""
-
-    instance: uuid.UUID
-    run_policy: RunPolicy
-    """PAUSE or CANCEL."""
-    reason: str
-
-
-async def wishes(connection: Connection, worker: uuid.UUID) -> Sequence[Wish]:
-    """Give what is wanted of the instances that `worker` runs: by a caller, or by a rollback's run policy."""
-    rows = await connection.fetch(_WISHES, worker)
+async def wishes(connection: Connection, partitions: Collection[int]) -> Sequence[Wish]:
+    """Give what is wanted of the running instances of `partitions`: by a caller, or by a rollback's run policy."""
+    rows = await connection.fetch(_WISHES, list(partitions))
     return [Wish(row["instance"], RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
 
 
@@ -119,19 +101,20 @@ async def definition(connection: Connection, tenant: str, workflow: str, version
     return text
 
 
-def _columns(rows: object) -> list[list[object]]:
-    """Turn distinct rows of three, in a fixed order so that no two of us lock crosswise, into three columns."""
-    distinct = sorted(set(rows))  # type: ignore[call-overload]
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Turn rows of three, each once and in a fixed order so that no two of us lock crosswise, into columns."""
+    distinct = sorted(set(rows))
     return [list(column) for column in zip(*distinct, strict=True)] or [[], [], []]
 
 
-_RENEW_LEASE = """
-INSERT INTO workflow.worker (worker, lease_time) VALUES ($1, clock_timestamp() + $2::interval)
-ON CONFLICT (worker) DO UPDATE SET lease_time = excluded.lease_time
+_LOCK_TENURE = """
+SELECT part FROM workflow.partition
+WHERE owner = $1 AND (part, epoch) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
+ORDER BY part FOR SHARE
 """
 _LOCK_PENDING = f"""
-SELECT {COLUMNS} FROM workflow.instance WHERE state = 'PENDING'
-ORDER BY create_time LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT {COLUMNS} FROM workflow.instance WHERE state = 'PENDING' AND part = ANY ($1::smallint[])
+ORDER BY create_time LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 _LOCK_CHANNELS = """
 SELECT tenant, workflow, channel, version, revision FROM workflow.channel
@@ -145,29 +128,25 @@ ORDER BY tenant, workflow, number FOR SHARE
 """
 _BEGIN = """
 UPDATE workflow.instance AS instance
-SET state = 'RUNNING', owner = $1, version = bound.version, bound_revision = bound.revision, start_time = $5,
+SET state = 'RUNNING', version = bound.version, bound_revision = bound.revision, start_time = $4,
     sequence = sequence + 1
-FROM unnest($2::uuid[], $3::integer[], $4::bigint[]) AS bound (instance, version, revision)
+FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS bound (instance, version, revision)
 WHERE instance.instance = bound.instance AND state = 'PENDING'
 """
-_TAKE_OVER = f"""
-UPDATE workflow.instance SET owner = $1
-WHERE (tenant, instance) IN (
-    SELECT tenant, instance FROM workflow.instance
-    WHERE state = 'RUNNING' AND NOT EXISTS (
-        SELECT FROM workflow.worker WHERE worker = owner AND lease_time > clock_timestamp()
-    )
-    LIMIT $2 FOR UPDATE SKIP LOCKED
-)
+_TAKE_RESUMED = f"""
+UPDATE workflow.instance SET is_resumed = false WHERE is_resumed AND part = ANY ($1::smallint[])
 RETURNING {COLUMNS}, step
+"""
+_RUNNING = f"""
+SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'RUNNING' AND part = ANY ($1::smallint[])
 """
 _WISHES = """
 SELECT instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
-WHERE owner = $1 AND state = 'RUNNING' AND cancel_reason IS NOT NULL
+WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND cancel_reason IS NOT NULL
 UNION ALL
-SELECT instance, run_policy, reason FROM workflow.instance
-JOIN workflow.hold USING (tenant, workflow, channel, version)
-WHERE owner = $1 AND state = 'RUNNING' AND bound_revision < revision
+SELECT instance, run_policy, reason FROM workflow.hold
+JOIN workflow.instance USING (tenant, workflow, channel, version)
+WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision
 """
 _PAUSED_TO_CANCEL = f"""
 SELECT {COLUMNS}, hold.reason AS hold_reason

@@ -1,0 +1,89 @@
+"""What is written of a running instance, and what is read of it when it goes on elsewhere."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from millwright_workflow.domain.instances import Instance, InstanceEvent, State
+from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
+from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.releases import RunPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is kept of a task that has not finished."""
+
+    key: str
+    """What is kept, and of which task: such as `wait /do/0/pause`."""
+    begin_time: datetime
+    due_time: datetime | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an instance leaves its worker."""
+
+    state: State
+    output: Json = None
+    error: WorkflowError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One advance of one instance: all of it is written, or nothing."""
+
+    event: InstanceEvent | None
+    """None for progress, which is nobody's business but the engine's, and takes no sequence."""
+    tenant: str
+    instance: uuid.UUID
+    number: int
+    """Its place among the instance's steps, from 1."""
+    sequence: int
+    """The sequence of the instance's newest event afterwards."""
+    time: datetime
+    result: TaskResult | None = None
+    output: str = "null"
+    """The result's output, as JSON text."""
+    context: str = "null"
+    """The result's context, as JSON text."""
+    progress: Progress | None = None
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that is kept of an instance's tasks."""
+
+    history: History = field(default_factory=History)
+    progress: dict[str, Progress] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """An instance that a worker is to drive."""
+
+    instance: Instance
+    step: int
+    """The number of its last written step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants of a running instance: a caller, or a rollback's run policy."""
+
+    instance: uuid.UUID
+    run_policy: RunPolicy
+    """PAUSE or CANCEL."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """The right of a worker to write: its partitions, each with the epoch under which it holds it."""
+
+    worker: uuid.UUID
+    epochs: dict[int, int]
