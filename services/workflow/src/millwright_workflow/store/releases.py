@@ -18,23 +18,23 @@ async def lock_row(connection: Connection, workflow: str) -> None:
 
 
 async def lock(connection: Connection, workflow: str, versions: Sequence[int] = ()) -> Ledger:
-    """Lock the workflow's releases and give their state; raise WorkflowNotFound."""
+    """Lock the workflow's releases and give their state; that of a workflow that is not there is empty."""
     await lock_row(connection, workflow)
     return await read(connection, workflow, versions)
 
 
 async def read(connection: Connection, workflow: str, versions: Sequence[int] = ()) -> Ledger:
-    """Give the state of the workflow's releases; raise WorkflowNotFound.
+    """Give the state of the workflow's releases; that of a workflow that is not there is empty.
 
     `versions` are the numbers that the decision names; those that channels point to are there too.
     """
-    row = await workflows.get(connection, workflow)
+    row = await workflows.find(connection, workflow)
     channels = {channel.channel: channel for channel in await list_channels(connection, workflow)}
     numbers = {*versions, *(channel.version for channel in channels.values())}
     return Ledger(
         workflow=workflow,
-        latest_version=row.latest_version,
-        latest_revision=row.latest_revision,
+        latest_version=row.latest_version if row else 0,
+        latest_revision=row.latest_revision if row else 0,
         channels=channels,
         versions=await workflows.versions(connection, workflow, sorted(numbers)),
     )
