@@ -68,7 +68,7 @@ async def write(connection: Connection, tenant: str, workflow: str, decision: De
     )
     if decision.channel:
         await _write_channel(connection, tenant, workflow, decision.channel)
-    for number, bad_reason in (decision.marks or {}).items():
+    for number, bad_reason in sorted((decision.marks or {}).items()):  # locked in the order in which claims lock them
         await connection.execute(_MARK, workflow, number, bad_reason)
     if release.run_policy not in (None, RunPolicy.DRAIN):
         await connection.execute(_HOLD, tenant, workflow, release.revision)

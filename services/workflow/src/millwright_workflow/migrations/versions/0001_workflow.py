@@ -129,6 +129,7 @@ CREATE INDEX instance_listed ON workflow.instance (tenant, create_time DESC, ins
 CREATE INDEX instance_of_version ON workflow.instance (tenant, workflow, version, create_time DESC, instance DESC);
 CREATE INDEX instance_pending ON workflow.instance (create_time) WHERE state = 'PENDING';
 CREATE INDEX instance_running ON workflow.instance (owner) WHERE state = 'RUNNING';
+CREATE INDEX instance_to_cancel ON workflow.instance (instance) WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
