@@ -165,11 +165,12 @@ async def test_a_service_that_starts_before_nats_publishes_when_it_is_there(writ
     await jetstream.stop()
 
 
-async def test_stopping_while_nats_is_away_ends(module_nats):
+@pytest.mark.parametrize("rounds", [0, 1, 10])
+async def test_stopping_while_nats_is_away_ends(module_nats, rounds):
     await module_nats.stop()
     jetstream = JetStream(module_nats.url, "sample", retention_days=7)
     jetstream.start(lambda _: None)
-    await asyncio.sleep(0)
+    await asyncio.wait([jetstream._connecting], timeout=rounds * 0.01)
     async with asyncio.timeout(3):
         await jetstream.stop()
     await module_nats.start()
