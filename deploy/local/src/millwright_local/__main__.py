@@ -1,4 +1,4 @@
-"""The command `millwright-local`: keeps the stack running in a terminal."""
+"""The command `millwright-local`: keeps the stack running in a terminal, or performs the demo."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from millwright_local.databases import DATABASE
+from millwright_local.demo.performance import perform
 from millwright_local.errors import StackError
 from millwright_local.services import SERVICES, Service
 from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, Stack
@@ -29,8 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument(
         "--home", type=Path, default=Path(".millwright"), metavar="DIR", help="where data, keys and logs live"
     )
+    command.set_defaults(run=lambda options, console: up(options.home, console))
+    command = commands.add_parser("demo", help="publish, break, roll back, recover; stops everything afterwards")
+    command.set_defaults(run=lambda _options, console: demo(console))
     options = parser.parse_args(arguments)
-    sys.exit(asyncio.run(up(options.home, Console(highlight=False))))
+    sys.exit(asyncio.run(options.run(options, Console(highlight=False))))
+
+
+async def demo(console: Console) -> int:
+    """Perform the demo; a signal breaks it off, and then everything is stopped as well (exit code 130)."""
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    code = await _unless(stop, perform(console))
+    if code is None:
+        console.print("\nStopped before the end.")
+        return 130
+    return code
 
 
 async def up(home: Path, console: Console, services: Sequence[Service] = SERVICES) -> int:

@@ -19,12 +19,12 @@ SWEEP_AGE_SECONDS = 60.0
 
 
 @contextmanager
-def scratch_directory() -> Iterator[Path]:
-    """Make an empty directory that is removed at the end of the block.
+def scratch_directory(*, on_disk: bool = False) -> Iterator[Path]:
+    """Make an empty directory that is removed at the end of the block; `on_disk` where flushes shall cost what they do.
 
     Removes, too, what earlier runs left because they were killed.
     """
-    parent = MEMORY if _has_room(MEMORY) else Path(gettempdir())
+    parent = MEMORY if not on_disk and _has_room(MEMORY) else Path(gettempdir())
     _sweep(parent)
     with TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True) as name:
         directory = Path(name)

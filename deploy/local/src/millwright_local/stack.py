@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from millwright_local.keys import Keys, write_private
 from millwright_local.nats import Nats
 from millwright_local.ports import LOOPBACK, find_free_port
 from millwright_local.postgres import Postgres
-from millwright_local.processes import until
+from millwright_local.processes import Process, until
 from millwright_local.servers import Server
 from millwright_local.service_process import DRAIN_SECONDS, ServiceProcess
 from millwright_local.services import SERVICES, Service
@@ -41,7 +41,8 @@ class Stack:
 
     An async context manager that starts and stops it. Data and keys stay in `home` for the next time. With
     `free_ports` the services listen where there is room, otherwise on their own ports; `durable=False` makes
-    Postgres forgetful and fast. Start it from a thread that lives on: to Linux that thread is the children's parent.
+    Postgres forgetful and fast; `environment` stands for this process's own. Start it from a thread that lives on:
+    to Linux that thread is the children's parent.
     """
 
     def __init__(
@@ -51,25 +52,27 @@ class Stack:
         services: Sequence[Service] = SERVICES,
         free_ports: bool = False,
         durable: bool = True,
+        environment: Mapping[str, str] = os.environ,
         report: Report = lambda what, seconds: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self.home = home.resolve()
         self.token_file = self.home / "token"
         self.stack_file = self.home / "stack.json"
         self._report = report
+        self._environment = environment
         self._cleanup = ExitStack()
         self.home.mkdir(parents=True, exist_ok=True)
         self.keys = Keys(self.home / "keys")
         self.logs = logs = self.home / "logs"
         self.postgres = (
             Postgres(self.home / "postgres", durable=durable, log=logs / "postgres.log")
-            if _is_wanted("DATABASE_URL", services)
+            if self._is_wanted("DATABASE_URL", services)
             else None
         )
         self.valkey = (
-            Valkey(self.home / "valkey", log=logs / "valkey.log") if _is_wanted("VALKEY_URL", services) else None
+            Valkey(self.home / "valkey", log=logs / "valkey.log") if self._is_wanted("VALKEY_URL", services) else None
         )
-        self.nats = Nats(self.home / "nats", log=logs / "nats.log") if _is_wanted("NATS_URL", services) else None
+        self.nats = Nats(self.home / "nats", log=logs / "nats.log") if self._is_wanted("NATS_URL", services) else None
         self._settings = {service.name: self._settings_of(service, free_ports=free_ports) for service in services}
         self.services = {
             service.name: ServiceProcess(service, logs / f"{service.name}.log", self._settings[service.name])
@@ -114,9 +117,14 @@ class Stack:
         finally:
             self._cleanup.close()
 
+    @property
+    def processes(self) -> list[Process]:
+        """The processes that were started, services first."""
+        return [server.process for server in self._all() if server.process is not None]
+
     async def wait_for_end(self) -> ProcessEndedError:
         """Wait until some process of the running stack ends by itself, and return the error that says how."""
-        processes = [server.process for server in self._all() if server.process is not None]
+        processes = self.processes
 
         async def has_one_ended() -> bool:
             return not all(process.is_running for process in processes)
@@ -137,9 +145,12 @@ class Stack:
     def _all(self) -> list[Server]:
         return [*self.services.values(), *self._servers()]
 
+    def _is_wanted(self, setting: str, services: Sequence[Service]) -> bool:
+        return any(service.setting(setting) not in self._environment for service in services)
+
     def _settings_of(self, service: Service, *, free_ports: bool) -> dict[str, str]:
         def given(name: str, default: str) -> str:
-            return os.environ.get(service.setting(name), default)
+            return self._environment.get(service.setting(name), default)
 
         def listen(name: str, port: int) -> str:
             return f"{LOOPBACK}:{find_free_port()}" if free_ports else given(name, f"{LOOPBACK}:{port}")
@@ -157,9 +168,9 @@ class Stack:
         }
 
     def _database_urls(self, service: Service) -> dict[str, str]:
-        url = os.environ.get(service.setting("DATABASE_URL"))
+        url = self._environment.get(service.setting("DATABASE_URL"))
         if url is not None:
-            owner_url = os.environ.get(service.setting("MIGRATION_DATABASE_URL"), url)
+            owner_url = self._environment.get(service.setting("MIGRATION_DATABASE_URL"), url)
         else:
             assert self.postgres is not None
             url = self.postgres.url(DATABASE, service.role)
@@ -207,10 +218,6 @@ class Stack:
             "valkey_url": first["VALKEY_URL"],
         }
         write_private(self.stack_file, json.dumps(content, indent=2))
-
-
-def _is_wanted(setting: str, services: Sequence[Service]) -> bool:
-    return any(service.setting(setting) not in os.environ for service in services)
 
 
 async def _together(*steps: Coroutine[Any, Any, None]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from random import getrandbits
 from typing import TYPE_CHECKING
 
 try:
@@ -68,8 +68,8 @@ def serving(method: str, traceparent: str | None) -> Iterator[Trace]:
     """
     if _tracer is None:
         parent = parse(traceparent)
-        trace_id, flags = (parent.trace_id, parent.flags) if parent else (secrets.token_hex(16), "01")
-        yield _made_current(Trace(trace_id, secrets.token_hex(8), flags))
+        trace_id, flags = (parent.trace_id, parent.flags) if parent else (f"{getrandbits(128):032x}", "01")
+        yield _made_current(Trace(trace_id, f"{getrandbits(64):016x}", flags))
         return
     parent_context = otel_propagate.extract({"traceparent": traceparent or ""})
     attributes = {"rpc.system": "grpc", "rpc.method": method}

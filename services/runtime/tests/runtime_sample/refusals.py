@@ -52,5 +52,5 @@ async def refused(call) -> Refusal:
 
 
 async def _read(stream):
-    async for _ in stream:
+    while await stream.read() is not grpc.aio.EOF:
         pass

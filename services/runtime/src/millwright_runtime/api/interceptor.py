@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -90,6 +91,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self, serve: Callable[..., Awaitable[Any]], read: Callable[[Any], Any], method: str, rule: Rule
     ) -> Callable[..., Awaitable[Any]]:
         seconds = metrics.CALL_SECONDS.labels(method)
+        counter = cache(partial(metrics.CALLS.labels, method))
 
         async def unary(request: Any, context: Context) -> Any:
             begin = time.monotonic()
@@ -118,7 +120,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     return response
             finally:
                 self._calls -= 1
-                metrics.CALLS.labels(method, code).inc()
+                counter(code).inc()
                 seconds.observe(time.monotonic() - begin)
 
         return unary
@@ -126,6 +128,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _streaming(
         self, serve: Callable[..., AsyncGenerator[Any]], read: Callable[[Any], Any], method: str, rule: Rule
     ) -> Callable[..., AsyncIterator[Any]]:
+        counter = cache(partial(metrics.CALLS.labels, method))
+
         async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata = _metadata(context)
             deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
@@ -153,11 +157,11 @@ class Interceptor(grpc.aio.ServerInterceptor):
             finally:
                 self._streams -= 1
                 metrics.STREAMS.dec()
-                metrics.CALLS.labels(method, code).inc()
+                counter(code).inc()
 
         return streaming
 
-    async def _let_in(self, method: str, rule: Rule, metadata: Mapping[str, str], *, is_full: bool) -> calls.Principal:
+    async def _let_in(self, method: str, rule: Rule, metadata: Mapping[str, Any], *, is_full: bool) -> calls.Principal:
         if not self._is_open:
             raise Starting
         if is_full and not rule.always_admitted:
@@ -192,8 +196,8 @@ def _reader(handler: Handler) -> Callable[[Any], Any]:
     return read_each if handler.request_streaming else read
 
 
-def _metadata(context: Context) -> dict[str, str]:
-    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+def _metadata(context: Context) -> Mapping[str, Any]:
+    return dict(context.invocation_metadata() or ())
 
 
 def _remaining_seconds(context: Context, default: float) -> float:

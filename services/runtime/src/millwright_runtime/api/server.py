@@ -9,8 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import _async as reflection_aio
-from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from millwright_runtime.api import access
 from millwright_runtime.api.authentication import Authenticator
@@ -19,7 +18,7 @@ from millwright_runtime.settings import PortTaken, ServiceSettings
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+_REFLECTION = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
 # Why: one process a port (so_reuseport would let a second one steal half the calls unseen); connections end after five
 # minutes so that clients behind a plain load balancer spread again, and watch streams resume.
@@ -96,9 +95,9 @@ class ApiServer:
         await self._server.stop(grace_seconds)
 
     def _add_reflection(self) -> None:
-        names = [*self._names, health.SERVICE_NAME, *_REFLECTION]
-        servicer = reflection_aio.ReflectionServicer(names)
-        # grpcio-reflection serves v1alpha only (grpc/grpc#38576); the messages of v1 are the same on the wire.
+        # grpcio-reflection knows v1alpha only (grpc/grpc#38576). The messages of v1 are the same on the wire; it is not
+        # listed, because clients that describe all that is listed would stumble over its missing descriptor.
+        servicer = reflection.aio.ReflectionServicer([*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME])
         handler = grpc.stream_stream_rpc_method_handler(
             servicer.ServerReflectionInfo,
             request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -60,7 +60,7 @@ class JetStream:
         if self._connecting:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
-        if not self._client.is_closed:
+        if self._client.is_connected or self._client.is_connecting or self._client.is_reconnecting:
             await self._client.close()
 
     @property

@@ -10,7 +10,7 @@ from millwright_runtime.postgres.database import Connection
 from millwright_workflow.commands import releasing
 from millwright_workflow.domain import releases
 from millwright_workflow.domain.definition import Definition
-from millwright_workflow.domain.errors import SemverTaken, WorkflowNotFound
+from millwright_workflow.domain.errors import SemverTaken
 from millwright_workflow.domain.releases import Actor, Channel, Ledger, Promotion, Version
 from millwright_workflow.store import releases as release_store
 from millwright_workflow.store import workflows
@@ -53,10 +53,7 @@ async def publish(
 async def preview(connection: Connection, definition: Definition, promote_to: str | None, actor: Actor) -> Published:
     """Give what `publish` would give, and raise what it would raise, without writing or locking anything."""
     workflow = f"{definition.namespace}.{definition.name}"
-    try:
-        ledger = await release_store.read(connection, workflow)
-    except WorkflowNotFound:
-        ledger = Ledger(workflow, latest_version=0, latest_revision=0, channels={}, versions={})
+    ledger = await release_store.read(connection, workflow)
     version = await workflows.find_version(connection, workflow, definition.content_hash)
     created = version is None
     version = version or await _next_version(connection, ledger, definition, actor)

@@ -219,9 +219,9 @@ def publish(ledger: Ledger, version: Version, actor: Actor) -> Decision:
 
 def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
     """Decide a promotion: refuse bad versions, stale views, and automatic ones while the channel is frozen."""
+    version = ledger.version(wish.version)
     channel = ledger.channels.get(wish.channel)
     _check_revision(ledger, wish.channel, channel, wish.expected_revision)
-    version = ledger.version(wish.version)
     if version.is_bad:
         raise VersionBad(version=version.number, workflow=ledger.workflow, bad_reason=version.bad_reason)
     if actor.automatic and channel and channel.freeze_time and channel.state(actor.time) is ChannelState.FROZEN:

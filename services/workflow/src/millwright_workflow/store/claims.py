@@ -91,8 +91,11 @@ async def wishes(connection: Connection, partitions: Collection[int]) -> Sequenc
 
 
 async def lock_paused_to_cancel(connection: Connection, limit: int) -> Sequence[tuple[Instance, str]]:
-    """Lock at most `limit` paused instances that a rollback's run policy wants cancelled, each with its reason."""
-    return [(from_row(row), row["hold_reason"]) for row in await connection.fetch(_PAUSED_TO_CANCEL, limit)]
+    """Lock at most `limit` paused instances that are to be cancelled, each with the reason.
+
+    A rollback's run policy wants it, or a caller did while the instance was being paused.
+    """
+    return [(from_row(row), row["wanted_reason"]) for row in await connection.fetch(_PAUSED_TO_CANCEL, limit)]
 
 
 async def definition(connection: Connection, tenant: str, workflow: str, version: int) -> str:
@@ -149,11 +152,15 @@ JOIN workflow.instance USING (tenant, workflow, channel, version)
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision
 """
 _PAUSED_TO_CANCEL = f"""
-SELECT {COLUMNS}, hold.reason AS hold_reason
-FROM workflow.instance JOIN (
-    SELECT tenant, workflow, channel, version, revision, reason FROM workflow.hold WHERE run_policy = 'CANCEL'
-) AS hold USING (tenant, workflow, channel, version)
-WHERE state = 'PAUSED' AND bound_revision < revision
-LIMIT $1 FOR UPDATE OF instance SKIP LOCKED
+WITH wanted AS (
+    SELECT tenant, instance, hold.reason AS wanted_reason FROM workflow.hold
+    JOIN workflow.instance USING (tenant, workflow, channel, version)
+    WHERE hold.run_policy = 'CANCEL' AND state = 'PAUSED' AND bound_revision < hold.revision AND cancel_reason IS NULL
+    UNION ALL
+    SELECT tenant, instance, cancel_reason FROM workflow.instance WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL
+    LIMIT $1
+)
+SELECT {COLUMNS}, wanted_reason FROM workflow.instance JOIN wanted USING (tenant, instance)
+WHERE state = 'PAUSED' FOR UPDATE OF instance SKIP LOCKED
 """
 _DEFINITION = "SELECT canonical FROM workflow.version WHERE tenant = $1 AND workflow = $2 AND number = $3"

@@ -18,23 +18,23 @@ async def lock_row(connection: Connection, workflow: str) -> None:
 
 
 async def lock(connection: Connection, workflow: str, versions: Sequence[int] = ()) -> Ledger:
-    """Lock the workflow's releases and give their state; raise WorkflowNotFound."""
+    """Lock the workflow's releases and give their state; that of a workflow that is not there is empty."""
     await lock_row(connection, workflow)
     return await read(connection, workflow, versions)
 
 
 async def read(connection: Connection, workflow: str, versions: Sequence[int] = ()) -> Ledger:
-    """Give the state of the workflow's releases; raise WorkflowNotFound.
+    """Give the state of the workflow's releases; that of a workflow that is not there is empty.
 
     `versions` are the numbers that the decision names; those that channels point to are there too.
     """
-    row = await workflows.get(connection, workflow)
+    row = await workflows.find(connection, workflow)
     channels = {channel.channel: channel for channel in await list_channels(connection, workflow)}
     numbers = {*versions, *(channel.version for channel in channels.values())}
     return Ledger(
         workflow=workflow,
-        latest_version=row.latest_version,
-        latest_revision=row.latest_revision,
+        latest_version=row.latest_version if row else 0,
+        latest_revision=row.latest_revision if row else 0,
         channels=channels,
         versions=await workflows.versions(connection, workflow, sorted(numbers)),
     )
@@ -68,7 +68,7 @@ async def write(connection: Connection, tenant: str, workflow: str, decision: De
     )
     if decision.channel:
         await _write_channel(connection, tenant, workflow, decision.channel)
-    for number, bad_reason in (decision.marks or {}).items():
+    for number, bad_reason in sorted((decision.marks or {}).items()):  # locked in the order in which claims lock them
         await connection.execute(_MARK, workflow, number, bad_reason)
     if release.run_policy not in (None, RunPolicy.DRAIN):
         await connection.execute(_HOLD, tenant, workflow, release.revision)

@@ -37,12 +37,18 @@ async def ensure(connection: Connection, tenant: str, workflow: str, now: dateti
     await connection.execute(_ENSURE, tenant, workflow, now)
 
 
+async def find(connection: Connection, workflow: str) -> Workflow | None:
+    """Give the workflow, if it is there."""
+    row = await connection.fetchrow(_GET, workflow)
+    return Workflow(**row) if row else None
+
+
 async def get(connection: Connection, workflow: str) -> Workflow:
     """Give the workflow; raise WorkflowNotFound."""
-    row = await connection.fetchrow(_GET, workflow)
-    if row is None:
+    found = await find(connection, workflow)
+    if found is None:
         raise WorkflowNotFound(workflow=workflow)
-    return Workflow(**row)
+    return found
 
 
 async def page(connection: Connection, after: str, limit: int) -> Sequence[Workflow]:

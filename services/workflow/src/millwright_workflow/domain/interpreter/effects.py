@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.interpreter.subscription import Subscription
+from millwright_workflow.domain.json import Json, JsonObject
 
 T = TypeVar("T")
 
@@ -101,10 +102,11 @@ class Failure:
 class History:
     """What earlier walks of the same instance have committed, by `str(TaskReference)`. Empty at the first.
 
-    Once a composite task has its result, nothing inside it is looked up any more.
+    Once a composite task has its result, nothing inside it is looked up any more, but by `walk_undo`.
     """
 
     results: Mapping[str, TaskResult] = field(default_factory=dict)
+    """In the order of their commits, oldest first: it tells who won a race, and what to undo before what."""
     failures: Mapping[str, Failure] = field(default_factory=dict)
     """The latest of each `try`."""
 
@@ -126,9 +128,10 @@ class Evaluate:
     """Replace each `${ … }` inside `template` by its value. Sends back the result.
 
     `variables` are what expressions know as `$context`, `$input`, …, without the dollar: always `context`, `input`,
-    `output`, `task`, `workflow` and `runtime` (null where the specification gives none), and the names that enclosing
-    `for` and `catch` give. Every visit of a task brings the same template object, not a copy. Nothing in it may be
-    changed in place.
+    `output`, `task`, `workflow` and `runtime` (null where the specification gives none), the names that enclosing
+    `for`, `catch` and `foreach` give, and `secrets` where the workflow declares some. `$secrets` holds seals, never
+    values (see `Identity.secrets`). Every visit of a task brings the same template object, not a copy. Nothing in it
+    may be changed in place.
     """
 
     template: Json
@@ -139,8 +142,57 @@ class Evaluate:
 
 
 @dataclass(frozen=True, slots=True)
+class Authentication:
+    """How to prove who the workflow is, as one policy of the DSL with its expressions evaluated.
+
+    Where `secret` is given, the whole policy is the value of that secret, an object with the keys that `settings`
+    would have had; a secret that does not exist or is not the workflow's is `errors.authorization`. Otherwise
+    `settings` holds them, in the spelling of the DSL and with its defaults: `username` and `password`; `token`;
+    `authority`, `grant`, `client`, … Texts in it may hold seals, to be opened by the engine as it sends.
+    """
+
+    scheme: Literal["basic", "bearer", "digest", "oauth2", "oidc"]
+    secret: str | None = None
+    settings: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDocument:
+    """Read a document that lives elsewhere: an OpenAPI document, a JSON schema.
+
+    Sends back its content, parsed from JSON or YAML. A transport that fails, a status outside of 200 to 299 and a
+    content that is neither are `errors.communication`. The engine may remember documents by URI; a resumed walk may
+    be given a newer one, for no result is kept of it.
+    """
+
+    reference: TaskReference
+    uri: str
+    authentication: Authentication | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """Hold data to a JSON Schema. Sends back nothing.
+
+    Data that does not conform is `errors.validation(instance, …)` whose detail names the place in the data and the
+    rule; a schema that is none is `errors.configuration(instance, …)`. Both come from outside, so the engine bounds
+    time and memory, and follows no reference to another document. Every visit of a task brings the same schema object
+    where the definition holds it.
+    """
+
+    schema: Json
+    data: Json
+    instance: str
+    """The pointer of what holds the schema: `/do/0/weld/input`, `…/output`, `…/export`, `/input`, `/output`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallHttp:
-    """Send one HTTP request. Sends back an `HttpAnswer`, also for 4xx and 5xx; a failed transport is a fault."""
+    """Send one HTTP request. Sends back an `HttpAnswer`, also for 4xx and 5xx; a failed transport is a fault.
+
+    Where `uri`, `headers`, `query`, `body` or `authentication` hold seals, the engine opens them in what it sends and
+    nowhere else. Authentication that cannot be had (an issuer that refuses) is `errors.authentication`.
+    """
 
     reference: TaskReference
     method: str
@@ -151,6 +203,7 @@ class CallHttp:
     body: Json
     """Sent as JSON unless it is null (no body) or the headers name another content type."""
     follow_redirects: bool
+    authentication: Authentication | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +214,157 @@ class HttpAnswer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallGrpc:
+    """Call one unary gRPC method. Sends back a `GrpcAnswer`, whatever its code.
+
+    The engine reads the proto file at `proto_uri`; one that cannot be had is `errors.communication`, one that does not
+    have the service or the method, a streaming method, and arguments that do not fit the request message are
+    `errors.configuration`. Seals in `arguments` and `authentication` are opened in what is sent.
+    """
+
+    reference: TaskReference
+    proto_uri: str
+    proto_authentication: Authentication | None
+    service: str
+    """Fully qualified: package and name."""
+    method: str
+    host: str
+    port: int | None
+    """None leaves it to the engine: 443."""
+    arguments: JsonObject
+    """The request message, as the JSON form of Protocol Buffers has it."""
+    authentication: Authentication | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcAnswer:
+    """What came back; what its code means is decided here."""
+
+    code: int
+    """0 is OK, 14 UNAVAILABLE, …; a transport that failed is UNAVAILABLE, a deadline of the engine's own is 4."""
+    message: Json = None
+    """The response message, in the JSON form of Protocol Buffers; null unless the code is 0."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Use a function of the built-in catalogue. Sends back its output, throws its fault.
+
+    `arguments` are evaluated and have the form that `catalogue` demands of the function. They are kept while the
+    function works, so seals in them stay closed. A repetition after a crash has the same reference: instance and
+    reference are the idempotency key.
+    """
+
+    reference: TaskReference
+    function: str
+    """`judge`, `run-pipeline`, `approve` or `task`."""
+    arguments: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class RunWorkflow:
+    """Start another workflow as a child. Sends back its output if it is awaited, else nothing, once it is durable.
+
+    The child's id is `child_id(parent's id, reference)`: asked again, as a resumed walk does, the engine finds the
+    child there is and starts no second one. A fault of an awaited child is thrown with `instance` set to
+    `reference.pointer`; a child that was cancelled is `errors.runtime`; a workflow or version that does not exist is
+    `errors.configuration`. Closing the walk while it awaits a child cancels the child, unless the walk is handed over.
+    """
+
+    reference: TaskReference
+    namespace: str
+    name: str
+    version: str
+    """The author's version, or `latest`: what the default channel says when the child starts."""
+    input: Json
+    """Held to the child's own input schema by the child."""
+    is_awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Publish a CloudEvent. Sends back the event as published, with every attribute, once it is durable.
+
+    `event` has the attributes that the author gave, evaluated: always `type` and `source`; `id`, `time`, `subject`,
+    `datacontenttype`, `dataschema`, `data` and extensions where written. The engine adds what is absent: `specversion`
+    (1.0), `id` (made of instance and reference, so that a repetition after a crash is the same event), `time` (when it
+    is first published) and, with data, `datacontenttype` (application/json).
+    """
+
+    reference: TaskReference
+    event: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Begin to keep events for this reference. Sends back nothing, and only once the subscription is durable.
+
+    From then on, each event that comes in and that `match_event(subscription, event)` gives a `Delivery` for is
+    appended, durably, to the inbox of instance and reference. The place in the inbox, from 0, is fixed by that commit,
+    and an event (by source and id) is there once. Asked again, as a resumed walk does, nothing changes: the
+    subscription and the inbox are those of the first time.
+
+    Subscription and inbox go, in the same transaction, with the commit of this task's result, of a result of a task
+    around it, of a `Failure` of a `try` around it, or with the end of the instance. Until then none of it may go.
+    """
+
+    reference: TaskReference
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """Wait for the delivery at a place of this reference's inbox. Sends back that `subscription.Delivery`.
+
+    Places are asked for from 0 without a gap, and from 0 again by a resumed walk. More may be in the inbox than is
+    ever asked for.
+    """
+
+    reference: TaskReference
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One branch of a fork."""
+
+    reference: TaskReference
+    """Of the branch's one task."""
+    part: Part[TaskResult | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Drive the branches side by side. Each may yield any effect, another `Fork` too.
+
+    Sends back the list of what the branches returned, in the order of `branches`. The first that throws a fault ends
+    the fork: the engine closes the others, waits until they are closed, and throws that fault.
+
+    Competing, the first branch that returns something other than None has won: the others are closed, and `(its
+    index, what it returned)` is sent back. If all returned None, None is. A branch returns right after the `Commit` of
+    its task; of two that could return, the one whose commit comes first in the history has won, for that is whom a
+    resumed walk takes for the winner. A fault that comes first ends a race too.
+    """
+
+    reference: TaskReference
+    branches: tuple[Branch, ...]
+    is_race: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """A task has failed: its fault is about to leave it. Sends back nothing; nothing of it need be durable.
+
+    Yielded in walks that are watched alone (see `walk_workflow`), innermost task first, also for a fault that a `try`
+    further out will catch.
+    """
+
+    reference: TaskReference
+    error: WorkflowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +423,26 @@ class Commit:
     result: TaskResult
 
 
-Effect: TypeAlias = Begin | Evaluate | CallHttp | Wait | Retry | Catch | Within | Commit
+Effect: TypeAlias = (
+    Begin
+    | Evaluate
+    | Validate
+    | FetchDocument
+    | CallHttp
+    | CallGrpc
+    | Invoke
+    | RunWorkflow
+    | Emit
+    | Subscribe
+    | Consume
+    | Fork
+    | Wait
+    | Retry
+    | Catch
+    | Within
+    | Fail
+    | Commit
+)
 Part: TypeAlias = Generator[Effect, Any, T]
 """A piece of a walk that gives a T."""
 Walk: TypeAlias = Part[Json]

@@ -131,7 +131,8 @@ CREATE INDEX instance_of_version ON workflow.instance (tenant, workflow, version
 CREATE INDEX instance_pending ON workflow.instance (part, create_time) WHERE state = 'PENDING';
 CREATE INDEX instance_running ON workflow.instance (part) WHERE state = 'RUNNING';
 CREATE INDEX instance_resumed ON workflow.instance (part) WHERE is_resumed;
-CREATE INDEX instance_to_cancel ON workflow.instance (part) WHERE state = 'RUNNING' AND cancel_reason IS NOT NULL;
+CREATE INDEX instance_cancelling ON workflow.instance (part) WHERE state = 'RUNNING' AND cancel_reason IS NOT NULL;
+CREATE INDEX instance_to_cancel ON workflow.instance (instance) WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';

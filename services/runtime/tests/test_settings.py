@@ -1,0 +1,70 @@
+"""Every wrong setting is named before the process ends."""
+
+import pytest
+from millwright_runtime import settings
+from runtime_sample.service import SampleSettings
+
+GOOD = {
+    "DATABASE_URL": "postgresql://sample@db/sample",
+    "JWKS": "/keys/jwks.json",
+    "JWT_ISSUER": "https://issuer",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Set the sample's settings, the good ones at first."""
+
+    def change(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(f"MILLWRIGHT_SAMPLE_{name}", value)
+
+    change(**GOOD)
+    return change
+
+
+def test_what_must_be_set_suffices(environment):
+    loaded = settings.load(SampleSettings)
+    assert loaded.database_url.get_secret_value() == GOOD["DATABASE_URL"]
+    assert loaded.listen == "0.0.0.0:50051"
+
+
+def test_every_setting_that_is_missing_is_named_and_the_exit_code_is_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        settings.load(SampleSettings)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [f"MILLWRIGHT_SAMPLE_{name}: is not set" for name in GOOD]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("LISTEN", "50051", "must be HOST:PORT, such as 0.0.0.0:50051"),
+        ("LISTEN", "host:70000", "must be HOST:PORT, such as 0.0.0.0:50051"),
+        ("METRICS_LISTEN", ":9090", "must be HOST:PORT, such as 0.0.0.0:50051"),
+        ("DATABASE_URL", "mysql://db", "must be a URL that begins with postgresql://"),
+        ("MIGRATION_DATABASE_URL", "db", "must be a URL that begins with postgresql://"),
+        ("NATS_URL", "localhost:4222", "must be a URL that begins with nats://"),
+        ("VALKEY_URL", "http://valkey", "must be a URL that begins with redis://"),
+        ("LOG_LEVEL", "LOUD", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("DATABASE_CONNECTIONS", "many", "Input should be a valid integer, unable to parse string as an integer"),
+        ("DATABASE_CONNECTIONS", "1", "Input should be greater than or equal to 2"),
+        ("DRAIN_SECONDS", "-1", "Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_repeated(environment, capsys, name, value, expected):
+    environment(**{name: value})
+    with pytest.raises(SystemExit):
+        settings.load(SampleSettings)
+    assert capsys.readouterr().err == f"MILLWRIGHT_SAMPLE_{name}: {expected}\n"
+
+
+def test_secrets_do_not_show(environment):
+    environment(DATABASE_URL="postgresql://sample:hunter2@db/sample")
+    assert "hunter2" not in repr(settings.load(SampleSettings))
+
+
+@pytest.mark.parametrize("level", ["debug", "Warning", "ERROR"])
+def test_a_log_level_is_written_in_any_case(environment, level):
+    environment(LOG_LEVEL=level)
+    assert settings.load(SampleSettings).log_level == level.upper()
