@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from millwright.workflow.v1 import (
     instance_service_pb2,
@@ -20,8 +21,9 @@ from millwright_runtime.service import Parts, Platform, Service
 from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
 from millwright_workflow.api.workflows import WorkflowServicer
+from millwright_workflow.domain.interpreter import CallHttp, Evaluate
 from millwright_workflow.engine.definitions import Definitions
-from millwright_workflow.engine.driver import Means
+from millwright_workflow.engine.driver import Carrier, Means
 from millwright_workflow.engine.expressions import Expressions
 from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.http import HttpCalls
@@ -47,7 +49,11 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
     holdings = Holdings(storage, worker_id)
     writer = Writer(storage, holdings)
-    means = Means(writer, Expressions(sandbox), http, holdings.confirm)
+    carriers: dict[type[Any], Carrier] = {
+        Evaluate: Expressions(sandbox).carry_out,
+        CallHttp: http.carry_out,
+    }
+    means = Means(writer, platform.signals, carriers, holdings.confirm)
     worker = Worker(storage, holdings, platform.signals, RunFactory(definitions, means), settings.max_instances)
     return Parts(
         servicers=[

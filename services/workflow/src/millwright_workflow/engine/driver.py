@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from millwright_runtime.events.signals import Signals
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.execution import Active, End, Progress, Step
-from millwright_workflow.domain.instances import Happening, InstanceEvent, State
+from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
 from millwright_workflow.domain.interpreter import (
     Begin,
-    CallHttp,
     Catch,
     Commit,
     Effect,
-    Evaluate,
     Failure,
-    HttpAnswer,
     Part,
     Retry,
     Wait,
@@ -33,13 +33,15 @@ from millwright_workflow.domain.interpreter import (
     WorkflowFault,
     errors,
 )
+from millwright_workflow.domain.interpreter.effects import Fail, Fork
 from millwright_workflow.domain.json import Json, to_text
-from millwright_workflow.engine.expressions import Expressions
-from millwright_workflow.engine.http import HttpCalls
 from millwright_workflow.engine.writer import Writer
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 _LONGEST_SLEEP_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 class Stop(Enum):
@@ -53,13 +55,38 @@ class Stopped(Exception):
     """The walk was left at a boundary, as asked."""
 
 
+class Caller(Protocol):
+    """The instance on whose behalf an effect is carried out."""
+
+    @property
+    def instance(self) -> Instance:
+        """Give the instance as it was when it came here."""
+        ...
+
+    async def confirm(self) -> None:
+        """Return once it is sure that the instance is ours to act for; call it before each act outside the database."""
+        ...
+
+    async def until(self, name: str, look: Callable[[], Awaitable[T | None]]) -> T:
+        """Give what `look` finds once it finds something; it looks when signal `name` comes, and now and then.
+
+        Waiting is a boundary: raises Stopped if the instance is to stop meanwhile.
+        """
+        ...
+
+
+Carrier = Callable[[Caller, Any], Awaitable[Any]]
+"""Carries out effects of one type: gives what the effect's docstring says is sent back, raises WorkflowFault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What every driver of a worker shares."""
 
     writer: Writer
-    expressions: Expressions
-    http: HttpCalls
+    signals: Signals
+    carriers: Mapping[type[Any], Carrier]
+    """Who carries out the effects that reach beyond the instance."""
     confirm: Callable[[], Awaitable[None]]
     """Returns once it is sure that the worker's lease lasts: asked before anything is done outside the database."""
 
@@ -78,14 +105,44 @@ class Driver:
         self._stopping = asyncio.Event()
         self._carriers: dict[type[Effect], Callable[[Any], Awaitable[Any]]] = {
             Begin: self._begin,
-            Evaluate: means.expressions.evaluate,
-            CallHttp: self._call_http,
             Wait: self._wait,
             Retry: self._retry,
             Catch: self._catch,
             Within: self._within,
+            Fork: self._fork,
+            Fail: self._fail,
             Commit: self._commit,
+            **{kind: partial(carrier, self) for kind, carrier in means.carriers.items()},
         }
+
+    @property
+    def instance(self) -> Instance:
+        """Give the instance as it was when it came here."""
+        return self._instance
+
+    async def confirm(self) -> None:
+        """Return once it is sure that the instance is ours to act for."""
+        await self._means.confirm()
+
+    async def until(self, name: str, look: Callable[[], Awaitable[T | None]]) -> T:
+        """Give what `look` finds once it finds something; it looks when signal `name` comes, and now and then.
+
+        Waiting is a boundary: raises Stopped if asked to stop meanwhile.
+        """
+        with self._means.signals.listen(name) as listener:
+            while (found := await look()) is None:
+                waits = [
+                    asyncio.ensure_future(listener.wait(_LOOK_SECONDS)),
+                    asyncio.ensure_future(self._stopping.wait()),
+                ]
+                try:
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for wait in waits:
+                        wait.cancel()
+                if self._stop is not None:
+                    raise Stopped
+            return found
 
     @property
     def stop_reason(self) -> Stop | None:
@@ -127,10 +184,6 @@ class Driver:
             raise Stopped
         return self._begun.setdefault(str(effect.reference), datetime.now(UTC))
 
-    async def _call_http(self, effect: CallHttp) -> HttpAnswer:
-        await self._means.confirm()
-        return await self._means.http.send(effect, f"{self._instance.instance}{effect.reference}")
-
     async def _wait(self, effect: Wait) -> None:
         await self._sleep_until((await self._timer(f"wait {effect.reference}", effect.seconds)).due_time)
 
@@ -168,6 +221,21 @@ class Driver:
             if limit.expired():
                 raise errors.timeout(effect.reference.pointer) from None
             raise
+
+    async def _fork(self, effect: Fork) -> Any:
+        tasks = [asyncio.create_task(self.drive(branch.part)) for branch in effect.branches]
+        try:
+            return await (_winner(tasks) if effect.is_race else _all(tasks))
+        except Stopped:
+            await asyncio.wait(tasks)  # each stops at a boundary of its own
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _fail(self, _effect: Fail) -> None:
+        """Nobody is told of a task's failure by itself: the retry, the catch or the instance's end tells."""
 
     async def _commit(self, effect: Commit) -> None:
         result = effect.result
@@ -243,6 +311,26 @@ class Driver:
             task=task,
             error=error,
         )
+
+
+async def _all(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
+    """Give what every branch returns; raise what the first raises that raises anything."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task in done and (error := task.exception()) is not None:
+            raise error
+    return [task.result() for task in tasks]
+
+
+async def _winner(tasks: Sequence[asyncio.Task[Any]]) -> tuple[int, Any] | None:
+    """Give the first branch that returns something, and what; raise what any raises before."""
+    pending = set(tasks)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for index, task in enumerate(tasks):
+            if task in done and (result := task.result()) is not None:
+                return index, result
+    return None
 
 
 def output_of(value: Json) -> Json:

@@ -17,6 +17,7 @@ import jq
 from millwright_workflow.domain.definition import is_bounded, unwrap, variables
 from millwright_workflow.domain.interpreter import Evaluate, errors
 from millwright_workflow.domain.json import Json, to_text
+from millwright_workflow.engine.driver import Caller
 from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
 
 _REMEMBERED = 4096
@@ -42,6 +43,10 @@ class Expressions:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+
+    async def carry_out(self, _caller: Caller, effect: Evaluate) -> Json:
+        """Evaluate for a task; see `evaluate`."""
+        return await self.evaluate(effect)
 
     async def evaluate(self, effect: Evaluate) -> Json:
         """Give the template with each expression replaced by its value; throw an expression fault."""

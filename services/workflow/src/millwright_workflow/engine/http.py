@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from millwright_workflow.domain.interpreter import CallHttp, HttpAnswer, errors
+from millwright_workflow.engine.driver import Caller
 
 _RESPONSE_LIMIT_BYTES = 4 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -29,11 +30,13 @@ class HttpCalls:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, call: CallHttp, idempotency_key: str) -> HttpAnswer:
-        """Send the request of a task; throw a communication or configuration fault if nothing usable came back.
+    async def carry_out(self, caller: Caller, call: CallHttp) -> HttpAnswer:
+        """Send the request of a task, with a key that is the same however often the task is sent."""
+        await caller.confirm()
+        return await self.send(call, f"{caller.instance.instance}{call.reference}")
 
-        `idempotency_key` is the same each time this task is sent, so that a receiver can tell a repetition.
-        """
+    async def send(self, call: CallHttp, idempotency_key: str) -> HttpAnswer:
+        """Send a request; throw a communication or configuration fault if nothing usable came back."""
         pointer = call.reference.pointer
         try:
             request = self._request(call, idempotency_key)

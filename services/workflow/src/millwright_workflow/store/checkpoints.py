@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from millwright_runtime.valkey import Valkey
@@ -80,7 +81,8 @@ class Checkpoints:
         found = {name.decode(): value for name, value in (await self._valkey.attempt(run, empty)).items()}
         if found.pop("step", b"") != str(step).encode():
             return None
-        results = [read_result(value) for name, value in found.items() if name.startswith(_RESULT)]
+        numbered = [read_result(value) for name, value in found.items() if name.startswith(_RESULT)]
+        results = [result for _, result in sorted(numbered, key=itemgetter(0))]
         progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
         failures = {entry.failure.reference: entry.failure for entry in progress if entry.failure}
         history = History({result.reference: result for result in results}, failures)

@@ -73,6 +73,7 @@ async def _write_results(connection: Connection, steps: Sequence[Step]) -> None:
             [step.context for step, _ in results],
             [result.next for _, result in results],
             [result.is_skipped for _, result in results],
+            [step.number for step, _ in results],
             [step.time for step, _ in results],
         )
 
@@ -120,14 +121,14 @@ def write_result(step: Step) -> str:
     """Give a step's result as one text."""
     result = step.result
     assert result is not None
-    head = [result.reference, result.task_hash.hex(), result.next, result.is_skipped]
+    head = [step.number, result.reference, result.task_hash.hex(), result.next, result.is_skipped]
     return f"[{to_text(head)},{step.output},{step.context}]"
 
 
-def read_result(text: bytes) -> TaskResult:
-    """Give the result that `write_result` wrote."""
-    (reference, task_hash, following, is_skipped), output, context = from_text(text)
-    return TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
+def read_result(text: bytes) -> tuple[int, TaskResult]:
+    """Give the number of the step and the result that `write_result` wrote."""
+    (number, reference, task_hash, following, is_skipped), output, context = from_text(text)
+    return number, TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
 
 
 def write_progress(progress: Progress) -> str:
@@ -175,9 +176,9 @@ RETURNING instance.instance
 """
 _WRITE_RESULTS = """
 INSERT INTO workflow.task_result
-    (tenant, instance, reference, task_hash, output, context, next, is_skipped, finish_time)
+    (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[],
-                     $8::boolean[], $9::timestamptz[])
+                     $8::boolean[], $9::bigint[], $10::timestamptz[])
 """
 _WRITE_PROGRESS = """
 INSERT INTO workflow.task_progress (tenant, instance, key, begin_time, due_time, failure)
@@ -186,7 +187,7 @@ ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, 
 """
 _RECALL_RESULTS = """
 SELECT reference, task_hash, output, context, next, is_skipped FROM workflow.task_result
-WHERE tenant = $1 AND instance = $2
+WHERE tenant = $1 AND instance = $2 ORDER BY step
 """
 _RECALL_PROGRESS = """
 SELECT key, begin_time, due_time, failure FROM workflow.task_progress WHERE tenant = $1 AND instance = $2

@@ -150,9 +150,11 @@ CREATE TABLE workflow.task_result (
     context text NOT NULL,
     next text NOT NULL,
     is_skipped boolean NOT NULL,
+    step bigint NOT NULL,
     finish_time timestamptz NOT NULL,
     PRIMARY KEY (tenant, instance, reference)
 );
+COMMENT ON COLUMN workflow.task_result.step IS 'which of the instance''s steps wrote it: the order of commits';
 CREATE TABLE workflow.task_progress (
     tenant text NOT NULL,
     instance uuid NOT NULL,
