@@ -54,6 +54,13 @@ class Platform:
     valkey: Valkey
     signals: Signals
     requests: Requests
+    jetstream: JetStream
+
+    async def wake(self, *names: str) -> None:
+        """Wake whoever listens for a signal of one of these names, here and on other replicas."""
+        for name in names:
+            self.signals.notify(name)
+        await self.jetstream.wake(names)
 
     def committed(self, tenant: str, *resources: str) -> None:
         """Say, after a commit, that `resources` of `tenant` have events: wakes the relay and whoever watches."""
@@ -180,7 +187,7 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         relay = Relay(database, jetstream.publish, service.name)
         stack.push_async_callback(_flush, relay, jetstream)
 
-        platform = Platform(database, valkey, Signals(), Requests(database, service.name))
+        platform = Platform(database, valkey, Signals(), Requests(database, service.name), jetstream)
         parts = await service.compose(platform, configured)
         for close in parts.closers:
             stack.push_async_callback(close)

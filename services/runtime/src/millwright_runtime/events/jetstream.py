@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
@@ -47,6 +50,7 @@ class JetStream:
         self._context = self._client.jetstream(timeout=_ACK_SECONDS)
         self._has_stream = False
         self._is_away = False
+        self._wake_subject = f"millwright-wake.{service}"
         self._on_event: Callable[[str], None] | None = None
         self._connecting: asyncio.Task[None] | None = None
 
@@ -67,6 +71,24 @@ class JetStream:
     def is_connected(self) -> bool:
         """Tell whether publishing has a chance at the moment."""
         return self._client.is_connected
+
+    @property
+    def context(self) -> JetStreamContext:
+        """Give the way to streams that are not this service's alone; see `streams.Stream`."""
+        return self._context
+
+    @property
+    def max_payload(self) -> int:
+        """Give how many bytes a message may have, its headers included."""
+        return int(self._client.max_payload)
+
+    async def wake(self, names: Iterable[str]) -> None:
+        """Wake whoever listens for a signal of these names on other replicas, if NATS is there: it may be lost."""
+        if not self.is_connected:
+            return
+        with suppress(NatsError, OSError):
+            for name in names:
+                await self._client.publish(self._wake_subject, name.encode())
 
     async def publish(self, events: list[Outgoing]) -> None:
         """Publish in order and return once JetStream has acknowledged all; else raise, and the caller tries again.
@@ -125,6 +147,7 @@ class JetStream:
             reconnected_cb=self._reconnected,
         )
         await self._client.subscribe(f"millwright.*.{self._service}.>", cb=self._received)
+        await self._client.subscribe(self._wake_subject, cb=self._woken)
         self._is_away = False
 
     async def _reconnected(self) -> None:
@@ -158,6 +181,10 @@ class JetStream:
         if self._on_event:
             tenant = message.subject.split(".", 2)[1]
             self._on_event(f"{tenant}/{unquote((message.headers or {}).get('ce-subject', ''))}")
+
+    async def _woken(self, message: Msg) -> None:
+        if self._on_event:
+            self._on_event(message.data.decode("utf-8", "replace"))
 
 
 Publish = Callable[[list[Outgoing]], Awaitable[None]]

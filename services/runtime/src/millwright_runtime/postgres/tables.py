@@ -73,5 +73,6 @@ CREATE TABLE {schema}.inbox (
     receive_time timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (consumer, message_id)
 );
-GRANT SELECT, INSERT, DELETE ON {schema}.inbox TO {role};
+CREATE INDEX inbox_receive_time ON {schema}.inbox (consumer, receive_time);
+GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.inbox TO {role};
 """

@@ -44,24 +44,24 @@ class Expressions:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def carry_out(self, _caller: Caller, effect: Evaluate) -> Json:
+    async def carry_out(self, caller: Caller, effect: Evaluate) -> Json:
         """Evaluate for a task; see `evaluate`."""
-        return await self.evaluate(effect)
+        return await self.evaluate(effect, caller.instance.tenant)
 
-    async def evaluate(self, effect: Evaluate) -> Json:
+    async def evaluate(self, effect: Evaluate, tenant: str = "") -> Json:
         """Give the template with each expression replaced by its value; throw an expression fault."""
         values: dict[str, Json] = {}
         for expression in expressions_in(effect.template):
             if expression not in values:
-                values[expression] = await self._value(expression, effect)
+                values[expression] = await self._value(expression, effect, tenant)
         return _filled(effect.template, values)
 
-    async def _value(self, expression: str, effect: Evaluate) -> Json:
+    async def _value(self, expression: str, effect: Evaluate, tenant: str) -> Json:
         program = prepare(expression, frozenset(effect.variables))
         data = program.input(effect.input, effect.variables)
         try:
             if program.compiled is None:
-                return await self._sandbox.evaluate(program.text, data)
+                return await self._sandbox.evaluate(program.text, data, tenant)
             value: Json = next(islice(program.compiled.input_text(data), 1), None)
         except (ValueError, SandboxFault) as error:
             raise errors.expression(effect.instance, f"{_shortened(expression)}: {error}") from None

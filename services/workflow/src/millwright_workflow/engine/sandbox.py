@@ -1,6 +1,7 @@
-"""Child processes for expressions that may run for ever or eat memory: killed at a limit, and the service goes on.
+"""Child processes for expressions and schemas that may run for ever or eat memory: killed at a limit, and the service
+goes on.
 
-Owns the processes and their limits. `sandboxed` is what they run.
+Owns the processes, their limits, and whose turn it is. `sandboxed` is what they run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from millwright_workflow.domain.json import Json, from_text, to_text
+from millwright_workflow.engine.turns import Turns
+from millwright_workflow.engine.validators import Breach, SchemaInvalid
 
 _HEADER_BYTES = 4
 _SPARE_SECONDS = 2.0
@@ -34,42 +37,52 @@ class SandboxFault(Exception):
 
 
 class Sandbox:
-    """A few child processes, each started when first needed and again after it was killed."""
+    """A few child processes, each started when first needed and again after it was killed.
+
+    Tenants take turns: one that asks a thousand times does not keep another waiting for more than what is under way.
+    """
 
     def __init__(self, processes: int, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
         self._children = [_Child(self._limits) for _ in range(processes)]
-        for child in self._children:
-            self._idle.put_nowait(child)
+        self._idle = list(self._children)
+        self._turns = Turns(processes)
 
-    async def compile(self, programs: list[str]) -> list[str | None]:
+    async def compile(self, programs: list[str], tenant: str = "") -> list[str | None]:
         """Give, for each jq program, why it does not compile, or None."""
-        faults: list[str | None] = await self._ask({"compile": programs})
+        faults: list[str | None] = await self._ask({"compile": programs}, tenant)
         return faults
 
-    async def evaluate(self, program: str, data: str) -> Json:
+    async def evaluate(self, program: str, data: str, tenant: str = "") -> Json:
         """Give the first value of a jq program on JSON text, null if it has none; raise SandboxFault."""
-        answer: dict[str, Any] = await self._ask({"program": program, "data": data})
+        answer: dict[str, Any] = await self._ask({"program": program, "data": data}, tenant)
         if "fault" in answer:
             raise SandboxFault(answer["fault"])
         value: Json = answer["value"]
         return value
+
+    async def validate(self, schema: str, data: str, tenant: str = "") -> list[Breach]:
+        """Give what data does not keep of a JSON Schema, both as JSON text; raise SchemaInvalid or SandboxFault."""
+        answer: dict[str, Any] = await self._ask({"schema": schema, "data": data}, tenant)
+        if "invalid" in answer:
+            raise SchemaInvalid(answer["invalid"])
+        return [Breach(*breach) for breach in answer["breaches"]]
 
     async def close(self) -> None:
         """End the processes."""
         for child in self._children:
             await child.end()
 
-    async def _ask(self, question: dict[str, Any]) -> Any:
-        child = await self._idle.get()
-        try:
-            return await child.ask(question)
-        except BaseException:
-            await child.end()  # whatever it is doing, its answer is not wanted any more
-            raise
-        finally:
-            self._idle.put_nowait(child)
+    async def _ask(self, question: dict[str, Any], tenant: str) -> Any:
+        async with self._turns.seat(tenant):
+            child = self._idle.pop()
+            try:
+                return await child.ask(question)
+            except BaseException:
+                await child.end()  # whatever it is doing, its answer is not wanted any more
+                raise
+            finally:
+                self._idle.append(child)
 
 
 class _Child:

@@ -1,7 +1,8 @@
-"""What a sandbox's child process runs: jq programs, one at a time, under limits that the kernel enforces.
+"""What a sandbox's child process runs: jq programs and JSON Schemas, one at a time, under limits that the kernel
+enforces.
 
-It has an empty environment. A program that runs too long is ended by SIGALRM's default action, which works inside
-jq's C code too; one that allocates too much ends by abort.
+It has an empty environment. What runs too long is ended by SIGALRM's default action, which works inside
+C code too; what allocates too much ends by abort.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import jq
 
 from millwright_workflow.domain.json import from_text, to_text
+from millwright_workflow.engine.validators import SchemaInvalid, Validator
 
 _PR_SET_PDEATHSIG = 1
 
@@ -42,6 +44,8 @@ def main() -> None:
 def _answer(question: dict[str, Any], output_bytes: int) -> Any:
     if "compile" in question:
         return [_compile_fault(program) for program in question["compile"]]
+    if "schema" in question:
+        return _validated(question["schema"], question["data"])
     try:
         outputs = _compiled(question["program"]).input_text(question["data"])
         value = next(islice(outputs, 1), None)
@@ -50,6 +54,13 @@ def _answer(question: dict[str, Any], output_bytes: int) -> Any:
     if len(to_text(value)) > output_bytes:
         return {"fault": f"its value is larger than {output_bytes} bytes"}
     return {"value": value}
+
+
+def _validated(schema: str, data: str) -> dict[str, Any]:
+    try:
+        return {"breaches": _validator(schema).breaches(from_text(data))}
+    except (SchemaInvalid, ValueError) as error:
+        return {"invalid": str(error)}
 
 
 def _compile_fault(program: str) -> str | None:
@@ -63,6 +74,11 @@ def _compile_fault(program: str) -> str | None:
 @lru_cache(maxsize=1024)
 def _compiled(program: str) -> Any:
     return jq.compile(program)
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Validator:
+    return Validator(from_text(schema))
 
 
 if __name__ == "__main__":
