@@ -88,6 +88,11 @@ class Instance:
     start_time: datetime | None
     end_time: datetime | None
 
+    @property
+    def key(self) -> tuple[str, uuid.UUID]:
+        """Give what tells it from every other instance: callers may choose ids, so two tenants may have the same."""
+        return self.tenant, self.instance
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceEvent:

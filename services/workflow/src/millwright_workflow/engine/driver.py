@@ -222,10 +222,16 @@ class Driver:
             Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
         )
         try:
-            await asyncio.shield(future)
+            is_held = await asyncio.shield(future)
         except asyncio.CancelledError:
             await asyncio.wait([future])
             raise
+        except Exception:  # not written: the next step takes its place
+            self._step -= 1
+            self._sequence -= 1 if event else 0
+            raise
+        if is_held:
+            self.stop(Stop.PAUSE)
 
     def _event(
         self, happening: Happening, now: datetime, task: str | None, error: WorkflowError | None

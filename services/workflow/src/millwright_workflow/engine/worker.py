@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import Event, EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_connection_loss
 from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import running
@@ -25,7 +27,7 @@ from millwright_workflow.engine.driver import Driver, Means, Stop, Stopped, outp
 from millwright_workflow.engine.writer import Superseded
 from millwright_workflow.store import events, instances, steps, work
 from millwright_workflow.store.checkpoints import Checkpoints
-from millwright_workflow.store.steps import End, Memory
+from millwright_workflow.store.steps import End, Key, Memory
 
 WORK = "work"
 """The signal that there is something to claim, to pause or to cancel."""
@@ -62,11 +64,14 @@ class Worker:
         self._means = means
         self._worker = worker
         self._max_instances = max_instances
-        self._running: dict[uuid.UUID, _Running] = {}
+        self._running: dict[Key, _Running] = {}
+        self._has_lost = False
+        """Whether instances may be ours in the database that do not run here."""
         self._is_draining = False
 
     async def run(self) -> None:
         """Work until cancelled."""
+        self._has_lost = True  # a pass that failed may have committed what it did not hear of
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_lease())
             with self._platform.signals.listen(WORK) as listener:
@@ -101,6 +106,7 @@ class Worker:
             taken += claimed
             if claimed < batch:
                 break
+        await self._find_lost()
         return taken + await self._take_over(self._max_instances - len(self._running))
 
     async def _keep_lease(self) -> None:
@@ -120,14 +126,14 @@ class Worker:
             good = {key: binding for key, binding in bindings.items() if binding.bad_reason is None}
             await work.begin(connection, self._worker, good, now)
             begun = [
-                domain.move(i, State.RUNNING, version=good[i.instance].version, start_time=now)
+                domain.move(i, State.RUNNING, version=good[i.key].version, start_time=now)
                 for i in pending
-                if i.instance in good
+                if i.key in good
             ]
-            refused = [i for i in pending if i.instance in bindings and i.instance not in good]
+            refused = [i for i in pending if i.key in bindings and i.key not in good]
             await self._log.append(connection, [_event(i, Happening.STARTED, now) for i in begun])
             for instance in refused:
-                await self._refuse(connection, instance, bindings[instance.instance], now)
+                await self._refuse(connection, instance, bindings[instance.key], now)
         for instance in [*begun, *refused]:
             self._platform.committed(instance.tenant, f"instances/{instance.instance}")
         for instance in begun:
@@ -148,10 +154,26 @@ class Worker:
             return 0
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             taken = await work.take_over(connection, self._worker, min(limit, _CLAIM_BATCH))
+        await self._go_on(taken)
+        return len(taken)
+
+    async def _find_lost(self) -> None:
+        """Go on with instances that are ours and do not run here.
+
+        The answer to the commit that made them ours was lost with the connection, or they were given up.
+        """
+        if not self._has_lost:
+            return
+        async with self._platform.database.transaction(ALL_TENANTS) as connection:
+            ours = await work.own(connection, self._worker)
+        await self._go_on([each for each in ours if each.instance.key not in self._running])
+        self._has_lost = False
+
+    async def _go_on(self, taken: Sequence[work.Taken]) -> None:
+        """Run instances that have begun, from what is kept of them."""
         for each in taken:
             _log.info("taking over", extra={"instance": str(each.instance.instance), "step": each.step})
             self._begin(each.instance, each.step, await self._recall(each))
-        return len(taken)
 
     async def _recall(self, taken: work.Taken) -> Memory:
         """Give what is kept of an instance's tasks: from Valkey if it is there whole, else from Postgres."""
@@ -168,7 +190,7 @@ class Worker:
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             wishes = await work.wishes(connection, self._worker)
         for wish in wishes:
-            if entry := self._running.get(wish.instance):
+            if entry := self._running.get(wish.key):
                 if wish.run_policy is RunPolicy.CANCEL:
                     entry.cancel(wish.reason)
                 else:
@@ -185,12 +207,14 @@ class Worker:
 
     def _begin(self, instance: Instance, step: int, memory: Memory) -> None:
         driver = Driver(self._means, instance, step, memory.progress)
+        if self._is_draining:
+            driver.stop(Stop.HAND_OVER)
         task = asyncio.create_task(self._drive(driver, instance, memory), name=f"instance-{instance.instance}")
-        self._running[instance.instance] = _Running(driver, task)
-        task.add_done_callback(lambda _: self._left(instance.instance))
+        self._running[instance.key] = _Running(driver, task)
+        task.add_done_callback(lambda _: self._left(instance.key))
 
-    def _left(self, instance: uuid.UUID) -> None:
-        del self._running[instance]
+    def _left(self, key: Key) -> None:
+        self._has_lost |= self._running.pop(key).is_lost
         if len(self._running) == self._max_instances - 1:
             self._platform.signals.notify(WORK)  # there is room again
 
@@ -198,12 +222,13 @@ class Worker:
         """Walk an instance to where it leaves this worker, whichever way that is."""
         try:
             await driver.end(await self._walk(driver, instance, memory))
-        except Superseded:
-            _log.warning("superseded by another worker", extra={"instance": str(instance.instance)})
         except _LeftToAnother:
             pass
-        except Exception:  # noqa: BLE001 - the top of an instance's task
-            _log.exception("an instance was given up", extra={"instance": str(instance.instance)})
+        except Exception as error:  # noqa: BLE001 - the top of an instance's task
+            self._running[instance.key].is_lost = True  # ours or another's: the database knows
+            is_foreseen = isinstance(error, (Superseded, Unavailable)) or is_connection_loss(error)
+            extra = {"instance": str(instance.instance), "fault": repr(error)}
+            _log.warning("an instance was given up", extra=extra, exc_info=None if is_foreseen else error)
 
     async def _walk(self, driver: Driver, instance: Instance, memory: Memory) -> End:
         assert instance.version is not None
@@ -220,10 +245,17 @@ class Worker:
                 raise _LeftToAnother from None
             return End(State.PAUSED)
         except asyncio.CancelledError:
-            entry = self._running[instance.instance]
+            entry = self._running[instance.key]
             if entry.cancel_reason is None:
                 raise
             return End(State.CANCELLED, error=domain.cancelled(entry.cancel_reason))
+        except Exception as error:  # what was not foreseen ends the instance, and not the promise that it ends
+            if isinstance(error, (Superseded, Unavailable)) or is_connection_loss(error):
+                raise
+            error_id = uuid.uuid4()
+            _log.exception("unexpected error", extra={"instance": str(instance.instance), "error_id": str(error_id)})
+            detail = f"Something went wrong on our side; the log has it as error {error_id}."
+            return End(State.FAULTED, error=errors.runtime("/", detail).error)
 
 
 class _LeftToAnother(Exception):
@@ -237,6 +269,7 @@ class _Running:
         self.driver = driver
         self.task = task
         self.cancel_reason: str | None = None
+        self.is_lost = False
 
     def cancel(self, reason: str) -> None:
         """Interrupt it wherever it is, once."""

@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections import deque
 
+from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
 from millwright_runtime.service import Platform
@@ -18,11 +19,14 @@ from millwright_runtime.service import Platform
 from millwright_workflow.domain import names
 from millwright_workflow.store import steps as store
 from millwright_workflow.store.checkpoints import Checkpoints
-from millwright_workflow.store.steps import Step
+from millwright_workflow.store.steps import Key, Step
 
 BATCH = 256
 _RETRY_SECONDS = 0.25
 _log = logging.getLogger(__name__)
+
+
+_Entry = tuple[Step, asyncio.Future[bool]]
 
 
 class Superseded(Exception):
@@ -41,15 +45,16 @@ class Writer:
         self._worker = worker
         self._unsaved: list[Step] = []
         self._committed = asyncio.Event()
-        self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Entry] = deque()
         self._arrived = asyncio.Event()
 
-    def commit(self, step: Step) -> asyncio.Future[None]:
+    def commit(self, step: Step) -> asyncio.Future[bool]:
         """Queue a step; the future is done once it is durable, or raises Superseded.
 
-        An instance has one step under way at a time.
+        It tells whether the instance is held: a rollback that has committed wants it to pause. An instance has one
+        step under way at a time.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((step, future))
         self._arrived.set()
         return future
@@ -62,11 +67,11 @@ class Writer:
 
     async def _flush_steps(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
             while self._waiting:
                 count = min(BATCH, len(self._waiting))
                 await self._flush([self._waiting.popleft() for _ in range(count)])
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def _save_checkpoints(self) -> None:
         """Save what is committed, all that has come together while the last save was under way."""
@@ -81,30 +86,35 @@ class Writer:
         while self._waiting:
             await asyncio.wait([self._waiting[-1][1]])
 
-    async def _flush(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
-        """Write a batch, however long Postgres is away: until then nobody is told that anything is durable."""
-        steps = [step for step, _ in batch]
+    async def _flush(self, batch: list[_Entry]) -> None:
+        """Write a batch. What Postgres refuses is refused alone: the steps beside it are nobody's fault."""
+        try:
+            owned = await self._write([step for step, _ in batch])
+        except Exception as error:  # noqa: BLE001 - it is whoever waits for the step who raises it
+            if len(batch) == 1:
+                _, future = batch[0]
+                if not future.done():
+                    future.set_exception(error)
+                return
+            for entry in batch:
+                await self._flush([entry])
+        else:
+            self._acknowledge(batch, owned)
+
+    async def _write(self, steps: list[Step]) -> dict[Key, bool]:
+        """Write steps, however long Postgres is away: until then nobody is told that anything is durable."""
         while True:
             try:
-                owned = await self._write(steps)
+                async with self._platform.database.transaction(ALL_TENANTS) as connection:
+                    return await store.write(connection, self._log, self._worker, steps)
             except Exception as error:
-                if not is_connection_loss(error):
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error)
+                if not (isinstance(error, Unavailable) or is_connection_loss(error)):
                     raise
                 _log.warning("steps wait for the database", extra={"fault": repr(error), "steps": len(steps)})
                 await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                break
-        self._acknowledge(batch, owned)
 
-    async def _write(self, steps: list[Step]) -> set[uuid.UUID]:
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            return await store.write(connection, self._log, self._worker, steps)
-
-    def _acknowledge(self, batch: list[tuple[Step, asyncio.Future[None]]], owned: set[uuid.UUID]) -> None:
-        accepted = [step for step, _ in batch if step.instance in owned]
+    def _acknowledge(self, batch: list[_Entry], owned: dict[Key, bool]) -> None:
+        accepted = [step for step, _ in batch if step.key in owned]
         self._unsaved += accepted
         self._committed.set()
         for step in accepted:
@@ -112,7 +122,7 @@ class Writer:
         for step, future in batch:
             if future.done():
                 continue
-            if step.instance in owned:
-                future.set_result(None)
+            if step.key in owned:
+                future.set_result(owned[step.key])
             else:
                 future.set_exception(Superseded())

@@ -43,6 +43,10 @@ class End:
     error: WorkflowError | None = None
 
 
+Key = tuple[str, uuid.UUID]
+"""What tells one instance from every other: its tenant and its id, which callers may choose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One advance of one instance: all of it is written, or nothing."""
@@ -64,21 +68,27 @@ class Step:
     progress: Progress | None = None
     end: End | None = None
 
+    @property
+    def key(self) -> Key:
+        """Give what tells its instance from every other."""
+        return self.tenant, self.instance
 
-async def write(connection: Connection, log: EventLog, worker: uuid.UUID, steps: Sequence[Step]) -> set[uuid.UUID]:
-    """Write `steps`, at most one an instance, and give the instances that `worker` still owned.
 
-    The steps of the others are not written, not even in part.
+async def write(connection: Connection, log: EventLog, worker: uuid.UUID, steps: Sequence[Step]) -> dict[Key, bool]:
+    """Write `steps`, at most one an instance; give the instances that `worker` still owned, and whether each is held.
+
+    One that is held is to pause: a rollback that has committed wants it. The steps of instances that `worker` did not
+    own are not written, not even in part.
     """
     owned = await _advance(connection, worker, steps)
-    accepted = [step for step in steps if step.instance in owned]
+    accepted = [step for step in steps if step.key in owned]
     await _write_results(connection, [step for step in accepted if step.result])
     await _write_progress(connection, [step for step in accepted if step.progress])
     await log.append(connection, [events.of_instance(step.event) for step in accepted if step.event])
     return owned
 
 
-async def _advance(connection: Connection, worker: uuid.UUID, steps: Sequence[Step]) -> set[uuid.UUID]:
+async def _advance(connection: Connection, worker: uuid.UUID, steps: Sequence[Step]) -> dict[Key, bool]:
     ends = [step.end for step in steps]
     rows = await connection.fetch(
         _ADVANCE,
@@ -93,7 +103,7 @@ async def _advance(connection: Connection, worker: uuid.UUID, steps: Sequence[St
         [write_error(end.error) if end else None for end in ends],
         [step.time if step.end and step.end.state.is_terminal else None for step in steps],
     )
-    return {row["instance"] for row in rows}
+    return {(row["tenant"], row["instance"]): row["is_held"] for row in rows}
 
 
 async def _write_results(connection: Connection, steps: Sequence[Step]) -> None:
@@ -211,7 +221,11 @@ FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7
     AS step (tenant, instance, number, sequence, finished, state, output, error, end_time)
 WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.owner = $1
   AND instance.state = 'RUNNING' AND instance.step = step.number - 1
-RETURNING instance.instance
+RETURNING instance.tenant, instance.instance, EXISTS (
+    SELECT FROM workflow.hold
+    WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
+      AND hold.version = instance.version AND hold.revision > bound_revision AND run_policy = 'PAUSE'
+) AS is_held
 """
 _WRITE_RESULTS = """
 INSERT INTO workflow.task_result

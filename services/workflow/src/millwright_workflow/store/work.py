@@ -12,6 +12,7 @@ from millwright_runtime.postgres.database import Connection
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.store.instances import COLUMNS, from_row
+from millwright_workflow.store.steps import Key
 
 
 async def renew_lease(connection: Connection, worker: uuid.UUID, lease: timedelta) -> None:
@@ -38,7 +39,7 @@ class Binding:
     bad_reason: str | None
 
 
-async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -> dict[uuid.UUID, Binding]:
+async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -> dict[Key, Binding]:
     """Bind each instance to the version that its channel points to now, or to the one it was started on.
 
     Channels and versions are locked FOR SHARE: a rollback that has not committed is waited for, and one that comes
@@ -48,30 +49,30 @@ async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -
         _LOCK_CHANNELS, *_columns((i.tenant, i.workflow, i.channel) for i in instances if i.version is None)
     )
     points = {(row["tenant"], row["workflow"], row["channel"]): row for row in channels}
-    wanted: dict[uuid.UUID, tuple[int, int | None]] = {}
+    wanted: dict[Key, tuple[int, int | None]] = {}
     for instance in instances:
         if instance.version is not None:
-            wanted[instance.instance] = instance.version, None
+            wanted[instance.key] = instance.version, None
         elif row := points.get((instance.tenant, instance.workflow, instance.channel)):
-            wanted[instance.instance] = row["version"], row["revision"]
+            wanted[instance.key] = row["version"], row["revision"]
     versions = await connection.fetch(
-        _LOCK_VERSIONS,
-        *_columns((i.tenant, i.workflow, wanted[i.instance][0]) for i in instances if i.instance in wanted),
+        _LOCK_VERSIONS, *_columns((i.tenant, i.workflow, wanted[i.key][0]) for i in instances if i.key in wanted)
     )
     bad = {(row["tenant"], row["workflow"], row["number"]): row["bad_reason"] for row in versions}
     return {
-        i.instance: Binding(*wanted[i.instance], bad[i.tenant, i.workflow, wanted[i.instance][0]])
+        i.key: Binding(*wanted[i.key], bad[i.tenant, i.workflow, wanted[i.key][0]])
         for i in instances
-        if i.instance in wanted
+        if i.key in wanted
     }
 
 
-async def begin(connection: Connection, worker: uuid.UUID, bindings: dict[uuid.UUID, Binding], now: datetime) -> None:
+async def begin(connection: Connection, worker: uuid.UUID, bindings: dict[Key, Binding], now: datetime) -> None:
     """Give locked, pending instances to `worker`, bound as said; their sequence grows by one, for the start event."""
     await connection.execute(
         _BEGIN,
         worker,
-        list(bindings),
+        [tenant for tenant, _ in bindings],
+        [instance for _, instance in bindings],
         [binding.version for binding in bindings.values()],
         [binding.revision for binding in bindings.values()],
         now,
@@ -88,15 +89,20 @@ class Taken:
 
 
 async def take_over(connection: Connection, worker: uuid.UUID, limit: int) -> Sequence[Taken]:
-    """Give `worker` at most `limit` running instances whose owner is dead, or that have none."""
+    """Give `worker` at most `limit` running instances whose owner is another and dead, or that have none."""
     return [Taken(from_row(row), row["step"]) for row in await connection.fetch(_TAKE_OVER, worker, limit)]
+
+
+async def own(connection: Connection, worker: uuid.UUID) -> Sequence[Taken]:
+    """Give every running instance that is `worker`'s."""
+    return [Taken(from_row(row), row["step"]) for row in await connection.fetch(_OWN, worker)]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What somebody wants of a running instance."""
 
-    instance: uuid.UUID
+    key: Key
     run_policy: RunPolicy
     """PAUSE or CANCEL."""
     reason: str
@@ -105,7 +111,7 @@ class Wish:
 async def wishes(connection: Connection, worker: uuid.UUID) -> Sequence[Wish]:
     """Give what is wanted of the instances that `worker` runs: by a caller, or by a rollback's run policy."""
     rows = await connection.fetch(_WISHES, worker)
-    return [Wish(row["instance"], RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
+    return [Wish((row["tenant"], row["instance"]), RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
 
 
 async def lock_paused_to_cancel(connection: Connection, limit: int) -> Sequence[tuple[Instance, str]]:
@@ -148,27 +154,28 @@ ORDER BY tenant, workflow, number FOR SHARE
 """
 _BEGIN = """
 UPDATE workflow.instance AS instance
-SET state = 'RUNNING', owner = $1, version = bound.version, bound_revision = bound.revision, start_time = $5,
+SET state = 'RUNNING', owner = $1, version = bound.version, bound_revision = bound.revision, start_time = $6,
     sequence = sequence + 1
-FROM unnest($2::uuid[], $3::integer[], $4::bigint[]) AS bound (instance, version, revision)
-WHERE instance.instance = bound.instance AND state = 'PENDING'
+FROM unnest($2::text[], $3::uuid[], $4::integer[], $5::bigint[]) AS bound (tenant, instance, version, revision)
+WHERE instance.tenant = bound.tenant AND instance.instance = bound.instance AND state = 'PENDING'
 """
 _TAKE_OVER = f"""
 UPDATE workflow.instance SET owner = $1
 WHERE (tenant, instance) IN (
     SELECT tenant, instance FROM workflow.instance
-    WHERE state = 'RUNNING' AND NOT EXISTS (
+    WHERE state = 'RUNNING' AND owner IS DISTINCT FROM $1 AND NOT EXISTS (
         SELECT FROM workflow.worker WHERE worker = owner AND lease_time > clock_timestamp()
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 RETURNING {COLUMNS}, step
 """
+_OWN = f"SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'RUNNING' AND owner = $1"
 _WISHES = """
-SELECT instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
+SELECT tenant, instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
 WHERE owner = $1 AND state = 'RUNNING' AND cancel_reason IS NOT NULL
 UNION ALL
-SELECT instance, run_policy, reason FROM workflow.instance
+SELECT tenant, instance, run_policy, reason FROM workflow.instance
 JOIN workflow.hold USING (tenant, workflow, channel, version)
 WHERE owner = $1 AND state = 'RUNNING' AND bound_revision < revision
 """
