@@ -112,7 +112,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         workflow = names.parse_workflow(request.workflow, "workflow")
         channel = names.parse_channel_id(request.channel, "channel") if request.channel else None
         size = pages.size(request.page_size)
-        before = pages.read(request.page_token, workflow, channel) or _PAST_ALL_REVISIONS
+        before = pages.read(request.page_token, pages.number, workflow, channel) or _PAST_ALL_REVISIONS
         async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
             await workflows.get(connection, workflow)
             found = await store.page(connection, workflow, channel, before, size + 1)

@@ -103,7 +103,7 @@ async def versions(connection: Connection, workflow: str, numbers: Sequence[int]
 async def page_of_versions(connection: Connection, workflow: str, before: int, limit: int) -> Sequence[Version]:
     """Give at most `limit` versions, newest first, below the number `before`."""
     rows = await connection.fetch(
-        f"{_SELECT_VERSION} AND number < $2 ORDER BY number DESC LIMIT $3", workflow, before, limit
+        f"{_SELECT_VERSION} AND number < $2::bigint ORDER BY number DESC LIMIT $3", workflow, before, limit
     )
     return [_version(row) for row in rows]
 
