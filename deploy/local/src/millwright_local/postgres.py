@@ -45,8 +45,9 @@ FORGETFUL_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_co
 class Postgres(Server):
     """One Postgres server. Every user of the socket may log in as any role: it stands for one machine's own use.
 
-    With `durable=False` it never waits for the disk, which tests want; `settings` are Postgres's own. The socket lies beside the data, or in the
-    temporary directory when that path would be too long for a socket or has signs that URLs do not take.
+    With `durable=False` it never waits for the disk, which tests want; `settings` are Postgres's own. The socket lies
+    beside the data, or in the temporary directory when that path would be too long for a socket or has signs that
+    URLs do not take.
     """
 
     name = "postgres"
