@@ -3,6 +3,7 @@
 Pure: text comes in, values and faults go out. Nothing here runs a task or evaluates an expression.
 """
 
+from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.bounds import is_bounded
 from millwright_workflow.domain.definition.calls import HttpArguments
 from millwright_workflow.domain.definition.definition import Definition, canonical_json, load, parse
@@ -103,6 +104,7 @@ __all__ = [
     "WaitTask",
     "Workflow",
     "canonical_json",
+    "catalogue",
     "diff",
     "forbidden_words",
     "is_bounded",
