@@ -162,6 +162,10 @@ BAD = {
         written([{"a": {"set": {"b": "${ $ENV.HOME }"}}}]),
         [("/do/0/a/set/b", "EXPRESSION_FORBIDDEN")],
     ),
+    "jq that eats memory while it compiles": (
+        written([{"a": {"set": {"b": "${ 1 }", "c": '${ "x" * 1e9 }', "d": "${ 2 }"}}}]),
+        [("/do/0/a/set/c", "EXPRESSION_INVALID")],
+    ),
     "a script": (
         written([{"a": {"run": {"script": {"language": "python", "code": "1"}}}}]),
         [("/do/0/a/run/script", "CONSTRUCT_FORBIDDEN")],

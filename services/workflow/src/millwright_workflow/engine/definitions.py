@@ -60,15 +60,22 @@ class Definitions:
         if not sites:
             return []
         names = tuple(sorted(domain.known_variables(definition.document)))
-        try:
-            faults = await self._sandbox.compile([expressions.wrap(site.expression, names) for site in sites])
-        except SandboxFault as fault:
-            return [Violation("", "EXPRESSION_INVALID", f"The expressions cannot be compiled: {fault}.")]
+        faults = await self._compile_faults([expressions.wrap(site.expression, names) for site in sites])
         return [
             Violation(site.pointer, "EXPRESSION_INVALID", _readable(fault))
             for site, fault in zip(sites, faults, strict=True)
             if fault is not None
         ]
+
+    async def _compile_faults(self, programs: list[str]) -> list[str | None]:
+        """Give why each program does not compile, or None; one that cannot be compiled within limits is told apart."""
+        try:
+            return await self._sandbox.compile(programs)
+        except SandboxFault as fault:
+            if len(programs) == 1:
+                return [f"The expression cannot be compiled: {fault}."]
+        middle = len(programs) // 2
+        return [*await self._compile_faults(programs[:middle]), *await self._compile_faults(programs[middle:])]
 
 
 def _violations(faults: list[Fault] | tuple[Fault, ...]) -> list[Violation]:

@@ -53,8 +53,8 @@ class Expressions:
 
     async def _value(self, expression: str, effect: Evaluate) -> Json:
         program = prepare(expression, frozenset(effect.variables))
-        data = program.input(effect.input, effect.variables)
         try:
+            data = program.input(effect.input, effect.variables)
             if program.compiled is None:
                 return await self._sandbox.evaluate(program.text, data)
             value: Json = next(islice(program.compiled.input_text(data), 1), None)
