@@ -1,4 +1,4 @@
-"""Instances: started through a channel or on a version, read, filtered, cancelled; what they take and what they give."""
+"""Instances: started through a channel or on a version, read, filtered, cancelled; what they take and give."""
 
 import uuid
 from datetime import timedelta
