@@ -14,7 +14,7 @@ from millwright.workflow.v1 import (
 from millwright_local.ports import find_free_port
 from millwright_local.processes import until
 from millwright_runtime import service as service_module
-from millwright_runtime.postgres import migrations
+from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.migrations import Migrations
 from millwright_runtime.service import running
 from millwright_runtime.settings import PortTaken
@@ -64,7 +64,7 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(migrations, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(schema, "_POLL_SECONDS", 0.01)
     monkeypatch.setattr(service_module, "_HEALTH_SECONDS", 0.05)
 
 
