@@ -6,7 +6,14 @@ Pure: text comes in, values and faults go out. Nothing here runs a task or evalu
 from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.bounds import is_bounded
 from millwright_workflow.domain.definition.calls import HttpArguments
-from millwright_workflow.domain.definition.definition import Definition, canonical_json, load, parse
+from millwright_workflow.domain.definition.definition import (
+    Definition,
+    Examination,
+    canonical_json,
+    examine,
+    load,
+    parse,
+)
 from millwright_workflow.domain.definition.diff import Change, diff
 from millwright_workflow.domain.definition.expressions import (
     ExpressionSite,
@@ -70,6 +77,7 @@ __all__ = [
     "Endpoint",
     "Error",
     "ErrorFilter",
+    "Examination",
     "Export",
     "Expression",
     "ExpressionSite",
@@ -106,6 +114,7 @@ __all__ = [
     "canonical_json",
     "catalogue",
     "diff",
+    "examine",
     "forbidden_words",
     "is_bounded",
     "known_variables",
