@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,13 @@ import grpc
 from millwright.workflow.v1.instance_service_pb2 import StartInstanceRequest
 from millwright.workflow.v1.release_service_pb2 import PromoteVersionRequest, RollbackVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
-from millwright_local.workflow_client import WorkflowClient
+from millwright_local.workflow_client import WorkflowClient, to_value
 
 WORKFLOW = "workflows/test.storm"
 CHANNELS = ("prod", "canary")
 FIRST_VERSIONS = 6
 MIX = {"publish": 10, "promote": 25, "rollback": 25, "start": 40}
-COME_BACK_SECONDS = 0.05
-ATTEMPTS = 200
+ATTEMPTS = 60
 # What a call may be told when others move the same channels: the domain's own refusals, and nothing else.
 REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED)
 
@@ -64,18 +63,18 @@ class Storm:
         calls = [self._choose(kind, number) for number, kind in enumerate(kinds)]
         return await asyncio.gather(*calls)
 
-    def _choose(self, kind: str, number: int) -> Any:
+    def _choose(self, kind: str, number: int) -> Coroutine[None, None, Call]:
         client = self._clients[number % len(self._clients)]
         match kind:
             case "publish":
-                method, request = client.workflows.PublishVersion, _publication(FIRST_VERSIONS + 1 + number)
+                publication = _publication(FIRST_VERSIONS + 1 + number)
+                return _make(client, kind, client.workflows.PublishVersion, publication)
             case "promote":
-                method, request = client.releases.PromoteVersion, self._promotion()
+                return _make(client, kind, client.releases.PromoteVersion, self._promotion())
             case "rollback":
-                method, request = client.releases.RollbackVersion, self._rollback()
+                return _make(client, kind, client.releases.RollbackVersion, self._rollback())
             case _:
-                method, request = client.instances.StartInstance, self._start()
-        return _make(client, kind, method, request)
+                return _make(client, kind, client.instances.StartInstance, self._start())
 
     def _promotion(self) -> PromoteVersionRequest:
         request = PromoteVersionRequest(channel=self._channel(), version=self._version(), request_id=_id())
@@ -96,8 +95,7 @@ class Storm:
         return request
 
     def _start(self) -> StartInstanceRequest:
-        request = StartInstanceRequest(workflow=WORKFLOW, request_id=_id())
-        request.input.null_value = 0
+        request = StartInstanceRequest(workflow=WORKFLOW, input=to_value(None), request_id=_id())
         if self._chance.random() < 0.3:
             request.version = self._version()
         else:
@@ -118,13 +116,19 @@ async def _make(client: WorkflowClient, kind: str, method: Any, request: Any) ->
             response = await client.call(method, request)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                await asyncio.sleep(COME_BACK_SECONDS)  # as the answer's RetryInfo asks
+                await asyncio.sleep(_pushback_seconds(error))
                 continue
             if error.code() not in REFUSALS:
                 raise
             response = None
         return Call(kind, begin, time.monotonic(), response, attempt)
     raise TimeoutError(f"{kind} was told to come back {ATTEMPTS} times")
+
+
+def _pushback_seconds(error: grpc.aio.AioRpcError) -> float:
+    """Return how long the service asks to wait before the next attempt."""
+    trailers = dict(error.trailing_metadata())
+    return int(trailers["grpc-retry-pushback-ms"]) / 1000
 
 
 def _publication(number: int, promote_to: str = "") -> PublishVersionRequest:
