@@ -33,8 +33,8 @@ lint: setup ## Check style, types, the contract and the architecture's arrows.
 format: setup ## Rewrite the code in the house style.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write --path protos/millwright
 
-bench: setup ## Print the figures; BENCH=name runs one.
-	@$(BIN)/python -m tests.bench $(BENCH)
+bench: setup ## Print the figures; BENCH=name runs one, ARGS=--check fails on a missed target.
+	@$(BIN)/python -m tests.bench $(BENCH) $(ARGS)
 
 protos: ## Generate the Python stubs anew.
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --reinstall --editable protos

@@ -14,7 +14,7 @@ from millwright.workflow.v1 import (
 from millwright_local.ports import find_free_port
 from millwright_local.processes import until
 from millwright_runtime import service as service_module
-from millwright_runtime.postgres import migrations
+from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.migrations import Migrations
 from millwright_runtime.service import running
 from millwright_runtime.settings import PortTaken
@@ -64,7 +64,7 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(migrations, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(schema, "_POLL_SECONDS", 0.01)
     monkeypatch.setattr(service_module, "_HEALTH_SECONDS", 0.05)
 
 
@@ -198,18 +198,24 @@ class Looping:
         self.drained = True
 
 
-async def test_a_loop_that_fails_begins_anew_and_drains_at_the_end(settings, monkeypatch):
+async def test_a_loop_that_fails_begins_anew_and_drains_before_what_it_needs_is_closed(settings, monkeypatch):
     monkeypatch.setattr(service_module, "_LOOP_RESTART_SECONDS", 0.01)
     looping = Looping()
 
+    async def close():
+        assert looping.drained
+        closed.set()
+
+    closed = asyncio.Event()
+
     async def compose(platform, settings):
         parts = await SERVICE.compose(platform, settings)
-        return service_module.Parts(parts.servicers, [looping])
+        return service_module.Parts(parts.servicers, [looping], closers=[close])
 
     service = service_module.Service(SERVICE.name, SERVICE.settings, SERVICE.migrations, compose)
     async with running(service, settings), asyncio.timeout(5):
         await looping.failed_twice.wait()
-    assert looping.drained
+    assert closed.is_set()
 
 
 async def test_a_loop_that_does_not_drain_is_not_waited_for_for_ever(settings):

@@ -46,8 +46,11 @@ async def test_an_operation_gives_what_it_gives(valkey):
     assert await valkey.attempt(lambda client: client.get("a"), None) == b"b"
 
 
-async def test_more_operations_than_connections_all_succeed(valkey):
+async def test_more_operations_than_connections_all_succeed(server, monkeypatch):
+    monkeypatch.setattr("millwright_runtime.valkey._OPERATION_SECONDS", 5)  # a busy machine is not the point
+    valkey = Valkey(server.url)
     answers = await asyncio.gather(*(valkey.attempt(Operation(), None) for _ in range(200)))
+    await valkey.close()
     assert None not in answers
 
 

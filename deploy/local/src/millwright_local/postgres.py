@@ -10,7 +10,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,23 @@ FORGETFUL_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_co
 class Postgres(Server):
     """One Postgres server. Every user of the socket may log in as any role: it stands for one machine's own use.
 
-    With `durable=False` it never waits for the disk, which tests want. The socket lies beside the data, or in the
-    temporary directory when that path would be too long for a socket or has signs that URLs do not take.
+    With `durable=False` it never waits for the disk, which tests want; `settings` are Postgres's own. The socket lies
+    beside the data, or in the temporary directory when that path would be too long for a socket or has signs that
+    URLs do not take.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": ends the sessions; SIGTERM would wait for them
     death_signal = signal.SIGINT
 
-    def __init__(self, directory: Path, *, durable: bool = True, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        log: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(directory, log=log)
         self.data = self.directory / "data"
         self.socket_directory = _choose_socket_directory(self.directory)
@@ -61,6 +69,7 @@ class Postgres(Server):
             **SETTINGS,
             "unix_socket_directories": str(self.socket_directory),
             **({} if durable else FORGETFUL_SETTINGS),
+            **(settings or {}),
         }
 
     def url(self, database: str, user: str = SUPERUSER) -> str:

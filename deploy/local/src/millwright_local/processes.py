@@ -124,6 +124,10 @@ class Process:
         finally:
             await self.kill()
 
+    def terminate(self) -> None:
+        """Ask the child to end (SIGTERM), and do not wait for it."""
+        os.kill(self.pid, signal.SIGTERM)
+
     async def stop(self, seconds: float, by: signal.Signals = signal.SIGTERM) -> None:
         """Ask the child to end, and kill it after `seconds`. Does nothing if it does not run."""
         if not self.is_running:

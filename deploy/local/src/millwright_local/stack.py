@@ -53,6 +53,7 @@ class Stack:
         free_ports: bool = False,
         durable: bool = True,
         environment: Mapping[str, str] = os.environ,
+        postgres_settings: Mapping[str, str] | None = None,
         report: Report = lambda what, seconds: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self.home = home.resolve()
@@ -65,7 +66,7 @@ class Stack:
         self.keys = Keys(self.home / "keys")
         self.logs = logs = self.home / "logs"
         self.postgres = (
-            Postgres(self.home / "postgres", durable=durable, log=logs / "postgres.log")
+            Postgres(self.home / "postgres", durable=durable, log=logs / "postgres.log", settings=postgres_settings)
             if self._is_wanted("DATABASE_URL", services)
             else None
         )
@@ -83,6 +84,14 @@ class Stack:
     def endpoints(self) -> dict[str, str]:
         """`host:port` of each service, by its name."""
         return {name: process.address for name, process in self.services.items()}
+
+    def add_replica(self, name: str) -> ServiceProcess:
+        """Return one more process of a service, on free ports, for the caller to start. It stops with the stack."""
+        key = f"{name}-{sum(process.service.name == name for process in self.services.values()) + 1}"
+        ports = {setting: f"{LOOPBACK}:{find_free_port()}" for setting in ("LISTEN", "METRICS_LISTEN")}
+        log = self.logs / f"{key}.log"
+        self.services[key] = ServiceProcess(self.services[name].service, log, {**self._settings[name], **ports})
+        return self.services[key]
 
     async def start(self) -> None:
         """Start everything and wait until every service is healthy; if one thing fails, stop the rest and raise.

@@ -1,7 +1,6 @@
 """A client of the workflow service: one connection, with a token on every call. It adds nothing to the contract."""
 
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc.aio
@@ -57,13 +56,15 @@ class WorkflowClient:
         asking = instance_service_pb2.GetInstanceRequest(name=instance)
         return (await self.call(self.instances.GetInstance, asking)).instance
 
+    async def close(self) -> None:
+        """Close the connection, and with it what is under way on it."""
+        await self._channel.close()
+
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 def to_value(value: Any) -> struct_pb2.Value:

@@ -129,7 +129,7 @@ class ResourceExhausted(MillwrightError):
     """Too much at once."""
 
     code = "RESOURCE_EXHAUSTED"
-    retry_seconds = 1.0
+    retry_seconds: ClassVar[float | None] = 1.0
 
 
 class DeadlineExceeded(MillwrightError):

@@ -28,9 +28,9 @@ from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Draining, Signals
+from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.database import Database, RoleTooPowerful, is_connection_loss
 from millwright_runtime.postgres.idempotency import Requests
-from millwright_runtime.postgres.migrations import Migrations
 from millwright_runtime.settings import PortTaken, ServiceSettings
 from millwright_runtime.valkey import Valkey
 
@@ -127,6 +127,8 @@ async def migrate(service: Service[SettingsT], configured: SettingsT) -> None:
     """Bring the service's schema up to date."""
     service_url = configured.database_url.get_secret_value()
     owner_url = configured.migration_database_url
+    from millwright_runtime.postgres.migrations import Migrations
+
     migrations = Migrations(service.migrations, service.name)
     await migrations.upgrade(owner_url.get_secret_value() if owner_url else service_url, service_url)
     _log.info("the schema is up to date", extra={"schema": service.name})
@@ -195,7 +197,7 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
 
-        await Migrations(service.migrations, service.name).wait(url)
+        await schema.wait(service.name, schema.newest(service.migrations), url)
         await database.check_role(service.name)
         jetstream.start(platform.signals.notify)
         stack.callback(platform.signals.drain)

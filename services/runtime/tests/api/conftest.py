@@ -67,7 +67,8 @@ async def served(keys, token):
     for always in ("unary_unary", "unary_stream"):
         rules[f"/test.Shapes/{always}_always"] = Rule(f"test.Shapes.{always}_always", "viewer", VIEWER, True)
     authenticator = Authenticator(str(keys.jwks_file), keys.issuer, keys.audience)
-    interceptor = Interceptor(rules, authenticator, Limits(calls=2, streams=2, default_deadline_seconds=5))
+    limits = Limits(calls=2, streams=2, default_deadline_seconds=5, message_bytes=512 * 1024)
+    interceptor = Interceptor(rules, authenticator, limits)
     interceptor.open()
     server = grpc.aio.server(interceptors=[interceptor], options=[("grpc.max_receive_message_length", 1024 * 1024)])
     handlers = {method.rpartition("/")[2]: shapes.handler(_shape(method)) for method in rules}

@@ -190,7 +190,13 @@ async def test_each_call_sees_its_own_caller(served, token):
     assert tuple(answer.value for answer in answers) == tenants
 
 
-async def test_a_body_over_the_limit_is_refused(served):
+async def test_a_body_over_the_limit_is_refused_with_its_size(served):
+    refusal = await refused(served.call("unary_unary", "x" * 600_000))
+    assert refusal.reason == "REQUEST_TOO_LARGE"
+    assert refusal.info.metadata["limit"] == str(512 * 1024)
+
+
+async def test_a_body_far_over_the_limit_is_refused_before_it_is_read(served):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.call("unary_unary", "x" * 1_100_000)
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -18,16 +18,16 @@ def call():
 
 def test_a_token_gives_back_its_position():
     token = pages.write(["2026-11-23T08:30:00Z", 7], "filter")
-    assert pages.read(token, "filter") == ["2026-11-23T08:30:00Z", 7]
+    assert pages.read(token, list, "filter") == ["2026-11-23T08:30:00Z", 7]
 
 
 def test_no_token_is_the_first_page():
-    assert pages.read("", "filter") is None
+    assert pages.read("", list, "filter") is None
 
 
 def test_a_token_of_another_query_is_refused():
     with pytest.raises(PageTokenMismatch):
-        pages.read(pages.write(7, "filter"), "another filter")
+        pages.read(pages.write(7, "filter"), pages.number, "another filter")
 
 
 @pytest.mark.parametrize("elsewhere", [{"method": "/test/Other"}, {"tenant": "south"}])
@@ -35,13 +35,13 @@ def test_a_token_of_another_method_or_tenant_is_refused(elsewhere):
     token = pages.write(7, "filter")
     calling(**elsewhere)
     with pytest.raises(PageTokenMismatch):
-        pages.read(token, "filter")
+        pages.read(token, list, "filter")
 
 
 @pytest.mark.parametrize("token", ["x", "é", "AAAA", "bnVsbA", "W10", "WzEsMl0", "eyJhIjoxLCJiIjoyfQ", "=" * 5, "🏭"])
 def test_what_is_no_token_is_refused(token):
     with pytest.raises(PageTokenMismatch):
-        pages.read(token, "filter")
+        pages.read(token, list, "filter")
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (500, 500), (501, 500), (2**31 - 1, 500)])
@@ -52,3 +52,15 @@ def test_a_page_has_the_size_asked_for_within_bounds(asked, given):
 def test_a_negative_size_is_a_wrong_field():
     with pytest.raises(InvalidFields, match="page_size: must not be negative"):
         pages.size(-1)
+
+
+@pytest.mark.parametrize("position", ["7", -1, 2**63, None, [1], 1.5])
+def test_a_forged_position_of_another_form_is_a_mismatch(position):
+    with pytest.raises(PageTokenMismatch):
+        pages.read(pages.write(position, "filter"), pages.number, "filter")
+
+
+@pytest.mark.parametrize("position", [7, None, ["a"], "a" * 1001, "a\x00"])
+def test_a_forged_text_of_another_form_is_a_mismatch(position):
+    with pytest.raises(PageTokenMismatch):
+        pages.read(pages.write(position, "filter"), pages.text, "filter")

@@ -107,7 +107,7 @@ async def test_health_of_a_service_that_is_not_ours_is_not_found(server, channel
 
 async def test_the_limit_on_a_request_is_the_setting(server, channel, metadata):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await get_workflow(channel, metadata, "x" * 70_000)
+        await get_workflow(channel, metadata, "x" * 140_000)
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 

@@ -4,11 +4,15 @@ import asyncio
 
 import asyncpg
 import pytest
-from millwright_runtime.postgres import migrations
+from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.migrations import Migrations
 from runtime_sample.service import MIGRATIONS
 
 SAMPLE = Migrations(MIGRATIONS, "sample")
+
+
+async def wait_for_sample(url):
+    await schema.wait("sample", schema.newest(MIGRATIONS), url)
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +26,7 @@ async def fresh(empty):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(migrations, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(schema, "_POLL_SECONDS", 0.01)
 
 
 async def revision(url):
@@ -58,7 +62,7 @@ async def test_a_revision_that_fails_leaves_nothing(empty, fresh, tmp_path):
 
 
 async def test_waiting_ends_when_the_schema_is_there(empty):
-    waiting = asyncio.create_task(SAMPLE.wait(empty.service))
+    waiting = asyncio.create_task(wait_for_sample(empty.service))
     await asyncio.wait([waiting], timeout=0.1)
     assert not waiting.done()
     await SAMPLE.upgrade(empty.owner, empty.service)
@@ -69,7 +73,7 @@ async def test_waiting_ends_when_the_schema_is_there(empty):
 async def test_an_older_schema_is_waited_on(empty, fresh):
     await SAMPLE.upgrade(empty.owner, empty.service)
     await fresh.execute("UPDATE sample.alembic_version SET version_num = '0000'")
-    waiting = asyncio.create_task(SAMPLE.wait(empty.service))
+    waiting = asyncio.create_task(wait_for_sample(empty.service))
     await asyncio.wait([waiting], timeout=0.1)
     assert not waiting.done()
     await fresh.execute("UPDATE sample.alembic_version SET version_num = '0001'")
@@ -81,7 +85,7 @@ async def test_a_newer_schema_serves_an_older_release(empty, fresh):
     await SAMPLE.upgrade(empty.owner, empty.service)
     await fresh.execute("UPDATE sample.alembic_version SET version_num = '0002'")
     async with asyncio.timeout(5):
-        await SAMPLE.wait(empty.service)
+        await wait_for_sample(empty.service)
 
 
 async def test_an_older_release_leaves_a_newer_schema_as_it_is(empty, fresh):
@@ -94,7 +98,7 @@ async def test_an_older_release_leaves_a_newer_schema_as_it_is(empty, fresh):
 async def test_waiting_outlives_a_database_that_is_not_up_yet(own_postgres):
     server, _, service = own_postgres
     await server.stop()
-    waiting = asyncio.create_task(SAMPLE.wait(service))
+    waiting = asyncio.create_task(wait_for_sample(service))
     await asyncio.wait([waiting], timeout=0.1)
     assert not waiting.done()
     await server.start()

@@ -162,6 +162,10 @@ BAD = {
         written([{"a": {"set": {"b": "${ $ENV.HOME }"}}}]),
         [("/do/0/a/set/b", "EXPRESSION_FORBIDDEN")],
     ),
+    "jq that eats memory while it compiles": (
+        written([{"a": {"set": {"b": "${ 1 }", "c": '${ "x" * 1e9 }', "d": "${ 2 }"}}}]),
+        [("/do/0/a/set/c", "EXPRESSION_INVALID")],
+    ),
     "a script": (
         written([{"a": {"run": {"script": {"language": "python", "code": "1"}}}}]),
         [("/do/0/a/run/script", "CONSTRUCT_FORBIDDEN")],
@@ -190,7 +194,7 @@ async def test_every_fault_is_told_at_once(client):
         {"d": {"set": {"e": "${ nosuch2 }"}}},
     ]
     refusal = await refused(client.publish(do))
-    assert refusal.fields == ["/do/1/c/run/shell", "/do/0/a/set/b", "/do/2/d/set/e"]
+    assert refusal.fields == ["/do/0/a/set/b", "/do/1/c/run/shell", "/do/2/d/set/e"]
     assert refusal.info.metadata["count"] == "3"
 
 
@@ -204,3 +208,29 @@ async def test_a_request_id_that_is_no_uuid_is_refused(client, rows):
     refusal = await refused(client.PublishVersion(definition=written(), request_id="mine"))
     assert refusal.fields == ["request_id"]
     assert await rows() == before
+
+
+async def test_faults_of_every_stage_are_reported_at_once(client):
+    source = """
+document: {dsl: 1.0.0, namespace: quality, name: all-at-once, version: 1.0.0}
+do:
+  - unknown: {set: {a: 1}, colour: red}
+  - missing: {set: {a: 1}, then: nowhere}
+  - broken: {set: {a: "${ .a | }"}}
+  - nothingYet: {run: {shell: {command: ls}}}
+  - loop:
+      for: {each: part, in: "${ .parts }"}
+      do:
+        - typo: {sett: {x: "${ $part }"}}
+  - uses: {set: {a: "${ env.HOME }"}}
+"""
+    refusal = await refused(client.PublishVersion(definition=source))
+
+    assert {reason for _, reason in refusal.faults} >= {
+        "UNKNOWN_KEY",
+        "UNKNOWN_FLOW_TARGET",
+        "EXPRESSION_INVALID",
+        "CONSTRUCT_FORBIDDEN",
+        "EXPRESSION_FORBIDDEN",
+        "AMBIGUOUS_TASK",
+    }

@@ -57,11 +57,11 @@ def version(number: int, bad_reason: str | None = None) -> Version:
 def ledger(point: int | None = None, freeze_time: datetime | None = None, bad: tuple[int, ...] = ()) -> Ledger:
     channels = {"prod": Channel("prod", point, 3, freeze_time, NOW)} if point else {}
     versions = {number: version(number, "wrong" if number in bad else None) for number in (1, 2, 3)}
-    return Ledger("quality.alert", latest_version=3, latest_revision=3, channels=channels, versions=versions)
+    return Ledger("quality.alert", latest_version=3, latest_revision=3, time=NOW, channels=channels, versions=versions)
 
 
 def actor(**changes: Any) -> Actor:
-    return Actor(**{"subject": "kim", "reason": "because", "time": NOW, **changes})
+    return Actor(**{"subject": "kim", "reason": "because", **changes})
 
 
 @pytest.mark.parametrize(("before", "after"), TRANSITIONS)

@@ -23,9 +23,9 @@ from millwright.workflow.v1.release_service_pb2 import (
 from millwright.workflow.v1.workflow_pb2 import Version
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 
-from millwright_local.demo.listeners import subscribed, watched
 from millwright_local.demo.plant import Plant
 from millwright_local.demo.stage import ClaimBroken, Stage, milliseconds
+from millwright_local.listeners import subscribed, watched
 from millwright_local.stack import TENANT
 from millwright_local.workflow_client import WorkflowClient
 

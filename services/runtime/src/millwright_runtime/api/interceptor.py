@@ -29,6 +29,12 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+class RequestTooLarge(ResourceExhausted):
+    """The request has {size} bytes; at most {limit} are read."""
+
+    retry_seconds = None
+
+
 class TooManyCalls(ResourceExhausted):
     """The service is serving as many calls as it can. Wait a moment and try again."""
 
@@ -48,6 +54,8 @@ class Limits:
     calls: int
     streams: int
     default_deadline_seconds: float
+    message_bytes: int
+    """The largest request."""
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -83,7 +91,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, handler: Handler, method: str, rule: Rule) -> Handler:
         shape = f"{_stream(handler.request_streaming)}_{_stream(handler.response_streaming)}"
         around = self._streaming if handler.response_streaming else self._unary
-        behavior: Any = around(getattr(handler, shape), _reader(handler), method, rule)
+        behavior: Any = around(getattr(handler, shape), _reader(handler, self._limits.message_bytes), method, rule)
         make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
         return make(behavior, None, handler.response_serializer)  # we read the request ourselves, see _reader
 
@@ -176,7 +184,7 @@ def _stream(streaming: bool) -> str:  # noqa: FBT001 - as gRPC has it
     return "stream" if streaming else "unary"
 
 
-def _reader(handler: Handler) -> Callable[[Any], Any]:
+def _reader(handler: Handler, limit: int) -> Callable[[Any], Any]:
     """Give what makes messages of a request's bytes, or of a stream of them.
 
     gRPC would read the request before it asks who is calling, and tell the client Python's text of what is wrong.
@@ -184,6 +192,8 @@ def _reader(handler: Handler) -> Callable[[Any], Any]:
     deserialize: Callable[[bytes], Any] = handler.request_deserializer or bytes
 
     def read(body: bytes) -> Any:
+        if len(body) > limit:
+            raise RequestTooLarge(size=len(body), limit=limit)
         try:
             return deserialize(body)
         except DecodeError:

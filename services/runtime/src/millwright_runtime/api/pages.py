@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 
@@ -17,6 +18,9 @@ from millwright_runtime.errors import InvalidArgument, InvalidFields, Violation
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
+_LONGEST_TEXT = 1000
+
+PositionT = TypeVar("PositionT")
 
 
 class PageTokenMismatch(InvalidArgument):
@@ -35,16 +39,33 @@ def write(position: Any, *query: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([_digest(query), position])).decode().rstrip("=")
 
 
-def read(token: str, *query: object) -> Any:
-    """Give the position in `token`, None if it is empty; raise PageTokenMismatch if it is not of this `query`."""
+def read(token: str, form: Callable[[Any], PositionT], *query: object) -> PositionT | None:
+    """Give the position in `token`, None if it is empty; raise PageTokenMismatch if it is not of this `query`.
+
+    `form` makes the position of its JSON and raises ValueError for what is none: a token may be forged.
+    """
     if not token:
         return None
     try:
         digest, position = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if digest != _digest(query):
+            raise PageTokenMismatch
+        return form(position)
     except (ValueError, TypeError, binascii.Error):
         raise PageTokenMismatch from None
-    if digest != _digest(query):
-        raise PageTokenMismatch
+
+
+def number(position: Any) -> int:
+    """Give a position that is a whole number, from 0 to what 64 bits hold."""
+    if not (isinstance(position, int) and 0 <= position < 2**63):
+        raise ValueError(position)
+    return position
+
+
+def text(position: Any) -> str:
+    """Give a position that is a short text."""
+    if not (isinstance(position, str) and len(position) <= _LONGEST_TEXT and "\x00" not in position):
+        raise ValueError(position)
     return position
 
 

@@ -22,6 +22,9 @@ _REFLECTION = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
 # Why: one process a port (so_reuseport would let a second one steal half the calls unseen); connections end after five
 # minutes so that clients behind a plain load balancer spread again, and watch streams resume.
+_HARD_LIMIT = 2
+"""Times the largest request: up to here we refuse in our own words, past it gRPC does, before it has read all."""
+
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_connection_age_ms", 300_000),
@@ -52,12 +55,17 @@ class ApiServer:
         self._settings = settings
         self._names = [servicer.descriptor.full_name for servicer in servicers]
         authenticator = Authenticator(settings.jwks, settings.jwt_issuer, settings.jwt_audience)
-        limits = Limits(settings.max_concurrent_calls, settings.max_watch_streams, settings.default_deadline_seconds)
+        limits = Limits(
+            calls=settings.max_concurrent_calls,
+            streams=settings.max_watch_streams,
+            default_deadline_seconds=settings.default_deadline_seconds,
+            message_bytes=settings.max_message_bytes,
+        )
         rules = access.rules(servicer.descriptor for servicer in servicers)
         self._interceptor = Interceptor(rules, authenticator, limits)
         self._server = grpc.aio.server(
             interceptors=[self._interceptor],
-            options=[*_OPTIONS, ("grpc.max_receive_message_length", settings.max_message_bytes)],
+            options=[*_OPTIONS, ("grpc.max_receive_message_length", _HARD_LIMIT * settings.max_message_bytes)],
         )
         for servicer in servicers:
             servicer.add(servicer.implementation, self._server)

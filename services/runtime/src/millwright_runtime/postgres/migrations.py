@@ -1,13 +1,13 @@
-"""The service's schema: bring it up to date as its owner, and wait for it as the service."""
+"""Bring the service's schema up to date, as its owner.
+
+Only the verb `migrate` imports this module: Alembic and SQLAlchemy take a second to load that `serve` need not spend.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from alembic import op
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -15,10 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.util import await_only
 
-_POLL_SECONDS = 0.5
-_log = logging.getLogger(__name__)
+from millwright_runtime.postgres import schema
 
 
 def service_role() -> str:
@@ -32,16 +30,11 @@ def execute(script: str) -> None:
     connection.run_async(lambda driver: driver.execute(script))  # type: ignore[union-attr]
 
 
-def run_script(script: str) -> None:
-    """Run SQL of several statements inside a revision, in its transaction; asyncpg takes a script as one message."""
-    connection = op.get_bind().connection.driver_connection
-    await_only(connection.execute(script))  # type: ignore[union-attr]
-
-
 class Migrations:
     """The revisions in `directory`, kept in the version table of `schema`."""
 
     def __init__(self, directory: Path, schema: str) -> None:
+        self._directory = directory
         self._config = Config()
         self._config.set_main_option("script_location", str(directory))
         self._schema = schema
@@ -65,12 +58,12 @@ class Migrations:
 
     def _upgrade(self, connection: Connection, service_role: str) -> None:
         quote = connection.dialect.identifier_preparer.quote_identifier
-        schema, role = quote(self._schema), quote(service_role)
+        own_schema, role = quote(self._schema), quote(service_role)
         script = ScriptDirectory.from_config(self._config)
-        head = self._head()
+        head = schema.newest(self._directory)
 
         def steps(found: tuple[str, ...], _context: Any) -> Any:
-            if any(_holds(revision, head) for revision in found):
+            if any(schema.holds(revision, head) for revision in found):
                 return []
             return script._upgrade_revs(head, found)  # type: ignore[arg-type]  # noqa: SLF001 - what alembic.command calls
 
@@ -82,45 +75,5 @@ class Migrations:
                 service_role=role,
             )
             environment.run_migrations()
-        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
-        connection.execute(text(f"GRANT SELECT ON {schema}.alembic_version TO {role}"))
-
-    async def wait(self, service_url: str) -> None:
-        """Return once the schema holds the revision that this code needs, or a newer one; never gives up."""
-        needed = self._head()
-        told = ""
-        while True:
-            missing = await self._missing(service_url, needed)
-            if missing is None:
-                return
-            if missing != told:
-                _log.warning("waiting for the schema", extra={"schema": self._schema, "fault": missing})
-                told = missing
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def _missing(self, url: str, needed: str) -> str | None:
-        try:
-            connection = await asyncpg.connect(url, timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            return repr(error)
-        try:
-            found = await connection.fetchval(f"TABLE {self._schema}.alembic_version")
-        except asyncpg.PostgresError as error:
-            return f"{error}; run `migrate`"
-        finally:
-            await connection.close()
-        is_there = found is not None and _holds(found, needed)
-        return None if is_there else f"revision {needed} is needed, {found} is there"
-
-    def _head(self) -> str:
-        head = ScriptDirectory.from_config(self._config).get_current_head()
-        if head is None:
-            message = f"no revisions under {self._config.get_main_option('script_location')}"
-            raise RuntimeError(message)
-        return head
-
-
-def _holds(found: str, needed: str) -> bool:
-    """Tell whether revision `found` is `needed` or newer: they are numbered, such as 0007, and each only adds to what
-    an older release needs (expand, then contract)."""
-    return found >= needed
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {own_schema} TO {role}"))
+        connection.execute(text(f"GRANT SELECT ON {own_schema}.alembic_version TO {role}"))

@@ -61,7 +61,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         """List instances, newest first."""
         chosen = requests.instance_filter(request)
         size = pages.size(request.page_size)
-        before = _place(pages.read(request.page_token, chosen))
+        before = pages.read(request.page_token, _place, chosen)
         async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
             found = await store.page(connection, chosen, before, size + 1)
         token = ""
@@ -154,5 +154,6 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         self._platform.signals.notify(WORK)
 
 
-def _place(position: Any) -> tuple[datetime, uuid.UUID] | None:
-    return (datetime.fromisoformat(position[0]), uuid.UUID(position[1])) if position else None
+def _place(position: Any) -> tuple[datetime, uuid.UUID]:
+    create_time, instance = position
+    return datetime.fromisoformat(create_time), uuid.UUID(instance)

@@ -19,6 +19,7 @@ from millwright_workflow.api import requests, responses
 from millwright_workflow.commands import releasing
 from millwright_workflow.domain import names
 from millwright_workflow.domain.releases import Decision, Release
+from millwright_workflow.engine.worker import WORK
 from millwright_workflow.store import releases as store
 from millwright_workflow.store import workflows
 
@@ -66,6 +67,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
                 return _rolled_back(workflow, await releasing.preview_rollback(connection, workflow, wish, actor))
         response = await self._platform.requests.once(request, pb.RollbackVersionResponse, rollback)
         self._platform.committed(tenant, names.workflow(workflow))
+        self._platform.signals.notify(WORK)  # its run policy may concern instances
         return response
 
     async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
@@ -110,7 +112,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         workflow = names.parse_workflow(request.workflow, "workflow")
         channel = names.parse_channel_id(request.channel, "channel") if request.channel else None
         size = pages.size(request.page_size)
-        before = pages.read(request.page_token, workflow, channel) or _PAST_ALL_REVISIONS
+        before = pages.read(request.page_token, pages.number, workflow, channel) or _PAST_ALL_REVISIONS
         async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
             await workflows.get(connection, workflow)
             found = await store.page(connection, workflow, channel, before, size + 1)

@@ -21,7 +21,7 @@ from millwright_workflow.commands.running import Start
 from millwright_workflow.domain import names
 from millwright_workflow.domain.errors import InputTooLarge
 from millwright_workflow.domain.instances import INPUT_LIMIT_BYTES, State
-from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper
 from millwright_workflow.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback, RunPolicy
 from millwright_workflow.store.instances import Filter
 
@@ -36,7 +36,7 @@ def actor(reason: str, *, required: bool, automatic: bool = False) -> Actor:
     """Give who calls, with the reason that they give; raise InvalidFields if it is missing or too long."""
     if required and not reason.strip():
         raise InvalidFields([Violation("reason", "REQUIRED", "must say why; it is kept in the release log")])
-    return Actor(calls.current().principal.subject, checked_reason(reason), datetime.now(UTC), automatic)
+    return Actor(calls.current().principal.subject, checked_reason(reason), automatic)
 
 
 def checked_reason(reason: str) -> str:
@@ -131,8 +131,8 @@ def instance_filter(request: instance_service_pb2.ListInstancesRequest) -> Filte
         workflow=names.parse_workflow(request.workflow, "workflow") if request.workflow else None,
         version=request.version or None,
         states=tuple(_STATES[state] for state in request.states),
-        created_after=_time(request.created_after) if request.HasField("created_after") else None,
-        created_before=_time(request.created_before) if request.HasField("created_before") else None,
+        created_after=_time(request.created_after, "created_after") if request.HasField("created_after") else None,
+        created_before=_time(request.created_before, "created_before") if request.HasField("created_before") else None,
     )
 
 
@@ -158,11 +158,11 @@ def _duration(value: duration_pb2.Duration, field: str) -> timedelta:
         raise InvalidFields([Violation(field, "OUT_OF_RANGE", "is not a valid duration")]) from None
 
 
-def _time(value: timestamp_pb2.Timestamp) -> datetime:
+def _time(value: timestamp_pb2.Timestamp, field: str) -> datetime:
     try:
         return value.ToDatetime(UTC)
     except (ValueError, OverflowError):
-        raise InvalidFields([Violation("created_after", "OUT_OF_RANGE", "is not a valid timestamp")]) from None
+        raise InvalidFields([Violation(field, "OUT_OF_RANGE", "is not a valid timestamp")]) from None
 
 
 def _uuid(value: str, field: str) -> uuid.UUID:
@@ -176,11 +176,14 @@ def _input(value: struct_pb2.Value) -> Json:
     size = value.ByteSize()
     if size > INPUT_LIMIT_BYTES:
         raise InputTooLarge(size=size, limit=INPUT_LIMIT_BYTES)
-    return to_json(value, "input")
+    data = to_json(value, "input")
+    if is_deeper(data, NESTING_LIMIT):
+        raise InvalidFields([Violation("input", "TOO_DEEP", f"must have at most {NESTING_LIMIT} nested levels")])
+    return data
 
 
 def to_json(value: struct_pb2.Value, path: str) -> Json:
-    """Give what a protobuf Value holds; whole numbers become int. Raises InvalidFields for NaN, infinities and NUL."""
+    """Give what a protobuf Value holds; whole numbers become int. Raises InvalidFields for NaN and infinities."""
     match value.WhichOneof("kind"):
         case "struct_value":
             return {key: to_json(entry, f"{path}.{key}") for key, entry in value.struct_value.fields.items()}

@@ -13,7 +13,7 @@ from millwright_workflow.domain import names
 from millwright_workflow.domain.definition import Change
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import Json
+from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.domain.releases import Channel, Release, Version
 from millwright_workflow.store.workflows import Workflow
 
@@ -52,8 +52,8 @@ def change(value: Change) -> workflow_pb2.Change:
         kind=workflow_pb2.Change.Kind.Value(f"KIND_{value.kind.upper()}"),
         pointer=value.pointer,
         from_pointer=str(value.before) if is_moved else "",
-        before=None if is_moved else to_value(value.before),
-        after=None if is_moved else to_value(value.after),
+        before=None if is_moved else to_value(_told(value.before)),
+        after=None if is_moved else to_value(_told(value.after)),
     )
 
 
@@ -131,6 +131,11 @@ def now() -> timestamp_pb2.Timestamp:
 def to_value(value: Json) -> struct_pb2.Value:
     """Give JSON as a protobuf Value."""
     return json_format.ParseDict(value, struct_pb2.Value())  # type: ignore[arg-type]  # a Value takes any JSON
+
+
+def _told(value: Json) -> Json:
+    """Give a part of a definition as it is, or as JSON text if it is nested deeper than a message may be."""
+    return to_text(value) if is_deeper(value, NESTING_LIMIT) else value
 
 
 def _error(value: WorkflowError) -> instance_pb2.InstanceError:

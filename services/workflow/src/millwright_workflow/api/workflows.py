@@ -60,7 +60,7 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
     async def ListWorkflows(self, request: pb.ListWorkflowsRequest, _context: Any) -> pb.ListWorkflowsResponse:
         """List workflows by name."""
         size = pages.size(request.page_size)
-        after = pages.read(request.page_token) or ""
+        after = pages.read(request.page_token, pages.text) or ""
         async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
             found = await workflows.page(connection, after, size + 1)
         token = pages.write(found[size - 1].workflow) if len(found) > size else ""
@@ -79,7 +79,7 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         """List versions, newest first."""
         workflow = names.parse_workflow(request.workflow, "workflow")
         size = pages.size(request.page_size)
-        before = pages.read(request.page_token, workflow) or _PAST_ALL_VERSIONS
+        before = pages.read(request.page_token, pages.number, workflow) or _PAST_ALL_VERSIONS
         async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
             await workflows.get(connection, workflow)
             found = await workflows.page_of_versions(connection, workflow, before, size + 1)

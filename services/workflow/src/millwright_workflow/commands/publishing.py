@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
@@ -34,7 +34,7 @@ async def publish(
     Raises SemverTaken, and what a promotion raises.
     """
     workflow = f"{definition.namespace}.{definition.name}"
-    await workflows.ensure(connection, tenant, workflow, actor.time)
+    await workflows.ensure(connection, tenant, workflow)
     ledger = await release_store.lock(connection, workflow)
     version = await workflows.find_version(connection, workflow, definition.content_hash)
     created = version is None
@@ -59,13 +59,7 @@ async def preview(connection: Connection, definition: Definition, promote_to: st
     version = version or await _next_version(connection, ledger, definition, actor)
     channel = None
     if promote_to is not None:
-        known = Ledger(
-            workflow,
-            ledger.latest_version,
-            ledger.latest_revision + created,
-            ledger.channels,
-            {version.number: version},
-        )
+        known = replace(ledger, latest_revision=ledger.latest_revision + created, versions={version.number: version})
         channel = releases.promote(known, Promotion(promote_to, version.number), actor).channel
     return Published(workflow, version, created, channel)
 
@@ -79,5 +73,5 @@ async def _next_version(connection: Connection, ledger: Ledger, definition: Defi
         content_hash=definition.content_hash,
         bad_reason=None,
         creator=actor.subject,
-        create_time=actor.time,
+        create_time=ledger.time,
     )

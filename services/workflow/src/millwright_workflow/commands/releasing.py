@@ -43,20 +43,28 @@ async def rollback(
 ) -> RolledBack:
     """Point a channel back. From the commit on, no instance begins on the version left."""
     await release_store.lock_row(connection, workflow)
-    rolled_back = await preview_rollback(connection, workflow, wish, actor)
-    await carry_out(connection, log, tenant, workflow, rolled_back.decision)
-    return rolled_back
+    decision = await _decide_rollback(connection, workflow, wish, actor)
+    await carry_out(connection, log, tenant, workflow, decision)
+    return await _with_bound(connection, workflow, decision)  # counted once no claim is under way any more
 
 
 async def preview_rollback(connection: Connection, workflow: str, wish: Rollback, actor: Actor) -> RolledBack:
     """Give what `rollback` would decide now; write and lock nothing."""
+    return await _with_bound(connection, workflow, await _decide_rollback(connection, workflow, wish, actor))
+
+
+async def _decide_rollback(connection: Connection, workflow: str, wish: Rollback, actor: Actor) -> Decision:
     visited = await release_store.visited(connection, workflow, wish.channel)
     named = [wish.target_version] if wish.target_version is not None else []
     ledger = await release_store.read(connection, workflow, [*visited, *named])
-    decision = releases.rollback(ledger, wish, actor, visited)
-    if decision.release is None or decision.release.from_version is None:
+    return releases.rollback(ledger, wish, actor, visited)
+
+
+async def _with_bound(connection: Connection, workflow: str, decision: Decision) -> RolledBack:
+    release = decision.release
+    if release is None or release.channel is None or release.from_version is None:
         return RolledBack(decision, Bound(0, 0))
-    bound = await instances.count_bound(connection, workflow, wish.channel, decision.release.from_version)
+    bound = await instances.count_bound(connection, workflow, release.channel, release.from_version)
     return RolledBack(decision, bound)
 
 

@@ -12,7 +12,7 @@ from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import instances as domain
-from millwright_workflow.domain.errors import VersionBad
+from millwright_workflow.domain.errors import VersionBad, VersionNotFound
 from millwright_workflow.domain.instances import Cancellation, Happening, Instance, State
 from millwright_workflow.domain.json import Json
 from millwright_workflow.store import events, instances, workflows
@@ -38,12 +38,7 @@ async def start(
     Raises WorkflowNotFound, ChannelNotFound, VersionNotFound, VersionBad, InstanceExists.
     """
     await workflows.get(connection, wish.workflow)
-    if wish.version is not None:
-        version, _ = await workflows.get_version(connection, wish.workflow, wish.version)
-        if version.is_bad:
-            raise VersionBad(version=version.number, workflow=wish.workflow, bad_reason=version.bad_reason)
-    elif wish.channel is not None:
-        await release_store.get_channel(connection, wish.workflow, wish.channel)
+    await _check_version(connection, wish)
     instance = Instance(
         tenant=tenant,
         instance=wish.instance or new_id(),
@@ -65,6 +60,18 @@ async def start(
     await instances.insert(connection, instance)
     await _log(connection, log, instance, Happening.CREATED, now)
     return instance
+
+
+async def _check_version(connection: Connection, wish: Start) -> None:
+    """Refuse what could only fault: a version that is bad now, whether it is named or a channel points to it."""
+    number = wish.version
+    if number is None:
+        number = (await release_store.get_channel(connection, wish.workflow, wish.channel or "")).version
+    version = (await workflows.versions(connection, wish.workflow, [number])).get(number)
+    if version is None:
+        raise VersionNotFound(version=number, workflow=wish.workflow)
+    if version.is_bad:
+        raise VersionBad(version=number, workflow=wish.workflow, bad_reason=version.bad_reason)
 
 
 async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, reason: str, now: datetime) -> Instance:

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from millwright_workflow.domain.instances import Instance, InstanceEvent, State
+from millwright_workflow.domain.instances import Instance, InstanceEvent, Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
 from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.releases import RunPolicy
@@ -53,6 +53,11 @@ class Step:
     progress: Progress | None = None
     end: End | None = None
 
+    @property
+    def key(self) -> Key:
+        """Give what tells its instance from every other."""
+        return self.tenant, self.instance
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -75,7 +80,7 @@ class Active:
 class Wish:
     """What somebody wants of a running instance: a caller, or a rollback's run policy."""
 
-    instance: uuid.UUID
+    key: Key
     run_policy: RunPolicy
     """PAUSE or CANCEL."""
     reason: str

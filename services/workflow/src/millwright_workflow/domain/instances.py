@@ -66,6 +66,10 @@ TRANSITIONS: Mapping[tuple[State, State], Happening] = MappingProxyType(
 _TERMINAL = frozenset(State) - {before for before, _ in TRANSITIONS}
 
 
+Key = tuple[str, uuid.UUID]
+"""Tenant and id: what tells an instance from every other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One run of a workflow."""
@@ -87,6 +91,11 @@ class Instance:
     create_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+
+    @property
+    def key(self) -> Key:
+        """Give what tells it from every other instance: callers may choose ids, so two tenants may have the same."""
+        return self.tenant, self.instance
 
 
 @dataclass(frozen=True, slots=True)

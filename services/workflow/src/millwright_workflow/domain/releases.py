@@ -153,6 +153,8 @@ class Ledger:
     workflow: str
     latest_version: int
     latest_revision: int
+    time: datetime
+    """When it was read, under its lock: what is decided on it happens at this time."""
     channels: Mapping[str, Channel]
     versions: Mapping[int, Version]
     """At least those that the command names or a channel points to."""
@@ -166,11 +168,10 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who decides, why, and when."""
+    """Who decides, and why."""
 
     subject: str
     reason: str
-    time: datetime
     automatic: bool = False
 
 
@@ -224,7 +225,7 @@ def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
     _check_revision(ledger, wish.channel, channel, wish.expected_revision)
     if version.is_bad:
         raise VersionBad(version=version.number, workflow=ledger.workflow, bad_reason=version.bad_reason)
-    if actor.automatic and channel and channel.freeze_time and channel.state(actor.time) is ChannelState.FROZEN:
+    if actor.automatic and channel and channel.freeze_time and channel.state(ledger.time) is ChannelState.FROZEN:
         until = channel.freeze_time.isoformat(timespec="seconds")
         raise ChannelFrozen(channel=wish.channel, workflow=ledger.workflow, freeze_time=until)
     if channel and channel.version == wish.version:
@@ -238,7 +239,7 @@ def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
         from_version=channel.version if channel else None,
     )
     freeze_time = channel.freeze_time if channel else None
-    moved = Channel(wish.channel, wish.version, release.revision, freeze_time, actor.time)
+    moved = Channel(wish.channel, wish.version, release.revision, freeze_time, ledger.time)
     return _decided(ledger, release, moved)
 
 
@@ -269,8 +270,8 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
         marked_bad=channel.version in marks,
         run_policy=wish.run_policy,
     )
-    freeze_time = actor.time + wish.freeze
-    moved = Channel(wish.channel, target.number, release.revision, freeze_time, actor.time)
+    freeze_time = ledger.time + wish.freeze
+    moved = Channel(wish.channel, target.number, release.revision, freeze_time, ledger.time)
     return _decided(ledger, release, moved, marks)
 
 
@@ -352,5 +353,5 @@ def _row(
         reason=actor.reason,
         actor=actor.subject,
         automatic=actor.automatic,
-        create_time=actor.time,
+        create_time=ledger.time,
     )

@@ -105,6 +105,11 @@ class Key:
         return uuid.uuid5(_ITEM_IDS, f"{self.tenant}/{self.instance}{self.reference}/{attempt}")
 
     @property
+    def pointer(self) -> str:
+        """Give the JSON pointer of the task."""
+        return self.reference.partition("@")[0].partition("#")[0]
+
+    @property
     def part(self) -> int:
         """Give the partition whose owner waits for it."""
         return partitions.of(self.instance)
@@ -261,7 +266,7 @@ def lapse(work: Work, now: datetime) -> Work:
     if work.state is State.OFFERED:
         return _queue(work, Cause.RELEASED, now)
     detail = f"Worker {work.worker} was silent for longer than {work.heartbeat.total_seconds():g} s."
-    error = errors.timeout(work.key.reference, detail).error
+    error = errors.timeout(work.key.pointer, detail).error
     return _another(work, Cause.LAPSED, error, now, timedelta(0))
 
 
@@ -295,9 +300,8 @@ def stop_reason(state: State | None) -> Stop:
 
 
 def _fail(work: Work, failure: Failure, now: datetime) -> Work:
-    if failure.saved is not None:
-        stamp = int(now.timestamp() * 1_000_000)
-        work = replace(work, saved=Saved(work.attempt, stamp, failure.saved))
+    if failure.saved is not None:  # past all that the attempt saved before, whatever the clocks said
+        work = replace(work, saved=Saved(work.attempt + 1, 0, failure.saved))
     if failure.retry_after is None:
         return _move(work, State.FAILED, Cause.FAILED, error=failure.error, failures=work.failures + 1, is_news=True)
     return _another(work, Cause.FAILED, failure.error, now, failure.retry_after)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from millwright_runtime.errors import Violation
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.domain import definition as domain
-from millwright_workflow.domain.definition import Definition, Fault
+from millwright_workflow.domain.definition import Definition, Examination, Fault
 from millwright_workflow.domain.errors import InvalidDefinition
 from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
 from millwright_workflow.engine import expressions
@@ -17,6 +19,8 @@ from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
 from millwright_workflow.store import claims
 
 _REMEMBERED_PLANS = 512
+_UNDEFINED_VARIABLE = re.compile(r"\$\w+ is not defined")
+"""In a broken document this is no fault: the task that declares the variable may be among those taken out."""
 
 
 class Definitions:
@@ -32,14 +36,14 @@ class Definitions:
 
         Besides what the domain checks, each expression must compile; jq does that in the sandbox.
         """
-        try:
-            definition = await asyncio.to_thread(domain.parse, source)
-        except domain.InvalidDefinition as error:
-            raise InvalidDefinition(_violations(error.faults)) from None
-        faults = [*_violations(domain.unsupported(definition)), *await self._expression_faults(definition)]
-        if faults:
-            raise InvalidDefinition(faults)
-        return definition
+        examination = await asyncio.to_thread(domain.examine, source)
+        faults = _violations(examination.faults)
+        if examination.sound is not None:
+            faults += _violations(domain.unsupported(examination.sound))
+            faults += await self._expression_faults(examination)
+        if faults or examination.definition is None:
+            raise InvalidDefinition(sorted(faults, key=lambda fault: fault.field))
+        return examination.definition
 
     async def plan(self, tenant: str, workflow: str, version: int) -> WorkflowPlan:
         """Give the plan of a version that exists."""
@@ -55,23 +59,30 @@ class Definitions:
             self._plans.popitem(last=False)
         return plan
 
-    async def _expression_faults(self, definition: Definition) -> list[Violation]:
-        sites = definition.expressions
-        if not sites:
+    async def _expression_faults(self, examination: Examination) -> list[Violation]:
+        sites = examination.expressions
+        if not sites or examination.sound is None:
             return []
-        names = tuple(sorted(domain.known_variables(definition.document)))
-        try:
-            faults = await self._sandbox.compile([expressions.wrap(site.expression, names) for site in sites])
-        except SandboxFault as fault:
-            return [Violation("", "EXPRESSION_INVALID", f"The expressions cannot be compiled: {fault}.")]
+        names = tuple(sorted(domain.known_variables(examination.sound)))
+        faults = await self._compile_faults([expressions.wrap(site.expression, names) for site in sites])
         return [
             Violation(site.pointer, "EXPRESSION_INVALID", _readable(fault))
             for site, fault in zip(sites, faults, strict=True)
-            if fault is not None
+            if fault is not None and not (examination.definition is None and _UNDEFINED_VARIABLE.search(fault))
         ]
 
+    async def _compile_faults(self, programs: list[str]) -> list[str | None]:
+        """Give why each program does not compile, or None; one that cannot be compiled within limits is told apart."""
+        try:
+            return await self._sandbox.compile(programs)
+        except SandboxFault as fault:
+            if len(programs) == 1:
+                return [f"The expression cannot be compiled: {fault}."]
+        middle = len(programs) // 2
+        return [*await self._compile_faults(programs[:middle]), *await self._compile_faults(programs[middle:])]
 
-def _violations(faults: list[Fault] | tuple[Fault, ...]) -> list[Violation]:
+
+def _violations(faults: Sequence[Fault]) -> list[Violation]:
     return [Violation(fault.pointer, str(fault.reason), fault.message) for fault in faults]
 
 

@@ -34,7 +34,7 @@ from millwright_workflow.domain.interpreter import (
     errors,
 )
 from millwright_workflow.domain.interpreter.effects import Fail, Fork
-from millwright_workflow.domain.json import Json, to_text
+from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.engine.writer import Writer
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -240,12 +240,9 @@ class Driver:
     async def _commit(self, effect: Commit) -> None:
         result = effect.result
         self._begun.pop(result.reference, None)
-        output = to_text(result.output)
-        if len(output) > _OUTPUT_LIMIT_BYTES:
-            detail = f"The output has {len(output)} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept."
-            raise errors.validation(result.reference.partition("@")[0], detail)
+        output = _kept(result.output, result.reference.partition("@")[0])
         happening = None if result.is_skipped else Happening.TASK_COMPLETED
-        context = to_text(result.context)
+        context = _kept(result.context, result.reference.partition("@")[0])
         await self._write(happening, task=result.reference, result=result, output=output, context=context)
 
     async def _timer(self, key: str, seconds: float) -> Progress:
@@ -292,10 +289,15 @@ class Driver:
             Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
         )
         try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError:
             await asyncio.wait([future])
-            raise
+        finally:
+            if not future.done():
+                await asyncio.wait([future])
+            if future.exception() is not None:  # not written: the next step takes its place
+                self._step -= 1
+                self._sequence -= 1 if event else 0
+        if future.result():
+            self.stop(Stop.PAUSE)
 
     def _event(
         self, happening: Happening, now: datetime, task: str | None, error: WorkflowError | None
@@ -334,8 +336,16 @@ async def _winner(tasks: Sequence[asyncio.Task[Any]]) -> tuple[int, Any] | None:
 
 
 def output_of(value: Json) -> Json:
-    """Give a workflow's output as it is kept; throw a validation fault if it is too large."""
-    size = len(to_text(value))
-    if size > _OUTPUT_LIMIT_BYTES:
-        raise errors.validation("/output", f"The output has {size} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept.")
+    """Give a workflow's output as it is kept; throw a validation fault if it is too large or too deep."""
+    _kept(value, "/output")
     return value
+
+
+def _kept(value: Json, place: str) -> str:
+    """Give a value as the text that is kept; throw a validation fault if callers could not be given it."""
+    if is_deeper(value, NESTING_LIMIT):
+        raise errors.validation(place, f"The output has more than {NESTING_LIMIT} nested levels.")
+    text = to_text(value)
+    if len(text) > _OUTPUT_LIMIT_BYTES:
+        raise errors.validation(place, f"The output has {len(text)} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept.")
+    return text

@@ -58,8 +58,8 @@ class Expressions:
 
     async def _value(self, expression: str, effect: Evaluate, tenant: str) -> Json:
         program = prepare(expression, frozenset(effect.variables))
-        data = program.input(effect.input, effect.variables)
         try:
+            data = program.input(effect.input, effect.variables)
             if program.compiled is None:
                 return await self._sandbox.evaluate(program.text, data, tenant)
             value: Json = next(islice(program.compiled.input_text(data), 1), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -48,11 +49,13 @@ class HttpCalls:
             return await self._exchange(request, call)
         except httpx.TimeoutException:
             raise errors.communication(pointer, f"{_where(request)} did not answer in time.", 504) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
+            # The last two are what Python's sockets make of a host or a port that cannot be.
             raise errors.communication(pointer, f"{_where(request)} cannot be reached: {error}", 503) from None
 
     def _request(self, call: CallHttp, idempotency_key: str) -> httpx.Request:
-        headers = {"idempotency-key": idempotency_key, **{name.lower(): value for name, value in call.headers.items()}}
+        key = quote(idempotency_key, safe="/@,.:~")  # it holds names of tasks, which may be in any script
+        headers = {"idempotency-key": key, **{name.lower(): value for name, value in call.headers.items()}}
         body: dict[str, Any] = {}
         if isinstance(call.body, str) and "content-type" in headers:
             body["content"] = call.body

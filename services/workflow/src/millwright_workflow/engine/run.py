@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable
 
+from millwright_runtime.errors import Unavailable
 from millwright_runtime.postgres.database import is_connection_loss
 
 from millwright_workflow.domain import instances as domain
@@ -50,6 +51,8 @@ class Run:
         self._instance = active.instance
         self._memory = memory
         self._cancel_reason: str | None = None
+        self.is_lost = False
+        """It left without its state being known: it may be ours still."""
 
     def start(self, left: Callable[[], None]) -> None:
         """Begin; `left` is called when it is not run here any more, whichever way that came."""
@@ -75,11 +78,15 @@ class Run:
         try:
             await self._driver.end(await self._walk())
         except Superseded:
+            self.is_lost = True
             _log.warning("superseded by another worker", extra={"instance": str(self._instance.instance)})
         except _GoesElsewhere:
             pass
-        except Exception:  # noqa: BLE001 - the top of an instance's task; the audit will find it again
-            _log.exception("an instance was given up", extra={"instance": str(self._instance.instance)})
+        except Exception as error:  # noqa: BLE001 - the top of an instance's task
+            self.is_lost = True  # ours or another's: the database knows, and the audit asks it
+            is_foreseen = isinstance(error, Unavailable) or is_connection_loss(error)
+            extra = {"instance": str(self._instance.instance), "fault": repr(error)}
+            _log.warning("an instance was given up", extra=extra, exc_info=None if is_foreseen else error)
 
     async def _walk(self) -> End:
         instance = self._instance
@@ -108,7 +115,7 @@ class Run:
 
     def _mistake(self, error: Exception) -> WorkflowError:
         """Give the error of an instance that met a mistake of ours; raise it again if only the database is away."""
-        if is_connection_loss(error):
+        if isinstance(error, Unavailable) or is_connection_loss(error):
             raise error
         error_id = str(uuid.uuid4())
         extra = {"instance": str(self._instance.instance), "error_id": error_id}

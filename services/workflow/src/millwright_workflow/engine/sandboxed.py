@@ -49,9 +49,10 @@ def _answer(question: dict[str, Any], output_bytes: int) -> Any:
     try:
         outputs = _compiled(question["program"]).input_text(question["data"])
         value = next(islice(outputs, 1), None)
+        size = len(to_text(value))
     except ValueError as error:
         return {"fault": str(error)}
-    if len(to_text(value)) > output_bytes:
+    if size > output_bytes:
         return {"fault": f"its value is larger than {output_bytes} bytes"}
     return {"value": value}
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from millwright_workflow.domain.execution import Active, Memory, Step, Tenure, Wish
-from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.instances import Instance, Key
 from millwright_workflow.domain.partitions import View
 
 
@@ -57,8 +57,10 @@ class Storage(Protocol):
         """Give what is kept of an instance's tasks as of its last step."""
         ...
 
-    async def write(self, tenure: Tenure, steps: Sequence[Step]) -> set[uuid.UUID]:
-        """Write steps; give the instances whose steps were written, all of them or none.
+    async def write(self, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
+        """Write steps; give the instances whose steps were written, all of them or none, and whether each is held.
+
+        One that is held is to pause: a rollback that has committed wants it.
 
         They are refused where the tenure's epoch is not the partition's any more, or where the instance does not stand
         at the step before.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from millwright_runtime.events.signals import Signals
 
 from millwright_workflow.domain import names, partitions
 from millwright_workflow.domain.execution import Active
+from millwright_workflow.domain.instances import Key
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.engine.driver import Stop
 from millwright_workflow.engine.holdings import Holdings
@@ -46,12 +47,15 @@ class Worker:
         self._signals = signals
         self._runs = runs
         self._max_instances = max_instances
-        self._running: dict[uuid.UUID, Run] = {}
+        self._running: dict[Key, Run] = {}
         self._recalling = asyncio.Semaphore(_RECALLS_AT_ONCE)
+        self._lost = asyncio.Event()
+        """Set when instances may be ours in the database that do not run here."""
         self._is_draining = False
 
     async def run(self) -> None:
         """Work until cancelled."""
+        self._lost.set()  # a pass that failed may have committed what it did not hear of
         async with asyncio.TaskGroup() as group:
             group.create_task(self._holdings.run(self))
             group.create_task(self._audit())
@@ -87,14 +91,14 @@ class Worker:
     async def audit_once(self) -> int:
         """Go on with instances of our partitions that nobody advances, whatever the reason; give how many."""
         held = tuple(self._holdings.tenure.epochs)
-        stranded = [
-            active for active in await self._storage.running(held) if active.instance.instance not in self._running
-        ]
+        stranded = [active for active in await self._storage.running(held) if active.instance.key not in self._running]
         return await self._go_on(stranded)
 
     async def _audit(self) -> None:
         while True:
-            await asyncio.sleep(_AUDIT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), _AUDIT_SECONDS)
+            self._lost.clear()
             if found := await self.audit_once():
                 _log.warning("found instances that nobody advanced", extra={"count": found})
 
@@ -110,21 +114,23 @@ class Worker:
 
     async def _recall(self, active: Active) -> None:
         async with self._recalling:
-            instance = active.instance.instance
-            if instance in self._running or self._is_draining:
+            key = active.instance.key
+            if key in self._running or self._is_draining:
                 return
             run = self._runs.recalled(active, await self._storage.recall(active))
-            if partitions.of(instance) in self._holdings.tenure.epochs and instance not in self._running:
+            if partitions.of(active.instance.instance) in self._holdings.tenure.epochs and key not in self._running:
                 self._begin(active, run)
 
     def _begin(self, active: Active, run: Run) -> None:
-        instance = active.instance.instance
-        self._running[instance] = run
-        run.start(left=lambda: self._left(instance, run))
+        key = active.instance.key
+        self._running[key] = run
+        run.start(left=lambda: self._left(key, run))
 
-    def _left(self, instance: uuid.UUID, run: Run) -> None:
-        if self._running.get(instance) is run:
-            del self._running[instance]
+    def _left(self, key: Key, run: Run) -> None:
+        if self._running.get(key) is run:
+            del self._running[key]
+        if run.is_lost:
+            self._lost.set()
         if len(self._running) == self._max_instances - 1:
             self._signals.notify(WORK)  # there is room again
 
@@ -132,7 +138,7 @@ class Worker:
         if not self._running:
             return
         for wish in await self._storage.wishes(tuple(self._holdings.tenure.epochs)):
-            if run := self._running.get(wish.instance):
+            if run := self._running.get(wish.key):
                 if wish.run_policy is RunPolicy.CANCEL:
                     run.cancel(wish.reason)
                 else:
@@ -155,4 +161,4 @@ class Worker:
         await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
 
     def _in(self, chosen: Collection[int]) -> list[Run]:
-        return [run for instance, run in self._running.items() if partitions.of(instance) in chosen]
+        return [run for (_, instance), run in self._running.items() if partitions.of(instance) in chosen]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from datetime import datetime
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.execution import Active, Tenure, Wish
-from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.instances import Instance, Key
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.store.instances import COLUMNS, from_row
 
@@ -35,7 +34,7 @@ class Binding:
     bad_reason: str | None
 
 
-async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -> dict[uuid.UUID, Binding]:
+async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -> dict[Key, Binding]:
     """Bind each instance to the version that its channel points to now, or to the one it was started on.
 
     Channels and versions are locked FOR SHARE: a rollback that has not committed is waited for, and one that comes
@@ -45,29 +44,30 @@ async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -
         _LOCK_CHANNELS, *_columns((i.tenant, i.workflow, i.channel) for i in instances if i.version is None)
     )
     points = {(row["tenant"], row["workflow"], row["channel"]): row for row in channels}
-    wanted: dict[uuid.UUID, tuple[int, int | None]] = {}
+    wanted: dict[Key, tuple[int, int | None]] = {}
     for instance in instances:
         if instance.version is not None:
-            wanted[instance.instance] = instance.version, None
+            wanted[instance.key] = instance.version, None
         elif row := points.get((instance.tenant, instance.workflow, instance.channel)):
-            wanted[instance.instance] = row["version"], row["revision"]
+            wanted[instance.key] = row["version"], row["revision"]
     versions = await connection.fetch(
         _LOCK_VERSIONS,
-        *_columns((i.tenant, i.workflow, wanted[i.instance][0]) for i in instances if i.instance in wanted),
+        *_columns((i.tenant, i.workflow, wanted[i.key][0]) for i in instances if i.key in wanted),
     )
     bad = {(row["tenant"], row["workflow"], row["number"]): row["bad_reason"] for row in versions}
     return {
-        i.instance: Binding(*wanted[i.instance], bad[i.tenant, i.workflow, wanted[i.instance][0]])
+        i.key: Binding(*wanted[i.key], bad[i.tenant, i.workflow, wanted[i.key][0]])
         for i in instances
-        if i.instance in wanted
+        if i.key in wanted
     }
 
 
-async def begin(connection: Connection, bindings: Mapping[uuid.UUID, Binding], now: datetime) -> None:
+async def begin(connection: Connection, bindings: Mapping[Key, Binding], now: datetime) -> None:
     """Let locked, pending instances run, bound as said; their sequence grows by one, for the start event."""
     await connection.execute(
         _BEGIN,
-        list(bindings),
+        [tenant for tenant, _ in bindings],
+        [instance for _, instance in bindings],
         [binding.version for binding in bindings.values()],
         [binding.revision for binding in bindings.values()],
         now,
@@ -87,7 +87,7 @@ async def running(connection: Connection, partitions: Collection[int]) -> Sequen
 async def wishes(connection: Connection, partitions: Collection[int]) -> Sequence[Wish]:
     """Give what is wanted of the running instances of `partitions`: by a caller, or by a rollback's run policy."""
     rows = await connection.fetch(_WISHES, list(partitions))
-    return [Wish(row["instance"], RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
+    return [Wish((row["tenant"], row["instance"]), RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
 
 
 async def lock_paused_to_cancel(connection: Connection, limit: int) -> Sequence[tuple[Instance, str]]:
@@ -131,10 +131,10 @@ ORDER BY tenant, workflow, number FOR SHARE
 """
 _BEGIN = """
 UPDATE workflow.instance AS instance
-SET state = 'RUNNING', version = bound.version, bound_revision = bound.revision, start_time = $4,
+SET state = 'RUNNING', version = bound.version, bound_revision = bound.revision, start_time = $5,
     sequence = sequence + 1
-FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS bound (instance, version, revision)
-WHERE instance.instance = bound.instance AND state = 'PENDING'
+FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[]) AS bound (tenant, instance, version, revision)
+WHERE instance.tenant = bound.tenant AND instance.instance = bound.instance AND state = 'PENDING'
 """
 _TAKE_RESUMED = f"""
 UPDATE workflow.instance SET is_resumed = false WHERE is_resumed AND part = ANY ($1::smallint[])
@@ -144,10 +144,10 @@ _RUNNING = f"""
 SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'RUNNING' AND part = ANY ($1::smallint[])
 """
 _WISHES = """
-SELECT instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
+SELECT tenant, instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND cancel_reason IS NOT NULL
 UNION ALL
-SELECT instance, run_policy, reason FROM workflow.hold
+SELECT tenant, instance, run_policy, reason FROM workflow.hold
 JOIN workflow.instance USING (tenant, workflow, channel, version)
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision
 """

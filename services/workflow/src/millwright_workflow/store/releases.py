@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
@@ -35,6 +36,7 @@ async def read(connection: Connection, workflow: str, versions: Sequence[int] = 
         workflow=workflow,
         latest_version=row.latest_version if row else 0,
         latest_revision=row.latest_revision if row else 0,
+        time=row.read_time if row else datetime.now(UTC),
         channels=channels,
         versions=await workflows.versions(connection, workflow, sorted(numbers)),
     )

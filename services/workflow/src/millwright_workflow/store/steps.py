@@ -17,29 +17,29 @@ import asyncpg
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.execution import Memory, Progress, Step, Tenure
-from millwright_workflow.domain.instances import State
+from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.store.instances import write_error
 
 
-async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -> set[uuid.UUID]:
-    """Write `steps`, in order, and give the instances that they were written of.
+async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
+    """Write `steps`, in order; give the instances that they were written of, and whether each is held.
 
     Of the others nothing is written, not even in part: their partition is not the tenure's any more, or they do not
     stand at the step before.
     """
-    groups: defaultdict[tuple[str, uuid.UUID], list[Step]] = defaultdict(list)
+    groups: defaultdict[Key, list[Step]] = defaultdict(list)
     for step in steps:
-        groups[step.tenant, step.instance].append(step)
+        groups[step.key].append(step)
     written = await _advance(connection, tenure, list(groups.values()))
-    accepted = [step for step in steps if step.instance in written]
+    accepted = [step for step in steps if step.key in written]
     await _write_results(connection, [step for step in accepted if step.result])
     await _write_progress(connection, [step for step in accepted if step.progress])
     return written
 
 
-async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> set[uuid.UUID]:
+async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, bool]:
     ends = [group[-1].end for group in groups]
     rows = await connection.fetch(
         _ADVANCE,
@@ -57,7 +57,7 @@ async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list
         [write_error(end.error) if end else None for end in ends],
         [group[-1].time if end and end.state.is_terminal else None for group, end in zip(groups, ends, strict=True)],
     )
-    return {row["instance"] for row in rows}
+    return {(row["tenant"], row["instance"]): row["is_held"] for row in rows}
 
 
 async def _write_results(connection: Connection, steps: Sequence[Step]) -> None:
@@ -172,7 +172,11 @@ FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9
     AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)
 WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.state = 'RUNNING'
   AND instance.step = step.first - 1 AND instance.part IN (SELECT part FROM tenure)
-RETURNING instance.instance
+RETURNING instance.tenant, instance.instance, EXISTS (
+    SELECT FROM workflow.hold
+    WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
+      AND hold.version = instance.version AND hold.revision > bound_revision AND run_policy = 'PAUSE'
+) AS is_held
 """
 _WRITE_RESULTS = """
 INSERT INTO workflow.task_result

@@ -13,7 +13,7 @@ from millwright_runtime.service import Platform
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain import names
 from millwright_workflow.domain.execution import Active, Memory, Step, Tenure, Wish
-from millwright_workflow.domain.instances import Instance, State
+from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.partitions import View
 from millwright_workflow.store import claims, events, instances, leases, steps
@@ -59,7 +59,7 @@ class PostgresStorage:
                 return ()
             bindings = await claims.lock_bindings(connection, pending)
             begun, refused = _decide(pending, bindings, now)
-            await claims.begin(connection, {i.instance: bindings[i.instance] for i in begun}, now)
+            await claims.begin(connection, {i.key: bindings[i.key] for i in begun}, now)
             for instance in refused:
                 await instances.end(connection, instance)
             await self._log.append(connection, [_event(i, State.PENDING, now) for i in [*begun, *refused]])
@@ -86,11 +86,11 @@ class PostgresStorage:
         async with self._database.snapshot(tenant) as connection:
             return await steps.recall(connection, tenant, instance)
 
-    async def write(self, tenure: Tenure, batch: Sequence[Step]) -> set[uuid.UUID]:
-        """Write steps; give the instances whose steps were written."""
+    async def write(self, tenure: Tenure, batch: Sequence[Step]) -> dict[Key, bool]:
+        """Write steps; give the instances whose steps were written, and whether each is held."""
         async with self._database.transaction(ALL_TENANTS) as connection:
             written = await steps.write(connection, tenure, batch)
-            accepted = [step for step in batch if step.instance in written]
+            accepted = [step for step in batch if step.key in written]
             await self._log.append(connection, [events.of_instance(step.event) for step in accepted if step.event])
         for step in accepted:
             self._platform.committed(step.tenant, names.instance(step.instance))
@@ -117,12 +117,12 @@ class PostgresStorage:
 
 
 def _decide(
-    pending: Sequence[Instance], bindings: dict[uuid.UUID, claims.Binding], now: datetime
+    pending: Sequence[Instance], bindings: dict[Key, claims.Binding], now: datetime
 ) -> tuple[list[Instance], list[Instance]]:
     """Give the instances that begin and those that must not; a channel that is gone leaves its instance pending."""
     begun, refused = [], []
     for instance in pending:
-        binding = bindings.get(instance.instance)
+        binding = bindings.get(instance.key)
         if binding is None:
             continue
         if binding.bad_reason is None:

@@ -22,6 +22,8 @@ class Workflow:
     latest_revision: int
     create_time: datetime
     update_time: datetime
+    read_time: datetime
+    """Now, on the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class Definition:
     canonical: str
 
 
-async def ensure(connection: Connection, tenant: str, workflow: str, now: datetime) -> None:
+async def ensure(connection: Connection, tenant: str, workflow: str) -> None:
     """Make the workflow if it is not there."""
-    await connection.execute(_ENSURE, tenant, workflow, now)
+    await connection.execute(_ENSURE, tenant, workflow)
 
 
 async def find(connection: Connection, workflow: str) -> Workflow | None:
@@ -103,7 +105,7 @@ async def versions(connection: Connection, workflow: str, numbers: Sequence[int]
 async def page_of_versions(connection: Connection, workflow: str, before: int, limit: int) -> Sequence[Version]:
     """Give at most `limit` versions, newest first, below the number `before`."""
     rows = await connection.fetch(
-        f"{_SELECT_VERSION} AND number < $2 ORDER BY number DESC LIMIT $3", workflow, before, limit
+        f"{_SELECT_VERSION} AND number < $2::bigint ORDER BY number DESC LIMIT $3", workflow, before, limit
     )
     return [_version(row) for row in rows]
 
@@ -121,14 +123,16 @@ def _version(row: asyncpg.Record) -> Version:
 
 _ENSURE = """
 INSERT INTO workflow.workflow (tenant, workflow, latest_version, latest_revision, create_time, update_time)
-VALUES ($1, $2, 0, 0, $3, $3) ON CONFLICT DO NOTHING
+VALUES ($1, $2, 0, 0, clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING
 """
 _GET = f"""
-SELECT workflow, latest_version, latest_revision, create_time, update_time FROM workflow.workflow
+SELECT workflow, latest_version, latest_revision, create_time, update_time, clock_timestamp() AS read_time
+FROM workflow.workflow
 WHERE tenant = {TENANT} AND workflow = $1
 """
 _PAGE = f"""
-SELECT workflow, latest_version, latest_revision, create_time, update_time FROM workflow.workflow
+SELECT workflow, latest_version, latest_revision, create_time, update_time, clock_timestamp() AS read_time
+FROM workflow.workflow
 WHERE tenant = {TENANT} AND workflow > $1 ORDER BY workflow LIMIT $2
 """
 _INSERT_VERSION = """

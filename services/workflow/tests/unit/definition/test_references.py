@@ -42,6 +42,22 @@ def test_the_timeout_of_the_workflow_is_a_reference_too(written, faults_of):
     assert faults_of(written(timeout="long")) == [("UNKNOWN_REFERENCE", "/timeout")]
 
 
-@pytest.mark.parametrize("function", ["https://plant.example/f.yaml", "log:1.0.0@default"])
+@pytest.mark.parametrize("function", ["https://plant.example/f.yaml", "judge:1.0.0@default", "judge"])
 def test_a_function_may_live_elsewhere(function, written):
     parse(written([{"weld": {"call": function}}]))
+
+
+@pytest.mark.parametrize("function", ["log:1.0.0@default", "log"])
+def test_a_function_that_is_neither_defined_nor_built_in_is_told_at_its_place(function, written, faults_of):
+    assert faults_of(written([{"weld": {"call": function}}])) == [("UNKNOWN_REFERENCE", "/do/0/weld/call")]
+
+
+def test_a_catalogue_of_ones_own_may_stand_in_for_the_default_one(written):
+    use = {"catalogs": {"default": {"endpoint": "https://plant.example/catalog"}}}
+    parse(written([{"weld": {"call": "log:1.0.0@default"}}], use=use))
+
+
+def test_what_undoes_a_task_is_a_function_of_the_workflow(written, faults_of):
+    task = {"set": {"a": 1}, "metadata": {"undo": "inspect"}}
+    parse(written([{"weld": task}], use=USE))
+    assert faults_of(written([{"weld": task}])) == [("UNKNOWN_REFERENCE", "/do/0/weld/metadata/undo")]

@@ -7,7 +7,7 @@ HTTP = {"method": "get", "endpoint": "https://plant.example/{id}"}
 
 
 def found(source):
-    return [(fault.reason, fault.pointer) for fault in unsupported(parse(source))]
+    return [(fault.reason, fault.pointer) for fault in unsupported(parse(source).document)]
 
 
 def test_what_this_release_runs_is_supported(written):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import jq
@@ -15,26 +16,41 @@ import yaml
 from millwright_workflow.domain.definition import canonical_json, load, unwrap
 from millwright_workflow.domain.interpreter import (
     Begin,
+    CallGrpc,
     CallHttp,
     Catch,
     Commit,
+    Consume,
+    Delivery,
+    Emit,
     Evaluate,
+    Fail,
     Failure,
+    FetchDocument,
+    Fork,
+    GrpcAnswer,
     History,
     HttpAnswer,
     Identity,
+    Invoke,
     Retry,
+    RunWorkflow,
+    Subscribe,
     TaskResult,
+    Validate,
     Wait,
     Within,
     WorkflowFault,
     WorkflowPlan,
     errors,
+    match_event,
     plan_workflow,
     walk_workflow,
 )
 
 START = datetime(2026, 3, 2, 8, 30, 0, 250_000, tzinfo=UTC)
+IDENTITY = Identity("i-7", START, "millwright", "0.1.0")
+NEVER = datetime.max.replace(tzinfo=UTC)
 HEADER = {"dsl": "1.0.3", "namespace": "plant", "name": "line-check", "version": "2.1.0"}
 
 
@@ -42,8 +58,8 @@ class Stopped(Exception):
     """The engine was told to stop after so many commits."""
 
 
-class Expired(Exception):
-    """The clock ran into the deadline of a part."""
+class Stuck(Exception):
+    """Nothing is left that could go on: the walk waits for events that do not come."""
 
 
 @dataclass
@@ -62,13 +78,26 @@ class Engine:
     waits: list[Wait] = field(default_factory=list)
     evaluations: list[Evaluate] = field(default_factory=list)
     output: Any = None
+    events: list[Any] = field(default_factory=list)
+    inboxes: dict[str, list[Delivery]] = field(default_factory=dict)
+    subscriptions: list[Subscribe] = field(default_factory=list)
+    emitted: list[Any] = field(default_factory=list)
+    children: list[RunWorkflow] = field(default_factory=list)
+    rpcs: list[CallGrpc] = field(default_factory=list)
+    invocations: list[Invoke] = field(default_factory=list)
+    documents: dict[str, Any] = field(default_factory=dict)
+    fetches: list[FetchDocument] = field(default_factory=list)
+    validations: list[Validate] = field(default_factory=list)
+    failed: list[tuple[str, Any]] = field(default_factory=list)
+    dice: Random = field(default_factory=lambda: Random(7))
+    identity: Identity = IDENTITY
+    is_watched: bool = False
     _first: dict[str, datetime] = field(default_factory=dict)
-    _deadlines: list[datetime] = field(default_factory=list)
     _saved: int = 0
 
     def run(self, plan: WorkflowPlan, data: Any = None) -> Any:
         """Walk an instance to its end and give its output."""
-        return self.drive(walk_workflow(plan, data, self.history, Identity("i-7", START, "millwright", "0.1.0")))
+        return self.drive(walk_workflow(plan, data, self.history, self.identity, is_watched=self.is_watched))
 
     def runs_to_its_end(self, plan: WorkflowPlan, data: Any = None) -> bool:
         """Tell whether the walk ended before this engine was to stop; its output is then in `output`."""
@@ -79,6 +108,19 @@ class Engine:
         return True
 
     def drive(self, part: Any) -> Any:
+        """Carry out a walk, letting the clock run where nothing else is left to do."""
+        turns = self._turns(part)
+        while True:
+            try:
+                due = next(turns)
+            except StopIteration as end:
+                return end.value
+            if due == NEVER:
+                raise Stuck
+            self.now = max(self.now, due or self.now)
+
+    def _turns(self, part: Any) -> Iterator[Any]:
+        """Carry out a part, one effect a turn; yield when there is nothing to do before then, or None."""
         answer: Any = None
         fault: WorkflowFault | None = None
         while True:
@@ -89,6 +131,10 @@ class Engine:
             answer = fault = None
             try:
                 answer = getattr(self, f"_{type(effect).__name__.lower()}")(effect)
+                if isinstance(answer, Generator):
+                    answer = yield from answer
+                elif not isinstance(effect, Commit):  # what a commit leads to happens before anything else does
+                    yield None
             except WorkflowFault as raised:
                 fault = raised
 
@@ -115,11 +161,83 @@ class Engine:
             raise answer
         return answer
 
-    def _wait(self, effect: Wait) -> None:
-        self.waits.append(effect)
-        self._pass(effect.seconds)
+    def _fetchdocument(self, effect: FetchDocument) -> Any:
+        self.fetches.append(effect)
+        return self.documents[effect.uri]
 
-    def _retry(self, effect: Retry) -> bool:
+    def _validate(self, effect: Validate) -> None:
+        self.validations.append(effect)
+        missing = [name for name in effect.schema.get("required", ()) if name not in (effect.data or {})]
+        if missing:
+            raise errors.validation(effect.instance, f"{missing[0]} is missing")
+
+    def _callgrpc(self, effect: CallGrpc) -> GrpcAnswer:
+        self.rpcs.append(effect)
+        return self.answers[f"{effect.service}/{effect.method}"]
+
+    def _invoke(self, effect: Invoke) -> Any:
+        self.invocations.append(effect)
+        return self.answers[effect.function]
+
+    def _runworkflow(self, effect: RunWorkflow) -> Any:
+        self.children.append(effect)
+        answer = self.answers[effect.name] if effect.is_awaited else None
+        if isinstance(answer, WorkflowFault):
+            raise answer
+        return answer
+
+    def _emit(self, effect: Emit) -> Any:
+        event = {"specversion": "1.0", "id": f"i-7{effect.reference}", "time": self.now.isoformat(), **effect.event}
+        self.emitted.append(event)
+        return event
+
+    def _subscribe(self, effect: Subscribe) -> None:
+        key = str(effect.reference)
+        if key in self.inboxes:
+            return
+        self.subscriptions.append(effect)
+        deliveries = [self.drive(match_event(effect.subscription, event)) for event in self.events]
+        self.inboxes[key] = [delivery for delivery in deliveries if delivery]
+
+    def _consume(self, effect: Consume) -> Iterator[Any]:
+        inbox = self.inboxes[str(effect.reference)]
+        while effect.position >= len(inbox):
+            yield NEVER
+        return inbox[effect.position]
+
+    def _fork(self, effect: Fork) -> Iterator[Any]:
+        live = {index: self._turns(branch.part) for index, branch in enumerate(effect.branches)}
+        asleep: dict[int, datetime] = {}
+        results: dict[int, Any] = {}
+        try:
+            while live:
+                ready = [index for index in live if asleep.get(index, self.now) <= self.now]
+                if not ready:
+                    yield min(asleep[index] for index in live)
+                    continue
+                index = self.dice.choice(ready)
+                try:
+                    asleep[index] = next(live[index]) or self.now
+                except StopIteration as end:
+                    del live[index]
+                    results[index] = end.value
+                    if effect.is_race and end.value is not None:
+                        return index, end.value
+                    continue
+                yield None
+        finally:
+            for branch in effect.branches:
+                branch.part.close()
+        return None if effect.is_race else [results[index] for index in range(len(effect.branches))]
+
+    def _fail(self, effect: Fail) -> None:
+        self.failed.append((str(effect.reference), effect.error))
+
+    def _wait(self, effect: Wait) -> Iterator[Any]:
+        self.waits.append(effect)
+        return self._sleep(effect.seconds)
+
+    def _retry(self, effect: Retry) -> Iterator[Any]:
         if self.past.failures.get(effect.failure.reference) == effect.failure:
             return True
         later = self.now + timedelta(seconds=effect.seconds)
@@ -130,25 +248,25 @@ class Engine:
         self.retries.append(effect)
         self.failures[effect.failure.reference] = effect.failure
         self._save()
-        self._pass(effect.seconds)
+        yield from self._sleep(effect.seconds)
         return True
 
     def _catch(self, effect: Catch) -> None:
         self.failures[effect.failure.reference] = effect.failure
         self._save()
 
-    def _within(self, effect: Within) -> Any:
+    def _within(self, effect: Within) -> Iterator[Any]:
         deadline = self.now + timedelta(seconds=effect.seconds)
-        self._deadlines.append(deadline)
-        try:
-            return self.drive(effect.part)
-        except Expired as expired:
-            if expired.args[0] != deadline:
-                raise
-            effect.part.close()
-            raise errors.timeout(effect.reference.pointer) from None
-        finally:
-            self._deadlines.pop()
+        turns = self._turns(effect.part)
+        while True:
+            try:
+                due = next(turns)
+            except StopIteration as end:
+                return end.value
+            yield min(due, deadline) if due else None
+            if due and self.now >= deadline and due > deadline:
+                effect.part.close()
+                raise errors.timeout(effect.reference.pointer)
 
     def _commit(self, effect: Commit) -> None:
         self.commits.append(effect.result)
@@ -159,12 +277,10 @@ class Engine:
         if self._saved == self.stop_after:
             raise Stopped
 
-    def _pass(self, seconds: float) -> None:
-        later = self.now + timedelta(seconds=seconds)
-        soonest = min(self._deadlines, default=later)
-        self.now = min(soonest, later)
-        if soonest < later:
-            raise Expired(soonest)
+    def _sleep(self, seconds: float) -> Iterator[Any]:
+        due = self.now + timedelta(seconds=seconds)
+        while self.now < due:
+            yield due
 
 
 def substitute(template: Any, effect: Evaluate) -> Any:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from millwright_workflow.domain.interpreter import WorkflowFault
-from millwright_workflow.domain.interpreter.http_call import expand
+from millwright_workflow.domain.interpreter.resource import expand
 
 
 def call(arguments, extra=""):

@@ -3,9 +3,17 @@
 Pure: text comes in, values and faults go out. Nothing here runs a task or evaluates an expression.
 """
 
+from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.bounds import is_bounded
 from millwright_workflow.domain.definition.calls import HttpArguments
-from millwright_workflow.domain.definition.definition import Definition, canonical_json, load, parse
+from millwright_workflow.domain.definition.definition import (
+    Definition,
+    Examination,
+    canonical_json,
+    examine,
+    load,
+    parse,
+)
 from millwright_workflow.domain.definition.diff import Change, diff
 from millwright_workflow.domain.definition.expressions import (
     ExpressionSite,
@@ -69,6 +77,7 @@ __all__ = [
     "Endpoint",
     "Error",
     "ErrorFilter",
+    "Examination",
     "Export",
     "Expression",
     "ExpressionSite",
@@ -103,7 +112,9 @@ __all__ = [
     "WaitTask",
     "Workflow",
     "canonical_json",
+    "catalogue",
     "diff",
+    "examine",
     "forbidden_words",
     "is_bounded",
     "known_variables",

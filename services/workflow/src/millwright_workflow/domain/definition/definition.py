@@ -53,16 +53,40 @@ class Definition:
         return self.document.document.version
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is found out about a text without running it. Never raises, whatever the text."""
+
+    faults: tuple[Fault, ...]
+    definition: Definition | None
+    """None if there are faults."""
+    sound: Workflow | None
+    """The document, or what is left of a broken one once its innermost broken tasks are taken out."""
+    expressions: tuple[ExpressionSite, ...]
+    """Those of the sound part."""
+
+
 def parse(source: str) -> Definition:
+    """Give the definition in a text; raise InvalidDefinition with every fault that `examine` finds."""
+    examination = examine(source)
+    if examination.definition is None:
+        raise InvalidDefinition(examination.faults)
+    return examination.definition
+
+
+def examine(source: str) -> Examination:
     """Read a definition from YAML or JSON text and check all that can be checked without running it.
 
-    Raises InvalidDefinition with every fault at once, and nothing else, whatever the text. What depends on the model is
-    checked in the sound part of a broken document too.
+    Finds every fault at once. What depends on the model is checked in the sound part of a broken document too.
     """
-    reading = read(source)
+    try:
+        reading = read(source)
+    except InvalidDefinition as error:
+        return Examination(error.faults, None, None, ())
     root = reading.value
     if not isinstance(root, dict):
-        raise InvalidDefinition([*reading.faults, Fault("", Reason.WRONG_TYPE, "Write a workflow: an object of keys.")])
+        fault = Fault("", Reason.WRONG_TYPE, "Write a workflow: an object of keys.")
+        return Examination((*reading.faults, fault), None, None, ())
     workflow, faults = validate(root)
     known = workflow or sound_part(root, faults)
     faults += [*reading.faults, *flow_faults(root)]
@@ -70,9 +94,8 @@ def parse(source: str) -> Definition:
     faults += expression_faults(sites)
     if known:
         faults += reference_faults(known, root)
-    if faults or workflow is None:
-        raise InvalidDefinition(faults)
-    return _definition(workflow, source, root, sites)
+    definition = _definition(workflow, source, root, sites) if workflow and not faults else None
+    return Examination(tuple(faults), definition, known, sites)
 
 
 def load(canonical: bytes) -> Definition:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.jq import Token, tokens
 from millwright_workflow.domain.definition.scalars import Expression, Reference, unwrap
-from millwright_workflow.domain.definition.tasks import ForTask, Task, TryTask
+from millwright_workflow.domain.definition.tasks import ForTask, ListenTask, Task, TryTask
 from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
 from millwright_workflow.domain.definition.workflow import Workflow
 
@@ -26,6 +26,8 @@ _FORBIDDEN_FUNCTIONS = frozenset(
     }
 )
 RUNTIME_VARIABLES = frozenset({"context", "input", "output", "task", "workflow", "runtime"})
+SECRETS = "secrets"
+"""Known where the workflow names secrets under `use`."""
 _FORBIDDEN_VARIABLES = frozenset({"$ENV", "$__prog_args"})
 
 
@@ -78,7 +80,8 @@ def known_variables(document: Workflow) -> frozenset[str]:
     A name that only some tasks declare counts as known everywhere; where it is not, evaluating fails.
     """
     declared = {name for _, _, task in walk_tasks(document) for name in _declared(task)}
-    return RUNTIME_VARIABLES | declared
+    secrets = {SECRETS} if document.use.secrets else set()
+    return RUNTIME_VARIABLES | declared | secrets
 
 
 def _declared(task: Task) -> Iterator[str]:
@@ -86,6 +89,8 @@ def _declared(task: Task) -> Iterator[str]:
         yield from (task.for_.each, task.for_.at)
     elif isinstance(task, TryTask):
         yield task.catch.as_
+    elif isinstance(task, ListenTask) and task.foreach:
+        yield from (task.foreach.item, task.foreach.at)
 
 
 def _forbidden(token: Token) -> str | None:

@@ -1,18 +1,24 @@
-"""References by name, from tasks to what `use` defines. Owns the check that each leads somewhere."""
+"""References by name, from tasks to what `use` defines or the catalogue has.
+
+Owns the check that each leads somewhere.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.scalars import Reference, unwrap
-from millwright_workflow.domain.definition.walk import walk_values
+from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
 from millwright_workflow.domain.definition.workflow import Workflow
 from millwright_workflow.domain.json import Json
 
+_BUILT_IN = "built-in"
 _SINGULAR = {
     "authentications": "authentication",
+    _BUILT_IN: "built-in function",
     "catalogs": "catalogue",
     "errors": "error",
     "functions": "function",
@@ -21,27 +27,40 @@ _SINGULAR = {
     "timeouts": "timeout",
 }
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
-_CATALOGUED = re.compile(r"[^@]+:[^@]+@(?P<catalog>[^@]+)")
-_ALWAYS_DEFINED = {"catalogs": {"default"}}
+_CATALOGUED = re.compile(r"(?P<name>[^@:]+):[^@]+@(?P<catalog>[^@]+)")
+_ALWAYS_DEFINED = {"catalogs": {"default"}, "functions": set(catalogue.FUNCTIONS), _BUILT_IN: set(catalogue.FUNCTIONS)}
 
 
 def reference_faults(document: Workflow, root: Json) -> Iterator[Fault]:
     """Find the names that `use` does not define, as the document `root` has it.
 
-    A function may also be a URI or come from a catalogue, which must then be known.
+    A function may also be a URI or come from a catalogue, which must then be known; the default one is built in unless
+    `use` puts another in its place. What undoes a task must be a function under `use`.
     """
     use = root.get("use") if isinstance(root, dict) else None
     groups = use if isinstance(use, dict) else {}
     defined = {group: _names(groups.get(group)) | _ALWAYS_DEFINED.get(group, set()) for group in _SINGULAR}
+    catalogs = _names(groups.get("catalogs"))
     for pointer, value in walk_values(document):
-        if isinstance(value, Reference) and (target := _target(value)):
+        if isinstance(value, Reference) and (target := _target(value, catalogs)):
             group, name = target
             if name not in defined[group]:
                 message = f"Define the {_SINGULAR[group]} '{name}' under use.{group}, or name another."
+                if group == _BUILT_IN:
+                    message = f"Name one of {', '.join(catalogue.FUNCTIONS)}: no function '{name}' is built in."
                 yield Fault(pointer, Reason.UNKNOWN_REFERENCE, message)
+    yield from _undo_faults(document, _names(groups.get("functions")))
 
 
-def _target(reference: Reference) -> tuple[str, str] | None:
+def _undo_faults(document: Workflow, functions: set[str]) -> Iterator[Fault]:
+    for pointer, _, task in walk_tasks(document):
+        undo = task.metadata.get("undo")
+        if undo is not None and undo not in functions:
+            message = "Name a function under use.functions: it is what undoes this task."
+            yield Fault(f"{pointer}/metadata/undo", Reason.UNKNOWN_REFERENCE, message)
+
+
+def _target(reference: Reference, catalogs: set[str]) -> tuple[str, str] | None:
     """Give the group and the name that must be defined; None if nothing must, or only a run can tell."""
     if unwrap(reference) is not None:
         return None
@@ -49,7 +68,8 @@ def _target(reference: Reference) -> tuple[str, str] | None:
         if _ELSEWHERE.fullmatch(reference):
             return None
         if match := _CATALOGUED.fullmatch(reference):
-            return "catalogs", match["catalog"]
+            is_built_in = match["catalog"] == "default" and "default" not in catalogs
+            return (_BUILT_IN, match["name"]) if is_built_in else ("catalogs", match["catalog"])
     return reference.group, str(reference)
 
 

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from millwright_workflow.domain.definition import authentication, parts, runs, scalars, tasks, workflow
-from millwright_workflow.domain.definition.definition import Definition
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.walk import walk_values
 
@@ -49,11 +48,11 @@ FORBIDDEN: Constructs = MappingProxyType(
 
 
 def unsupported(
-    definition: Definition, *, not_yet: Constructs = NOT_YET, forbidden: Constructs = FORBIDDEN
+    document: workflow.Workflow, *, not_yet: Constructs = NOT_YET, forbidden: Constructs = FORBIDDEN
 ) -> list[Fault]:
     """Give a fault for each construct that cannot run, in the order of the document."""
-    faults = [*_outside_models(definition.document)]
-    for pointer, value in walk_values(definition.document):
+    faults = [*_outside_models(document)]
+    for pointer, value in walk_values(document):
         if name := not_yet.get(type(value)):
             message = f"Do without {name}: this release cannot run it yet."
             faults.append(Fault(pointer, Reason.UNSUPPORTED_CONSTRUCT, message))

@@ -5,53 +5,121 @@ Does no I/O, reads no clock and draws no random number: it yields effects, and t
 """
 
 from millwright_workflow.domain.interpreter.effects import (
+    Authentication,
     Begin,
+    Branch,
+    CallGrpc,
     CallHttp,
     Catch,
     Commit,
+    Consume,
     Effect,
+    Emit,
     Evaluate,
+    Fail,
     Failure,
+    FetchDocument,
+    Fork,
+    GrpcAnswer,
     History,
     HttpAnswer,
+    Invoke,
     Part,
     Retry,
+    RunWorkflow,
+    Subscribe,
     TaskReference,
     TaskResult,
+    Validate,
     Wait,
     Walk,
     Within,
     WorkflowError,
     WorkflowFault,
 )
-from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
-from millwright_workflow.domain.interpreter.planner import RUNNABLE_KINDS, plan_workflow
-from millwright_workflow.domain.interpreter.visit import Identity
-from millwright_workflow.domain.interpreter.workflow import walk_workflow
+from millwright_workflow.domain.interpreter.gathering import (
+    Gathering,
+    Strategy,
+)
+from millwright_workflow.domain.interpreter.matching import (
+    match_event,
+)
+from millwright_workflow.domain.interpreter.plan import (
+    TaskPlan,
+    WorkflowPlan,
+)
+from millwright_workflow.domain.interpreter.planner import (
+    RUNNABLE_KINDS,
+    plan_workflow,
+)
+from millwright_workflow.domain.interpreter.subflow import (
+    child_id,
+)
+from millwright_workflow.domain.interpreter.subscription import (
+    Condition,
+    Delivery,
+    EventPattern,
+    Key,
+    Match,
+    Subscription,
+)
+from millwright_workflow.domain.interpreter.undo import (
+    walk_undo,
+)
+from millwright_workflow.domain.interpreter.visit import (
+    Identity,
+)
+from millwright_workflow.domain.interpreter.workflow import (
+    walk_workflow,
+)
 
 __all__ = [
     "RUNNABLE_KINDS",
+    "Authentication",
     "Begin",
+    "Branch",
+    "CallGrpc",
     "CallHttp",
     "Catch",
     "Commit",
+    "Condition",
+    "Consume",
+    "Delivery",
     "Effect",
+    "Emit",
     "Evaluate",
+    "EventPattern",
+    "Fail",
     "Failure",
+    "FetchDocument",
+    "Fork",
+    "Gathering",
+    "GrpcAnswer",
     "History",
     "HttpAnswer",
     "Identity",
+    "Invoke",
+    "Key",
+    "Match",
     "Part",
     "Retry",
+    "RunWorkflow",
+    "Strategy",
+    "Subscribe",
+    "Subscription",
     "TaskPlan",
     "TaskReference",
     "TaskResult",
+    "Validate",
     "Wait",
     "Walk",
     "Within",
     "WorkflowError",
     "WorkflowFault",
     "WorkflowPlan",
+    "child_id",
+    "match_event",
     "plan_workflow",
+    "walk_undo",
     "walk_workflow",
 ]

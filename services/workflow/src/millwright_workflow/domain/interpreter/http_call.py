@@ -11,18 +11,47 @@ import math
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from millwright_workflow.domain.definition import Endpoint, HttpCall, unwrap
+from millwright_workflow.domain.definition import HttpCall
 from millwright_workflow.domain.interpreter import errors
-from millwright_workflow.domain.interpreter.effects import CallHttp, HttpAnswer, Part
+from millwright_workflow.domain.interpreter.effects import Authentication, CallHttp, HttpAnswer, Part
 from millwright_workflow.domain.interpreter.plan import Outcome
+from millwright_workflow.domain.interpreter.resource import Address, as_text, plan_address
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
 from millwright_workflow.domain.json import Json, JsonObject
 
-_VARIABLE = re.compile(r"\{([^{}]+)\}")
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What of an answer becomes the output, and which answers are errors."""
+
+    output: str
+    accepts_redirects: bool
+
+    def send(self, call: CallHttp, pointer: str) -> Part[Json]:
+        """Send a request and give what of its answer is wanted.
+
+        Throws a communication fault, with its status, for an answer that is no success. Success is 200 to 299; where
+        the task says `redirect: true`, redirections are followed and 300 to 399 is success too.
+        """
+        answer: HttpAnswer = yield call
+        if not 200 <= answer.status < (400 if self.accepts_redirects else 300):
+            where = urlsplit(call.uri)._replace(query="", fragment="").geturl()
+            detail = f"{call.method} {where} answered {answer.status}."
+            raise errors.communication(pointer, detail, answer.status)
+        return self._read(call, answer, pointer)
+
+    def _read(self, call: CallHttp, answer: HttpAnswer, pointer: str) -> Json:
+        if self.output == "raw":
+            return base64.b64encode(answer.body).decode()
+        content = read_content(answer, pointer)
+        if self.output == "content":
+            return content
+        request: JsonObject = {"method": call.method, "uri": call.uri, "headers": dict(call.headers)}
+        return {"request": request, "statusCode": answer.status, "headers": dict(answer.headers), "content": content}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,80 +59,46 @@ class Request:
     """The body of `call: http`."""
 
     method: str
+    address: Address
     parts: Template
     """The URI, headers, query and body, so that one evaluation gives them all."""
-    is_uri_expression: bool
-    output: str
-    accepts_redirects: bool
+    answering: Answering
 
     def run(self, visit: Visit) -> Part[Outcome]:
-        """Send the request. Throws a communication fault, with its status, for an answer that is no success.
+        """Send the request; see `Answering.send`."""
+        parts = yield from visit.evaluate(self.parts, visit.input)
+        authentication = yield from self.address.authenticate(visit, visit.input)
+        call = self._fill_in(visit, parts, authentication)
+        return Outcome((yield from self.answering.send(call, visit.pointer)))
 
-        Success is 200 to 299; where the task says `redirect: true`, redirections are followed and 300 to 399 is
-        success too.
-        """
-        call = self._fill_in(visit, (yield from visit.evaluate(self.parts, visit.input)))
-        answer: HttpAnswer = yield call
-        if not 200 <= answer.status < (400 if self.accepts_redirects else 300):
-            where = urlsplit(call.uri)._replace(query="", fragment="").geturl()
-            detail = f"{call.method} {where} answered {answer.status}."
-            raise errors.communication(visit.plan.pointer, detail, answer.status)
-        return Outcome(self._read(visit, call, answer))
-
-    def _fill_in(self, visit: Visit, parts: Any) -> CallHttp:
-        pointer = visit.plan.pointer
-        uri = parts["uri"] if self.is_uri_expression else expand(parts["uri"], visit.input, pointer)
-        if not isinstance(uri, str):
-            raise errors.expression(pointer, "The endpoint must be text.")
+    def _fill_in(self, visit: Visit, parts: Any, authentication: Authentication | None) -> CallHttp:
+        pointer = visit.pointer
         headers = _table(parts["headers"], "headers", pointer)
         query = _table(parts["query"], "query", pointer)
         return CallHttp(
             visit.reference,
             self.method,
-            uri,
-            {name: _text(value, name, pointer) for name, value in headers.items()},
-            {name: _text_or_list(value, name, pointer) for name, value in query.items()},
+            self.address.complete(parts["uri"], visit.input, pointer),
+            {name: as_text(value, name, pointer) for name, value in headers.items()},
+            {name: text_or_list(value, name, pointer) for name, value in query.items()},
             parts["body"],
-            self.accepts_redirects,
+            self.answering.accepts_redirects,
+            authentication,
         )
-
-    def _read(self, visit: Visit, call: CallHttp, answer: HttpAnswer) -> Json:
-        if self.output == "raw":
-            return base64.b64encode(answer.body).decode()
-        content = read_content(answer, visit.plan.pointer)
-        if self.output == "content":
-            return content
-        request: JsonObject = {"method": call.method, "uri": call.uri, "headers": dict(call.headers)}
-        return {"request": request, "statusCode": answer.status, "headers": dict(answer.headers), "content": content}
 
 
 def plan_http_call(task: HttpCall, site: Site) -> Request:
-    """Prepare an HTTP call. Throws a configuration fault for an endpoint that asks for authentication."""
+    """Prepare an HTTP call. Throws a configuration fault where it names a policy that does not exist."""
     arguments = task.with_
-    endpoint = arguments.endpoint if isinstance(arguments.endpoint, Endpoint) else Endpoint(uri=arguments.endpoint)
-    if endpoint.authentication is not None:
-        raise errors.configuration(site.pointer, "Endpoints with authentication cannot be called yet.")
-    parts = {"uri": endpoint.uri, "headers": arguments.headers, "query": arguments.query, "body": arguments.body}
-    return Request(
-        arguments.method.upper(),
-        plan_template(parts),
-        unwrap(endpoint.uri) is not None,
-        arguments.output,
-        arguments.redirect,
-    )
-
-
-def expand(template: str, data: Json, instance: str) -> str:
-    """Fill a URI template's `{name}` from the top-level properties of `data` (RFC 6570, simple expansion).
-
-    A name without a value gives nothing. Throws an expression fault for a value that is an object or an array.
-    """
-    values = data if isinstance(data, dict) else {}
-
-    def fill(match: re.Match[str]) -> str:
-        return quote(_text(values.get(match[1]), match[1], instance), safe="", errors="replace")
-
-    return _VARIABLE.sub(fill, template)
+    address = plan_address(arguments.endpoint, site)
+    parts = {
+        "uri": address.uri.value,
+        "headers": arguments.headers,
+        "query": arguments.query,
+        "body": arguments.body,
+    }
+    answering = Answering(arguments.output, arguments.redirect)
+    return Request(arguments.method.upper(), address, plan_template(parts), answering)
 
 
 def read_content(answer: HttpAnswer, instance: str) -> Json:
@@ -153,13 +148,8 @@ def _table(value: Any, name: str, instance: str) -> JsonObject:
     return {key: entry for key, entry in value.items() if entry is not None}
 
 
-def _text_or_list(value: Json, name: str, instance: str) -> str | list[str]:
-    return [_text(each, name, instance) for each in value] if isinstance(value, list) else _text(value, name, instance)
-
-
-def _text(value: Json, name: str, instance: str) -> str:
-    if isinstance(value, dict | list):
-        raise errors.expression(instance, f"The value of {name!r} must be text, a number, a boolean or null.")
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
+def text_or_list(value: Json, name: str, instance: str) -> str | list[str]:
+    """Give a scalar as text, or a list of scalars as texts. Throws an expression fault for anything else."""
+    return (
+        [as_text(each, name, instance) for each in value] if isinstance(value, list) else as_text(value, name, instance)
+    )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from millwright_workflow.domain.interpreter.asker import Asker
 from millwright_workflow.domain.interpreter.effects import Part
 from millwright_workflow.domain.interpreter.template import Length, Template
 from millwright_workflow.domain.interpreter.visit import Visit
@@ -36,6 +37,23 @@ class Body(Protocol):
         ...
 
 
+class Check(Protocol):
+    """A schema that data is held to; `conformance` makes them."""
+
+    def check(self, asker: Asker, data: Json) -> Part[None]:
+        """Hold data to the schema."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """The schemas of a task or of the workflow."""
+
+    input: Check | None
+    output: Check | None
+    export: Check | None
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
     """A task, prepared."""
@@ -53,6 +71,7 @@ class TaskPlan:
     export_as: Template | None
     timeout: Length | None
     then: str
+    schemas: Schemas | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,15 @@ class ListPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """What undoes a task, prepared."""
+
+    task: TaskPlan
+    depth: int
+    """How many task lists are around the task that it undoes."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowPlan:
     """A workflow, prepared."""
 
@@ -74,3 +102,8 @@ class WorkflowPlan:
     input_from: Template | None
     output_as: Template | None
     timeout: Length | None
+    schemas: Schemas | None
+    secrets: tuple[str, ...]
+    """The names that `$secrets` has."""
+    undos: Mapping[str, Undo]
+    """What undoes a task, by the task's pointer."""

@@ -12,9 +12,19 @@ from typing import Any, Final
 from millwright_workflow.domain.definition import (
     Definition,
     DoTask,
+    EmitTask,
+    Export,
+    ForkTask,
     ForTask,
+    FunctionCall,
+    GrpcCall,
     HttpCall,
+    Input,
+    ListenTask,
+    OpenApiCall,
+    Output,
     RaiseTask,
+    RunTask,
     SetTask,
     SwitchTask,
     Task,
@@ -26,14 +36,22 @@ from millwright_workflow.domain.definition.parts import TimeoutOrReference
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.assignment import plan_set
 from millwright_workflow.domain.interpreter.attempt import plan_try
+from millwright_workflow.domain.interpreter.branches import plan_fork
 from millwright_workflow.domain.interpreter.choice import plan_switch
+from millwright_workflow.domain.interpreter.conformance import plan_schema
+from millwright_workflow.domain.interpreter.emission import plan_emit
+from millwright_workflow.domain.interpreter.function_call import plan_function_call
+from millwright_workflow.domain.interpreter.grpc_call import plan_grpc_call
 from millwright_workflow.domain.interpreter.http_call import plan_http_call
+from millwright_workflow.domain.interpreter.listening import plan_listen
 from millwright_workflow.domain.interpreter.loop import plan_for
+from millwright_workflow.domain.interpreter.openapi_call import plan_openapi_call
 from millwright_workflow.domain.interpreter.pause import plan_wait
-from millwright_workflow.domain.interpreter.plan import Body, TaskPlan, WorkflowPlan
+from millwright_workflow.domain.interpreter.plan import Body, Schemas, TaskPlan, Undo, WorkflowPlan
 from millwright_workflow.domain.interpreter.raising import plan_raise
 from millwright_workflow.domain.interpreter.sequence import plan_do
 from millwright_workflow.domain.interpreter.site import Site
+from millwright_workflow.domain.interpreter.subflow import plan_run
 from millwright_workflow.domain.interpreter.template import (
     Length,
     plan_condition,
@@ -41,13 +59,21 @@ from millwright_workflow.domain.interpreter.template import (
     plan_template,
     plan_transformation,
 )
+from millwright_workflow.domain.interpreter.undo import plan_undo
 from millwright_workflow.domain.json import JsonObject
 
 _PLANNERS: Final[dict[type[TaskBase], Callable[[Any, Site], Body]]] = {
     DoTask: plan_do,
+    EmitTask: plan_emit,
     ForTask: plan_for,
+    ForkTask: plan_fork,
+    FunctionCall: plan_function_call,
+    GrpcCall: plan_grpc_call,
     HttpCall: plan_http_call,
+    ListenTask: plan_listen,
+    OpenApiCall: plan_openapi_call,
     RaiseTask: plan_raise,
+    RunTask: plan_run,
     SetTask: plan_set,
     SwitchTask: plan_switch,
     TryTask: plan_try,
@@ -55,7 +81,7 @@ _PLANNERS: Final[dict[type[TaskBase], Callable[[Any, Site], Body]]] = {
 }
 
 RUNNABLE_KINDS: Final = frozenset(kind.kind for kind in _PLANNERS)
-"""The `kind` of each task that can run."""
+"""The `kind` of each task that can be planned and walked; what publish lets through is `support`'s to say."""
 
 
 def plan_workflow(definition: Definition) -> WorkflowPlan:
@@ -66,34 +92,54 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
     """
     workflow = definition.document
     written: JsonObject = json.loads(definition.canonical)
+    undos: dict[str, Undo] = {}
 
     def plan_task(site: Site, name: str, task: Task) -> TaskPlan:
-        planner = _PLANNERS.get(type(task))
-        if planner is None:
-            raise errors.configuration(site.pointer, f"Tasks of the kind {task.kind!r} cannot run yet.")
-        return TaskPlan(
-            pointer=site.pointer,
-            name=name,
-            kind=task.kind,
-            task_hash=definition.task_hashes[site.pointer],
-            definition=site.written,
-            body=planner(task, site),
-            condition=plan_condition(task.if_),
-            input_from=plan_transformation(task.input and task.input.from_),
-            output_as=plan_transformation(task.output and task.output.as_),
-            export_as=plan_template(task.export.as_) if task.export and task.export.as_ is not None else None,
-            timeout=_plan_timeout(task.timeout, site),
-            then=task.then,
-        )
+        undo = plan_undo(task, site)
+        if undo is not None:
+            undos[site.pointer] = undo
+        return _plan_task(site, name, task, definition.task_hashes[site.origin])
 
-    site = Site("", written, workflow.use, plan_task)
+    use: Any = written.get("use", {})
+    site = Site("", "", written, use.get("functions", {}), workflow.use, plan_task)
     return WorkflowPlan(
         definition=written,
         do=site.plan_list("/do", workflow.do),
         input_from=plan_transformation(workflow.input and workflow.input.from_),
         output_as=plan_transformation(workflow.output and workflow.output.as_),
         timeout=_plan_timeout(workflow.timeout, site),
+        schemas=_plan_schemas(workflow.input, workflow.output, None, site),
+        secrets=workflow.use.secrets,
+        undos=undos,
     )
+
+
+def _plan_task(site: Site, name: str, task: Task, task_hash: bytes) -> TaskPlan:
+    planner = _PLANNERS.get(type(task))
+    if planner is None:
+        raise errors.configuration(site.pointer, f"Tasks of the kind {task.kind!r} cannot run yet.")
+    return TaskPlan(
+        pointer=site.pointer,
+        name=name,
+        kind=task.kind,
+        task_hash=task_hash,
+        definition=site.written,
+        body=planner(task, site),
+        condition=plan_condition(task.if_),
+        input_from=plan_transformation(task.input and task.input.from_),
+        output_as=plan_transformation(task.output and task.output.as_),
+        export_as=plan_template(task.export.as_) if task.export and task.export.as_ is not None else None,
+        timeout=_plan_timeout(task.timeout, site),
+        then=task.then,
+        schemas=_plan_schemas(task.input, task.output, task.export, site),
+    )
+
+
+def _plan_schemas(input_: Input | None, output: Output | None, export: Export | None, site: Site) -> Schemas | None:
+    plans = [
+        plan_schema(part, name, site) for part, name in ((input_, "input"), (output, "output"), (export, "export"))
+    ]
+    return Schemas(*plans) if any(plans) else None
 
 
 def _plan_timeout(written: TimeoutOrReference | None, site: Site) -> Length | None:

@@ -6,7 +6,7 @@ is its body's.
 
 from __future__ import annotations
 
-from millwright_workflow.domain.interpreter.effects import Begin, Commit, Part, TaskResult, Within
+from millwright_workflow.domain.interpreter.effects import Begin, Commit, Fail, Part, TaskResult, Within, WorkflowFault
 from millwright_workflow.domain.interpreter.plan import CONTINUE, Outcome, TaskPlan
 from millwright_workflow.domain.interpreter.visit import Progress, Scope, Visit
 from millwright_workflow.domain.json import Json
@@ -23,12 +23,17 @@ def walk_task(plan: TaskPlan, progress: Progress, scope: Scope, raw_input: Json)
         progress.context = known.context
         return known
     visit = Visit(plan, progress, scope, raw_input)
-    is_skipped = plan.condition is not None and not (yield from visit.holds(plan.condition, raw_input))
-    # Only a task that was executed leads to its `then`: "if it is bad, stop" must not stop what is good.
-    outcome = Outcome(raw_input, CONTINUE) if is_skipped else (yield from _run(visit))
-    following = outcome.next or plan.then
-    result = TaskResult(key, plan.task_hash, outcome.output, progress.context, following, is_skipped)
-    yield Commit(result)
+    try:
+        is_skipped = plan.condition is not None and not (yield from visit.holds(plan.condition, raw_input))
+        # Only a task that was executed leads to its `then`: "if it is bad, stop" must not stop what is good.
+        outcome = Outcome(raw_input, CONTINUE) if is_skipped else (yield from _run(visit))
+        following = outcome.next or plan.then
+        result = TaskResult(key, plan.task_hash, outcome.output, progress.context, following, is_skipped)
+        yield Commit(result)
+    except WorkflowFault as fault:
+        if progress.is_watched:
+            yield Fail(visit.reference, fault.error)
+        raise
     return result
 
 
@@ -46,6 +51,9 @@ def _run(visit: Visit) -> Part[Outcome]:
 def _flow(visit: Visit) -> Part[Outcome]:
     plan = visit.plan
     data = visit.raw_input
+    schemas = plan.schemas
+    if schemas is not None and schemas.input is not None:
+        yield from schemas.input.check(visit, data)
     if plan.input_from is not None:
         data = yield from visit.evaluate(plan.input_from, data)
     visit.input = data
@@ -54,6 +62,11 @@ def _flow(visit: Visit) -> Part[Outcome]:
     if plan.output_as is not None:
         data = yield from visit.evaluate(plan.output_as, data)
     visit.output = data
+    if schemas is not None and schemas.output is not None:
+        yield from schemas.output.check(visit, data)
     if plan.export_as is not None:
-        visit.progress.context = yield from visit.evaluate(plan.export_as, data)
+        context = yield from visit.evaluate(plan.export_as, data)
+        if schemas is not None and schemas.export is not None:
+            yield from schemas.export.check(visit, context)
+        visit.progress.context = context
     return Outcome(data, following)

@@ -30,6 +30,8 @@ class Identity:
     runtime_name: str
     runtime_version: str
     runtime_metadata: JsonObject = field(default_factory=dict)
+    secrets: JsonObject = field(default_factory=dict)
+    """What `$secrets` gives: the secrets that the workflow names under `use`, each value sealed (see `secrets`)."""
 
 
 @dataclass(slots=True)
@@ -43,10 +45,14 @@ class Progress:
     """`$runtime`"""
     context: Json = None
     """`$context`"""
+    secrets: JsonObject | None = None
+    """`$secrets`, or None where the workflow declares none."""
+    is_watched: bool = False
+    """Whether somebody wants to know of tasks that fail."""
 
     def variables(self) -> dict[str, Json]:
         """Give what every expression sees, wherever it stands."""
-        return {
+        known: dict[str, Json] = {
             "context": self.context,
             "input": None,
             "output": None,
@@ -54,6 +60,9 @@ class Progress:
             "workflow": self.workflow,
             "runtime": self.runtime,
         }
+        if self.secrets is not None:
+            known["secrets"] = self.secrets
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +111,16 @@ class Visit:
         """The task's full reference."""
         return self.scope.refer(self.plan.pointer)
 
+    @property
+    def pointer(self) -> str:
+        """The task's pointer, which errors name."""
+        return self.plan.pointer
+
     def evaluate(self, template: Template, data: Json, names: Mapping[str, Json] | None = None) -> Part[Json]:
         """Give the value of a template on `data`; `names` are known besides those of the scope."""
         if not template.is_dynamic:
             return template.value
-        value: Json = yield Evaluate(template.value, data, self._variables(names), self.plan.pointer)
+        value: Json = yield Evaluate(template.value, data, self.variables(names), self.plan.pointer)
         return value
 
     def holds(self, condition: Template, data: Json, names: Mapping[str, Json] | None = None) -> Part[bool]:
@@ -119,7 +133,8 @@ class Visit:
             return length
         return iso_seconds((yield from self.evaluate(length, data, names)), self.plan.pointer)
 
-    def _variables(self, names: Mapping[str, Json] | None) -> dict[str, Json]:
+    def variables(self, names: Mapping[str, Json] | None = None) -> dict[str, Json]:
+        """Give what expressions of this task see at this moment."""
         known = {**self.scope.names, **(names or {}), **self.progress.variables()}
         known["input"] = self.input
         known["output"] = self.output

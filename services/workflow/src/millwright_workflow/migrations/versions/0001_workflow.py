@@ -5,9 +5,8 @@ Revision ID: 0001
 
 from __future__ import annotations
 
-from alembic import op
 from millwright_runtime.postgres import tables
-from millwright_runtime.postgres.migrations import run_script
+from millwright_runtime.postgres.migrations import execute, service_role
 
 revision = "0001"
 down_revision = None
@@ -202,11 +201,11 @@ GRANT UPDATE ON workflow.partition TO {role};
 
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
-    role = op.get_context().opts["service_role"]
+    role = service_role()
     for part in (WORKFLOWS, RELEASES, INSTANCES):
-        run_script(part)
+        execute(part)
     for runtime_tables in (tables.events, tables.requests, tables.inbox):
-        run_script(runtime_tables("workflow", role))
+        execute(runtime_tables("workflow", role))
     for table in TENANTED:
-        run_script(tables.tenant_policy(f"workflow.{table}"))
-    run_script(GRANTS.format(role=role))
+        execute(tables.tenant_policy(f"workflow.{table}"))
+    execute(GRANTS.format(role=role))

@@ -1,0 +1,93 @@
+"""The built-in catalogue: functions that every workflow can call, and what each takes.
+
+Owns their names and the models of their arguments. Runs none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, StrictInt, StrictStr
+
+from millwright_workflow.domain.definition.scalars import Data, DataObject, Model, parse_duration
+
+_CATALOGUED = re.compile(r"(?P<name>[^@:]+):[^@]+@default")
+
+
+def _require_duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+IsoDuration = Annotated[StrictStr, AfterValidator(_require_duration)]
+Text = Annotated[StrictStr, Field(min_length=1)]
+Version = Annotated[StrictInt, Field(ge=1)]
+
+
+class JudgeArguments(Model):
+    """Judges `input` by a ruleset: the version that is named, or what the channel points to."""
+
+    ruleset: Text
+    version: Version | None = None
+    channel: Text | None = None
+    input: Data = None
+
+
+class RunPipelineArguments(Model):
+    """Runs a pipeline to its end."""
+
+    pipeline: Text
+    version: Version | None = None
+    channel: Text | None = None
+    parameters: DataObject = Field(default_factory=dict)
+
+
+class Escalation(Model):
+    """Who else may decide, and from when on."""
+
+    after: IsoDuration
+    roles: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class ApproveArguments(Model):
+    """Lets a person decide."""
+
+    title: Text
+    details: Data = None
+    roles: Annotated[tuple[Text, ...], Field(min_length=1)]
+    expires_after: IsoDuration | None = None
+    escalation: Escalation | None = None
+
+
+class TaskArguments(Model):
+    """Gives work to an external worker."""
+
+    queue: Text
+    input: Data = None
+    heartbeat: IsoDuration | None = None
+    """How long a worker may be silent."""
+
+
+FUNCTIONS: Final[Mapping[str, type[Model]]] = MappingProxyType(
+    {
+        "approve": ApproveArguments,
+        "judge": JudgeArguments,
+        "run-pipeline": RunPipelineArguments,
+        "task": TaskArguments,
+    }
+)
+
+
+def function_name(call: str) -> str | None:
+    """Give the built-in function that a call names, as `judge` or as `judge:1.0.0@default`; None if it names none."""
+    match = _CATALOGUED.fullmatch(call)
+    name = match["name"] if match else str(call)
+    return name if name in FUNCTIONS else None
+
+
+def argument_names(function: str) -> frozenset[str]:
+    """Give the keys that a built-in function's `with` may have."""
+    return frozenset(field.alias or name for name, field in FUNCTIONS[function].model_fields.items())

@@ -1,0 +1,31 @@
+"""Waiting for the database: what must be done is tried until it is there again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from millwright_runtime.errors import Unavailable
+from millwright_runtime.postgres.database import is_connection_loss
+
+_RETRY_SECONDS = 0.25
+_log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+
+async def persist(what: str, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Give what `operation` gives, however long the database is away; it must be one that may be done twice."""
+    is_waiting = False
+    while True:
+        try:
+            return await operation()
+        except Exception as error:
+            if not (isinstance(error, Unavailable) or is_connection_loss(error)):
+                raise
+            if not is_waiting:
+                _log.warning("%s waits for the database", what, extra={"fault": repr(error)})
+                is_waiting = True
+            await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,314 @@
+"""Instances: started through a channel or on a version, read, filtered, cancelled; what they take and give."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import ListValue, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+from millwright.workflow.v1 import instance_pb2
+from workflow_rig.client import RPCS
+from workflow_rig.definitions import NAME, RAISE, SET, WAIT, get, version_name, written
+from workflow_rig.refusals import refused
+
+Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
+ECHO = [{"echo": {"set": {"said": "${ .said }"}}}]
+
+
+def value(data):
+    """Give JSON as the contract has it."""
+    return json_format.ParseDict(data, Value())
+
+
+async def test_an_instance_runs_on_the_version_of_its_channel(client):
+    await client.release(RAISE, SET)
+    ended = await client.run()
+    assert (ended.state, ended.version, ended.channel) == (Instance.STATE_COMPLETED, 2, "prod")
+    assert ended.output == value({"ok": True})
+
+
+async def test_an_instance_can_be_started_on_a_version_past_every_channel(client):
+    await client.release(SET, RAISE)
+    ended = await client.run(version=1)
+    assert (ended.state, ended.version, ended.channel) == (Instance.STATE_COMPLETED, 1, "")
+
+
+async def test_an_instance_can_be_started_through_a_channel_by_name(client):
+    await client.release(SET)
+    await client.PromoteVersion(channel=f"{NAME}/channels/line-2", version=1)
+    assert (await client.run(channel="line-2")).channel == "line-2"
+
+
+async def test_an_accepted_instance_is_pending_and_bound_to_nothing(client):
+    await client.release(SET)
+    accepted = (await client.StartInstance(workflow=NAME, input=value({"a": 1}))).instance
+    assert (accepted.state, accepted.version, accepted.sequence) == (Instance.STATE_PENDING, 0, 1)
+    assert accepted.input == value({"a": 1})
+    assert accepted.creator == "local"
+
+
+async def test_the_times_of_an_instance_are_in_order(client):
+    await client.release(SET)
+    ended = await client.run()
+    times = [ended.create_time.ToNanoseconds(), ended.start_time.ToNanoseconds(), ended.end_time.ToNanoseconds()]
+    assert times == sorted(times)
+
+
+async def test_a_faulted_instance_says_what_was_raised_and_where(client):
+    await client.release(RAISE)
+    ended = await client.run()
+    assert ended.state == Instance.STATE_FAULTED
+    assert not ended.HasField("output")
+    error = ended.error
+    assert (error.type, error.status, error.title) == ("https://plant.example/errors/seal", 500, "Seal")
+    assert error.instance == "/do/0/fail"
+
+
+async def test_the_caller_may_choose_the_id(client):
+    await client.release(SET)
+    instance_id = str(uuid.uuid4())
+    assert await client.start(instance_id=instance_id.upper()) == f"instances/{instance_id}"
+
+
+async def test_an_id_that_is_taken_is_refused(client):
+    await client.release(SET)
+    instance_id = str(uuid.uuid4())
+    await client.start(instance_id=instance_id)
+    refusal = await refused(client.start(instance_id=instance_id))
+    assert refusal.kind == ("ALREADY_EXISTS", "INSTANCE_EXISTS")
+
+
+async def test_a_request_id_starts_one_instance(client):
+    await client.release(SET)
+    request_id = str(uuid.uuid4())
+    first = await client.StartInstance(workflow=NAME, request_id=request_id)
+    again = await client.StartInstance(workflow=NAME, request_id=request_id)
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.instance == first.instance
+    refusal = await refused(client.StartInstance(workflow=NAME, request_id=request_id, version=1))
+    assert refusal.reason == "REQUEST_ID_REUSED"
+
+
+NOT_THERE = {
+    "workflow": ({"workflow": "workflows/plant.none"}, "WORKFLOW_NOT_FOUND"),
+    "channel": ({"channel": "none"}, "CHANNEL_NOT_FOUND"),
+    "version": ({"version": 9}, "VERSION_NOT_FOUND"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_THERE)
+async def test_what_is_not_there_cannot_be_started(client, what):
+    fields, reason = NOT_THERE[what]
+    await client.release(SET)
+    refusal = await refused(client.start(**fields))
+    assert refusal.kind == ("NOT_FOUND", reason)
+
+
+WRONG = {
+    "channel and version": ({"channel": "prod", "version": 1}, ("version", "EXCLUSIVE")),
+    "a negative version": ({"version": -1}, ("version", "OUT_OF_RANGE")),
+    "an id that is none": ({"instance_id": "x"}, ("instance_id", "NOT_A_UUID")),
+    "a malformed workflow": ({"workflow": "line"}, ("workflow", "MALFORMED_NAME")),
+    "a malformed channel": ({"channel": "Prod"}, ("channel", "MALFORMED_NAME")),
+    "NaN": ({"input": Value(number_value=float("nan"))}, ("input", "NOT_A_NUMBER")),
+    "infinity inside": (
+        {"input": Value(list_value=ListValue(values=[Value(number_value=float("inf"))]))},
+        ("input[0]", "NOT_A_NUMBER"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_a_wrong_field_is_named_and_nothing_is_started(client, what):
+    fields, fault = WRONG[what]
+    await client.release(SET)
+    refusal = await refused(client.start(**fields))
+    assert refusal.code == "INVALID_ARGUMENT"
+    assert refusal.faults == [fault]
+    assert not (await client.ListInstances()).instances
+
+
+async def test_an_input_of_256_kib_is_taken_and_one_byte_more_is_not(client):
+    await client.release(ECHO)
+    most = value({"said": "x" * 200_000})
+    most.struct_value.fields["said"].string_value += "x" * (256 * 1024 - most.ByteSize())
+    assert most.ByteSize() == 256 * 1024
+    assert (await client.run(input=most)).state == Instance.STATE_COMPLETED
+    most.struct_value.fields["said"].string_value += "x"
+    refusal = await refused(client.start(input=most))
+    assert refusal.kind == ("INVALID_ARGUMENT", "INPUT_TOO_LARGE")
+
+
+@pytest.mark.parametrize("said", ["", "불량", "a\0b", "\u2028", "\U0001f525", 2**53, -0.5, [], {}, None, True])
+async def test_any_json_goes_in_and_comes_out_as_it_is(client, said):
+    await client.release(ECHO)
+    ended = await client.run(input=value({"said": said}))
+    assert ended.output == value({"said": said})
+
+
+async def test_an_input_as_deep_as_a_message_may_be_comes_out_again(client):
+    await client.release([{"echo": {"set": "${ . }"}}])
+    deep = {}
+    for _ in range(31):
+        deep = {"a": deep}
+    assert (await client.run(input=value(deep))).output == value(deep)
+
+
+async def test_an_input_of_more_levels_is_refused(client):
+    await client.release(SET)
+    deep = []
+    for _ in range(32):
+        deep = [deep]
+    assert (await refused(client.start(input=value(deep)))).faults == [("input", "TOO_DEEP")]
+
+
+async def test_an_input_deeper_than_a_message_may_be_is_refused(client):
+    await client.release(SET)
+    field = RPCS["StartInstance"].input_type.fields_by_name["input"].number
+    body = b""
+    for _ in range(200):  # a list in a list in a list
+        inner = bytes([0x0A]) + _size(len(body)) + body
+        body = bytes([0x32]) + _size(len(inner)) + inner
+    request = bytes([0x0A, len(NAME)]) + NAME.encode() + bytes([field << 3 | 2]) + _size(len(body)) + body
+    refusal = await refused(client.send(RPCS["StartInstance"], request, token=client.token))
+    assert refusal.kind == ("INVALID_ARGUMENT", "REQUEST_MALFORMED")
+
+
+def _size(number):
+    """Give a number as protobuf writes it."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+@pytest.mark.parametrize("levels", [40, 300, 3000])
+async def test_an_output_deeper_than_a_message_may_be_faults_and_can_be_read(client, levels):
+    await client.release([{"dig": {"set": {"deep": f"${{ reduce range({levels}) as $i (1; {{a: .}}) }}"}}}])
+    ended = await client.run()
+    assert ended.state == Instance.STATE_FAULTED
+    assert ended.error.instance == "/do/0/dig"
+
+
+HOSTILE = ["repeat(.)", "[range(1e12)]", '"x" * (1e9 + .zero)', "def f: f; f", "[limit(100000000; repeat(1))] | length"]
+
+
+@pytest.mark.parametrize("expression", HOSTILE)
+async def test_a_hostile_expression_faults_its_instance_alone(client, expression):
+    await client.release([{"loop": {"set": {"x": f"${{ last({expression}) }}"}}}], SET)
+    hostile = await client.start(version=1)
+    assert (await client.run()).state == Instance.STATE_COMPLETED
+    ended = await client.ended(hostile)
+    assert ended.state == Instance.STATE_FAULTED
+    assert ended.error.type.endswith("/expression")
+
+
+async def test_a_filter_finds_by_workflow_version_state_and_time(client):
+    await client.release(SET, RAISE)
+    good, bad = await client.run(version=1), await client.run()
+    await client.PublishVersion(definition=written().replace('"line"', '"other"'), promote_to="prod")
+    other = await client.run(workflow="workflows/plant.other")
+
+    async def names(**fields):
+        return [instance.name for instance in (await client.ListInstances(**fields)).instances]
+
+    after = Timestamp()
+    after.FromDatetime(bad.create_time.ToDatetime())
+    assert await names() == [other.name, bad.name, good.name]
+    assert await names(workflow=NAME) == [bad.name, good.name]
+    assert await names(workflow=NAME, version=1) == [good.name]
+    assert await names(states=[Instance.STATE_FAULTED]) == [bad.name]
+    assert await names(states=[Instance.STATE_FAULTED, Instance.STATE_COMPLETED]) == [other.name, bad.name, good.name]
+    assert await names(created_after=after) == [other.name, bad.name]
+    assert await names(created_before=after) == [good.name]
+
+
+async def test_lists_leave_out_what_may_be_large(client):
+    await client.release(ECHO)
+    await client.run(input=value({"said": "much"}))
+    (listed,) = (await client.ListInstances()).instances
+    assert not listed.HasField("input")
+    assert not listed.HasField("output")
+
+
+FILTERS = {
+    "a version without a workflow": ({"version": 1}, ("version", "NEEDS_WORKFLOW")),
+    "an unknown state": ({"states": [99]}, ("states", "UNKNOWN_VALUE")),
+    "a state that is none": ({"states": [0]}, ("states", "UNKNOWN_VALUE")),
+    "a time before all time": ({"created_after": Timestamp(seconds=-(2**60))}, ("created_after", "OUT_OF_RANGE")),
+    "an end after all time": ({"created_before": Timestamp(seconds=2**60)}, ("created_before", "OUT_OF_RANGE")),
+}
+
+
+@pytest.mark.parametrize("what", FILTERS)
+async def test_a_wrong_filter_is_refused(client, what):
+    fields, fault = FILTERS[what]
+    assert (await refused(client.ListInstances(**fields))).faults == [fault]
+
+
+@pytest.mark.parametrize("name", ["", "instances/", "instances/x", f"instances/{uuid.uuid4()} ", str(uuid.uuid4())])
+async def test_a_malformed_name_is_refused(client, name):
+    assert (await refused(client.GetInstance(name=name))).faults == [("name", "MALFORMED_NAME")]
+
+
+async def test_an_instance_that_is_not_there_is_not_found(client):
+    for rpc in ("GetInstance", "CancelInstance", "ResumeInstance", "WatchInstance", "ListInstanceEvents"):
+        refusal = await refused(getattr(client, rpc)(name=f"instances/{uuid.uuid4()}"))
+        assert refusal.kind == ("NOT_FOUND", "INSTANCE_NOT_FOUND")
+
+
+async def test_a_running_instance_is_interrupted_where_it_is(client, web):
+    await client.release([get(web.hold("/first"))])
+    instance = await client.start()
+    await web.arrival("/first")
+    answer = await client.CancelInstance(name=instance, reason="enough")
+    assert answer.instance.cancel_requested
+    ended = await client.ended(instance)
+    assert (ended.state, ended.cancel_requested) == (Instance.STATE_CANCELLED, False)
+    assert (ended.error.status, ended.error.detail) == (499, "enough")
+    assert ended.end_time.ToDatetime() - ended.start_time.ToDatetime() < timedelta(seconds=5)
+
+
+async def test_a_pending_instance_is_cancelled_in_the_call(client, sql):
+    await client.release(SET)
+    async with sql.transaction():  # no worker's pass gets through meanwhile
+        await sql.execute("LOCK TABLE workflow.hold IN ACCESS EXCLUSIVE MODE")
+        instance = await client.start()
+        answer = await client.CancelInstance(name=instance, reason="too early")
+    assert answer.instance.state == Instance.STATE_CANCELLED
+    assert (await client.get(instance)).error.detail == "too early"
+
+
+async def test_cancelling_what_is_cancelled_changes_nothing(client):
+    await client.release(WAIT)
+    instance = await client.start()
+    await client.reached(instance, Kind.KIND_STARTED)
+    await client.CancelInstance(name=instance, reason="enough")
+    ended = await client.ended(instance)
+    again = await client.CancelInstance(name=instance, reason="more")
+    assert again.instance == ended
+
+
+@pytest.mark.parametrize(("do", "state"), [(SET, "COMPLETED"), (RAISE, "FAULTED")])
+async def test_what_has_ended_cannot_be_cancelled(client, do, state):
+    await client.release(do)
+    ended = await client.run()
+    refusal = await refused(client.CancelInstance(name=ended.name))
+    assert refusal.kind == ("FAILED_PRECONDITION", "INSTANCE_ENDED")
+    assert refusal.info.metadata["state"] == state
+
+
+async def test_what_has_ended_cannot_be_resumed(client):
+    await client.release(SET)
+    refusal = await refused(client.ResumeInstance(name=(await client.run()).name))
+    assert refusal.kind == ("FAILED_PRECONDITION", "INSTANCE_NOT_PAUSED")
+
+
+async def test_an_instance_whose_version_is_bad_is_not_accepted(client):
+    await client.release(SET, RAISE)
+    await client.rollback()
+    refusal = await refused(client.start(version=2))
+    assert refusal.info.metadata["version"] == "2"
+    assert (await client.GetVersion(name=version_name(2))).version.bad_reason == "it leaks"
