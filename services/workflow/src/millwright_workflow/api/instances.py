@@ -91,6 +91,25 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         self._committed(tenant, request.name)
         return pb.ResumeInstanceResponse(instance=responses.instance(instance))
 
+    async def PauseInstance(self, request: pb.PauseInstanceRequest, _context: Any) -> pb.PauseInstanceResponse:
+        """Stop an instance before its next task."""
+        tenant = calls.current().principal.tenant
+        instance_id = names.parse_instance(request.name, "name")
+        reason = requests.checked_reason(request.reason)
+        async with self._platform.database.transaction(tenant) as connection:
+            instance = await running.pause(connection, instance_id, reason)
+        self._platform.signals.notify(WORK)
+        return pb.PauseInstanceResponse(instance=responses.instance(instance))
+
+    async def RetryInstance(self, request: pb.RetryInstanceRequest, _context: Any) -> pb.RetryInstanceResponse:
+        """Let a faulted or cancelled instance go on."""
+        tenant = calls.current().principal.tenant
+        instance_id = names.parse_instance(request.name, "name")
+        async with self._platform.database.transaction(tenant) as connection:
+            instance = await running.retry(connection, self._log, instance_id, datetime.now(UTC))
+        self._committed(tenant, request.name)
+        return pb.RetryInstanceResponse(instance=responses.instance(instance))
+
     async def WatchInstance(
         self, request: pb.WatchInstanceRequest, _context: Any
     ) -> AsyncGenerator[pb.WatchInstanceResponse]:

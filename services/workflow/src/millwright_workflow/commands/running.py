@@ -100,6 +100,26 @@ async def resume(connection: Connection, log: EventLog, instance_id: uuid.UUID, 
     return resumed
 
 
+async def pause(connection: Connection, instance_id: uuid.UUID, reason: str) -> Instance:
+    """Ask the worker that runs an instance to stop it; raise InstanceNotFound, InstanceNotRunning."""
+    instance = await instances.get(connection, instance_id, lock=True)
+    domain.check_running(instance)
+    if instance.state is State.RUNNING:
+        await instances.request_pause(connection, instance_id, reason)
+    return instance
+
+
+async def retry(connection: Connection, log: EventLog, instance_id: uuid.UUID, now: datetime) -> Instance:
+    """Let a faulted or cancelled instance go on; raise InstanceNotFound, InstanceNotFaulted, VersionBad."""
+    instance = await instances.get(connection, instance_id, lock=True)
+    domain.check_faulted(instance)
+    await _check_version(connection, Start(instance.workflow, channel=None, version=instance.version, input=None))
+    retried = domain.move(instance, State.RUNNING, error=None, cancel_reason=None, end_time=None)
+    await instances.retry(connection, instance_id, retried.sequence)
+    await _log(connection, log, retried, Happening.RESUMED, now)
+    return retried
+
+
 def new_id() -> uuid.UUID:
     """Make an id that sorts by time (UUID version 7, RFC 9562), so that new rows lie side by side in the index."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import work as domain
-from millwright_workflow.domain.work import Key, Report, Wish, Work
+from millwright_workflow.domain.work import Report, TaskKey, Wish, Work
 from millwright_workflow.store import work_items
 from millwright_workflow.store.work_items import Handed
 
@@ -27,7 +27,7 @@ class WorkerReport:
     report: Report
 
 
-async def ask(connection: Connection, key: Key, wish: Wish) -> Work | None:
+async def ask(connection: Connection, key: TaskKey, wish: Wish) -> Work | None:
     """Have the work of a task done: give its item, new, as it was, or queued anew if it was held or withdrawn.
 
     Asking again changes nothing else. Gives None where nobody can want it any more.
@@ -45,7 +45,7 @@ async def ask(connection: Connection, key: Key, wish: Wish) -> Work | None:
     return asked
 
 
-async def let_go(connection: Connection, key: Key, move: Callable[[Work], Work]) -> None:
+async def let_go(connection: Connection, key: TaskKey, move: Callable[[Work], Work]) -> None:
     """Hold or withdraw the work of a task, as `move` has it; what is settled stays."""
     known = await work_items.get(connection, key, lock=True)
     if known is not None and (moved := move(known)) is not known:

@@ -76,6 +76,18 @@ class InstanceEnded(FailedPrecondition):
     """Instance {instance} has ended: it is {state}."""
 
 
+class InstanceNotRunning(FailedPrecondition):
+    """Instance {instance} is not running: it is {state}."""
+
+
+class InstanceNotFaulted(FailedPrecondition):
+    """Instance {instance} has nothing to retry: it is {state}."""
+
+
+class CheckpointNotFound(NotFound):
+    """Instance {instance} has no checkpoint {sequence}, or it is no longer kept."""
+
+
 class InstanceNotPaused(FailedPrecondition):
     """Instance {instance} is not paused: it is {state}."""
 

@@ -10,7 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from millwright_workflow.domain.errors import InstanceEnded, InstanceNotPaused
+from millwright_workflow.domain.errors import InstanceEnded, InstanceNotFaulted, InstanceNotPaused, InstanceNotRunning
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.transitions import ImpossibleTransition
@@ -30,7 +30,7 @@ class State(Enum):
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether nothing happens to it any more."""
+        """Tell whether it has ended: nothing happens to it any more, unless somebody retries it."""
         return self in _TERMINAL
 
 
@@ -41,6 +41,7 @@ class Happening(Enum):
     STARTED = "STARTED"
     TASK_COMPLETED = "TASK_COMPLETED"
     TASK_RETRIED = "TASK_RETRIED"
+    TASK_PROGRESS = "TASK_PROGRESS"
     PAUSED = "PAUSED"
     RESUMED = "RESUMED"
     COMPLETED = "COMPLETED"
@@ -59,11 +60,13 @@ TRANSITIONS: Mapping[tuple[State, State], Happening] = MappingProxyType(
         (State.RUNNING, State.FAULTED): Happening.FAULTED,
         (State.RUNNING, State.CANCELLED): Happening.CANCELLED,
         (State.PAUSED, State.RUNNING): Happening.RESUMED,
+        (State.FAULTED, State.RUNNING): Happening.RESUMED,
+        (State.CANCELLED, State.RUNNING): Happening.RESUMED,
         (State.PAUSED, State.CANCELLED): Happening.CANCELLED,
     }
 )
 """Every move that an instance can make, with what its event tells."""
-_TERMINAL = frozenset(State) - {before for before, _ in TRANSITIONS}
+_TERMINAL = frozenset({State.COMPLETED, State.FAULTED, State.CANCELLED})
 
 
 Key = tuple[str, uuid.UUID]
@@ -91,6 +94,12 @@ class Instance:
     create_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    parent: uuid.UUID | None = None
+    """The instance whose `run: workflow` started it."""
+    parent_task: str | None = None
+    """The reference of that task."""
+    depth: int = 0
+    """How many instances it was started by, one above the other."""
 
     @property
     def key(self) -> Key:
@@ -111,6 +120,8 @@ class InstanceEvent:
     event_time: datetime
     task: str | None = None
     error: WorkflowError | None = None
+    percent: float | None = None
+    """How far the task is."""
 
 
 def happening(before: State, after: State) -> Happening:
@@ -158,6 +169,18 @@ def cancel(instance: Instance) -> Cancellation:
     if instance.state.is_terminal:
         raise InstanceEnded(instance=instance.instance, state=instance.state.value)
     return Cancellation.REQUESTED if instance.state is State.RUNNING else Cancellation.NOW
+
+
+def check_running(instance: Instance) -> None:
+    """Raise InstanceNotRunning unless it can be paused; one that is paused already is left so."""
+    if instance.state not in (State.RUNNING, State.PAUSED):
+        raise InstanceNotRunning(instance=instance.instance, state=instance.state.value)
+
+
+def check_faulted(instance: Instance) -> None:
+    """Raise InstanceNotFaulted unless it can be retried."""
+    if instance.state not in (State.FAULTED, State.CANCELLED) or instance.version is None:
+        raise InstanceNotFaulted(instance=instance.instance, state=instance.state.value)
 
 
 def check_paused(instance: Instance) -> None:

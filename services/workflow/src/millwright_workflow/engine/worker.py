@@ -82,7 +82,7 @@ class Worker:
         while (room := self._max_instances - len(self._running)) > 0:
             claimed = await self._storage.claim(self._holdings.tenure, min(room, _CLAIM_BATCH))
             for active in claimed:
-                self._begin(active, self._runs.fresh(active))
+                await self._begin_claimed(active)
             begun += len(claimed)
             if not claimed:
                 break
@@ -120,6 +120,12 @@ class Worker:
             run = self._runs.recalled(active, await self._storage.recall(active))
             if partitions.of(active.instance.instance) in self._holdings.tenure.epochs and key not in self._running:
                 self._begin(active, run)
+
+    async def _begin_claimed(self, active: Active) -> None:
+        if active.step == 0:
+            self._begin(active, self._runs.fresh(active))
+        else:  # it was forked: its results are there before it begins
+            await self._recall(active)
 
     def _begin(self, active: Active, run: Run) -> None:
         key = active.instance.key

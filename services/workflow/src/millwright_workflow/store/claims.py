@@ -20,9 +20,11 @@ async def lock_tenure(connection: Connection, tenure: Tenure) -> Sequence[int]:
     return [row["part"] for row in rows]
 
 
-async def lock_pending(connection: Connection, partitions: Collection[int], limit: int) -> Sequence[Instance]:
+async def lock_pending(connection: Connection, partitions: Collection[int], limit: int) -> Sequence[Active]:
     """Lock at most `limit` pending instances of `partitions`, oldest first."""
-    return [from_row(row) for row in await connection.fetch(_LOCK_PENDING, list(partitions), limit)]
+    return [
+        Active(from_row(row), row["step"]) for row in await connection.fetch(_LOCK_PENDING, list(partitions), limit)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ WHERE owner = $1 AND (part, epoch) IN (SELECT * FROM unnest($2::smallint[], $3::
 ORDER BY part FOR SHARE
 """
 _LOCK_PENDING = f"""
-SELECT {COLUMNS} FROM workflow.instance WHERE state = 'PENDING' AND part = ANY ($1::smallint[])
+SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'PENDING' AND part = ANY ($1::smallint[])
 ORDER BY create_time LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 _LOCK_CHANNELS = """
@@ -146,6 +148,9 @@ SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'RUNNING' AND part =
 _WISHES = """
 SELECT tenant, instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND cancel_reason IS NOT NULL
+UNION ALL
+SELECT tenant, instance, 'PAUSE', pause_reason FROM workflow.instance
+WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND pause_reason IS NOT NULL AND cancel_reason IS NULL
 UNION ALL
 SELECT tenant, instance, run_policy, reason FROM workflow.hold
 JOIN workflow.instance USING (tenant, workflow, channel, version)

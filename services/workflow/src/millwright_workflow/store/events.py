@@ -5,10 +5,12 @@ A test holds each of these bodies against the contract's own types.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from millwright_runtime.events.log import Event
+from millwright_runtime.events.log import Event, Kind
 
 from millwright_workflow.domain import names
 from millwright_workflow.domain.instances import Happening, InstanceEvent
@@ -28,13 +30,21 @@ INSTANCE_TYPES = {
     Happening.STARTED: "io.serverlessworkflow.workflow.started.v1",
     Happening.TASK_COMPLETED: "io.serverlessworkflow.task.completed.v1",
     Happening.TASK_RETRIED: "io.serverlessworkflow.task.retried.v1",
+    Happening.TASK_PROGRESS: "io.millwright.workflow.task.progressed.v1",
     Happening.PAUSED: "io.serverlessworkflow.workflow.suspended.v1",
     Happening.RESUMED: "io.serverlessworkflow.workflow.resumed.v1",
     Happening.COMPLETED: "io.serverlessworkflow.workflow.completed.v1",
     Happening.FAULTED: "io.serverlessworkflow.workflow.faulted.v1",
     Happening.CANCELLED: "io.serverlessworkflow.workflow.cancelled.v1",
 }
-_CHECKPOINTS = frozenset({Happening.TASK_COMPLETED, Happening.TASK_RETRIED})
+_KINDS: Mapping[Happening, Kind] = MappingProxyType(
+    {
+        Happening.TASK_COMPLETED: "checkpoint",
+        Happening.TASK_RETRIED: "checkpoint",
+        Happening.TASK_PROGRESS: "progress",
+    }
+)
+"""What is not of the kind `lifecycle`."""
 
 
 def of_release(tenant: str, workflow: str, release: Release) -> Event:
@@ -76,12 +86,13 @@ def of_instance(event: InstanceEvent) -> Event:
         "task": event.task,
         "error": _error(event.error) if event.error else None,
         "eventTime": timestamp(event.event_time),
+        "percent": event.percent,
     }
     return Event(
         tenant=event.tenant,
         resource=resource,
         sequence=event.sequence,
-        kind="checkpoint" if event.happening in _CHECKPOINTS else "lifecycle",
+        kind=_KINDS.get(event.happening, "lifecycle"),
         type=INSTANCE_TYPES[event.happening],
         data=_without_defaults(body),
         event_time=event.event_time,

@@ -15,6 +15,7 @@ from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
+from millwright_workflow.store import attachments
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Filter:
     states: tuple[State, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    parent: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ async def insert(connection: Connection, instance: Instance) -> None:
         instance.sequence,
         instance.creator,
         instance.create_time,
+        instance.parent,
+        instance.parent_task,
+        instance.depth,
     )
     if not written:
         raise InstanceExists(instance=instance.instance)
@@ -79,6 +84,7 @@ async def page(
         create_time,
         instance,
         limit,
+        chosen.parent,
     )
     return [from_row(row) for row in rows]
 
@@ -94,6 +100,17 @@ async def request_cancel(connection: Connection, instance: uuid.UUID, reason: st
     await connection.execute(_REQUEST_CANCEL, instance, reason)
 
 
+async def request_pause(connection: Connection, instance: uuid.UUID, reason: str) -> None:
+    """Ask the owner of a running instance to stop it before its next task."""
+    await connection.execute(_REQUEST_PAUSE, instance, reason)
+
+
+async def retry(connection: Connection, instance: uuid.UUID, sequence: int) -> None:
+    """Let an ended instance, locked here, be taken by a worker again, with its time limits begun anew."""
+    await connection.execute(_RETRY, instance, sequence)
+    await connection.execute(_FORGET_LIMITS, instance)
+
+
 async def end(connection: Connection, ended: Instance) -> None:
     """Write the end of an instance that nobody runs and that is locked here."""
     await connection.execute(
@@ -106,6 +123,7 @@ async def end(connection: Connection, ended: Instance) -> None:
         write_error(ended.error),
         ended.cancel_reason,
     )
+    await attachments.remove(connection, [attachments.Passed(ended.tenant, ended.instance)])
 
 
 async def resume(connection: Connection, instance: uuid.UUID, sequence: int) -> None:
@@ -132,6 +150,9 @@ def from_row(row: asyncpg.Record) -> Instance:
         create_time=row["create_time"],
         start_time=row["start_time"],
         end_time=row["end_time"],
+        parent=row["parent"],
+        parent_task=row["parent_task"],
+        depth=row["depth"],
     )
 
 
@@ -141,22 +162,24 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
-    sequence, creator, create_time, start_time, end_time"""
+    sequence, creator, create_time, start_time, end_time, parent, parent_task, depth"""
 _GET = f"SELECT {COLUMNS} FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
 _INSERT = """
 INSERT INTO workflow.instance
-    (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time, parent,
+     parent_task, depth)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _PAGE = f"""
 SELECT tenant, instance, workflow, channel, version, state, 'null' AS input, NULL AS output, error, cancel_reason,
-       finished_tasks, sequence, creator, create_time, start_time, end_time
+       finished_tasks, sequence, creator, create_time, start_time, end_time, parent, parent_task, depth
 FROM workflow.instance
 WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND ($2::integer IS NULL OR version = $2)
   AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
   AND ($4::timestamptz IS NULL OR create_time >= $4) AND ($5::timestamptz IS NULL OR create_time < $5)
   AND ($6::timestamptz IS NULL OR (create_time, instance) < ($6, $7::uuid))
+  AND ($9::uuid IS NULL OR parent = $9)
 ORDER BY create_time DESC, instance DESC LIMIT $8
 """
 _COUNT_BOUND = f"""
@@ -179,4 +202,20 @@ SET state = 'RUNNING', is_resumed = true, sequence = $2, bound_revision = (
     WHERE workflow.tenant = instance.tenant AND workflow.workflow = instance.workflow
 )
 WHERE tenant = {TENANT} AND instance = $1
+"""
+_REQUEST_PAUSE = f"""
+UPDATE workflow.instance SET pause_reason = $2 WHERE tenant = {TENANT} AND instance = $1 AND state = 'RUNNING'
+"""
+# The step grows, so that no checkpoint in Valkey is taken for what is there now.
+_RETRY = f"""
+UPDATE workflow.instance AS instance
+SET state = 'RUNNING', is_resumed = true, sequence = $2, step = step + 1, error = NULL, cancel_reason = NULL,
+    end_time = NULL, bound_revision = (
+        SELECT latest_revision FROM workflow.workflow AS workflow
+        WHERE workflow.tenant = instance.tenant AND workflow.workflow = instance.workflow
+    )
+WHERE tenant = {TENANT} AND instance = $1
+"""
+_FORGET_LIMITS = f"""
+DELETE FROM workflow.task_progress WHERE tenant = {TENANT} AND instance = $1 AND key LIKE 'within %'
 """

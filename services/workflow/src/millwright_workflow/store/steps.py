@@ -20,7 +20,10 @@ from millwright_workflow.domain.execution import Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
+from millwright_workflow.store import approvals, work_items
 from millwright_workflow.store.instances import write_error
+
+_RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
 
 
 async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
@@ -36,10 +39,22 @@ async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -
     accepted = [step for step in steps if step.key in written]
     await _write_results(connection, [step for step in accepted if step.result])
     await _write_progress(connection, [step for step in accepted if step.progress])
+    await _end_outside(connection, [step for step in accepted if step.end and step.end.state in _RETRIABLE])
     return written
 
 
-async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, bool]:
+async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:
+    """Let go of what the instances that end here asked others to do; one that is retried asks anew.
+
+    Of a completed instance nothing is asked any more; what it may have left is removed in the background.
+    """
+    if ends:
+        tenants, instances = [step.tenant for step in ends], [step.instance for step in ends]
+        await work_items.forget_instances(connection, tenants, instances)
+        await approvals.close_instances(connection, tenants, instances, ends[-1].time)
+
+
+async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, _Advanced]:
     ends = [group[-1].end for group in groups]
     rows = await connection.fetch(
         _ADVANCE,
@@ -57,7 +72,7 @@ async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list
         [write_error(end.error) if end else None for end in ends],
         [group[-1].time if end and end.state.is_terminal else None for group, end in zip(groups, ends, strict=True)],
     )
-    return {(row["tenant"], row["instance"]): row["is_held"] for row in rows}
+    return {(row["tenant"], row["instance"]): _Advanced(row["is_held"], row["has_attachments"]) for row in rows}
 
 
 async def _write_results(connection: Connection, steps: Sequence[Step]) -> None:
@@ -166,17 +181,18 @@ WITH tenure AS (
 )
 UPDATE workflow.instance AS instance
 SET step = step.last, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
-    state = coalesce(step.state, instance.state), output = step.output, error = step.error, end_time = step.end_time
+    state = coalesce(step.state, instance.state), pause_reason = CASE WHEN step.state IS NULL THEN pause_reason END,
+    output = step.output, error = step.error, end_time = step.end_time
 FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
             $12::text[], $13::timestamptz[])
     AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)
 WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.state = 'RUNNING'
   AND instance.step = step.first - 1 AND instance.part IN (SELECT part FROM tenure)
-RETURNING instance.tenant, instance.instance, EXISTS (
+RETURNING instance.tenant, instance.instance, instance.has_attachments, EXISTS (
     SELECT FROM workflow.hold
     WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
       AND hold.version = instance.version AND hold.revision > bound_revision AND run_policy = 'PAUSE'
-) AS is_held
+) OR pause_reason IS NOT NULL AS is_held
 """
 _WRITE_RESULTS = """
 INSERT INTO workflow.task_result

@@ -57,15 +57,17 @@ class PostgresStorage:
             pending = await claims.lock_pending(connection, held, limit)
             if not pending:
                 return ()
-            bindings = await claims.lock_bindings(connection, pending)
-            begun, refused = _decide(pending, bindings, now)
+            steps_of = {active.instance.key: active.step for active in pending}
+            accepted = [active.instance for active in pending]
+            bindings = await claims.lock_bindings(connection, accepted)
+            begun, refused = _decide(accepted, bindings, now)
             await claims.begin(connection, {i.key: bindings[i.key] for i in begun}, now)
             for instance in refused:
                 await instances.end(connection, instance)
             await self._log.append(connection, [_event(i, State.PENDING, now) for i in [*begun, *refused]])
         for instance in [*begun, *refused]:
             self._platform.committed(instance.tenant, names.instance(instance.instance))
-        return [Active(instance, step=0) for instance in begun]
+        return [Active(instance, steps_of[instance.key]) for instance in begun]
 
     async def take_resumed(self, tenure: Tenure) -> Sequence[Active]:
         """Take instances that were resumed."""

@@ -15,7 +15,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import from_text
-from millwright_workflow.domain.work import HEARTBEAT_SLACK, Key, Saved, State, Wish, Work
+from millwright_workflow.domain.work import HEARTBEAT_SLACK, Saved, State, TaskKey, Wish, Work
 from millwright_workflow.store.instances import write_error
 
 
@@ -71,7 +71,7 @@ async def insert(connection: Connection, work: Work, wish: Wish) -> bool:
     return bool(written)
 
 
-async def get(connection: Connection, key: Key, *, lock: bool = False) -> Work | None:
+async def get(connection: Connection, key: TaskKey, *, lock: bool = False) -> Work | None:
     """Give the item of a task, locked until the transaction ends if asked; None if there is none."""
     row = await connection.fetchrow(f"{_GET} FOR UPDATE" if lock else _GET, key.tenant, key.instance, key.reference)
     return _work(row) if row else None
@@ -144,7 +144,9 @@ async def taken_by(connection: Connection, tenant: str, worker: str) -> Sequence
     return [_work(row) for row in await connection.fetch(_TAKEN_BY, tenant, worker)]
 
 
-async def standing(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[uuid.UUID, State, str | None]]:
+async def standing(
+    connection: Connection, keys: Sequence[TaskKey]
+) -> dict[TaskKey, tuple[uuid.UUID, State, str | None]]:
     """Give where the work of tasks stands: the item of the current attempt, its state and its worker."""
     rows = await connection.fetch(_STANDING, *_columns(keys))
     return {_key(row): (row["id"], State(row["state"]), row["worker"]) for row in rows}
@@ -163,12 +165,12 @@ async def forget_instances(connection: Connection, tenants: Sequence[str], insta
     await connection.execute(_FORGET_INSTANCES, list(tenants), list(instances))
 
 
-def _columns(keys: Sequence[Key]) -> tuple[list[str], list[uuid.UUID], list[str]]:
+def _columns(keys: Sequence[TaskKey]) -> tuple[list[str], list[uuid.UUID], list[str]]:
     return [key.tenant for key in keys], [key.instance for key in keys], [key.reference for key in keys]
 
 
-def _key(row: asyncpg.Record) -> Key:
-    return Key(row["tenant"], row["instance"], row["reference"])
+def _key(row: asyncpg.Record) -> TaskKey:
+    return TaskKey(row["tenant"], row["instance"], row["reference"])
 
 
 def _work(row: asyncpg.Record) -> Work:

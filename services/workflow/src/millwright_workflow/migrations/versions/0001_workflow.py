@@ -114,10 +114,15 @@ CREATE TABLE workflow.instance (
     output text,
     error text,
     cancel_reason text,
+    pause_reason text,
     finished_tasks bigint NOT NULL DEFAULT 0,
     sequence bigint NOT NULL,
     step bigint NOT NULL DEFAULT 0,
     is_resumed boolean NOT NULL DEFAULT false,
+    has_attachments boolean NOT NULL DEFAULT false,
+    parent uuid,
+    parent_task text,
+    depth smallint NOT NULL DEFAULT 0,
     creator text NOT NULL,
     create_time timestamptz NOT NULL,
     start_time timestamptz,
@@ -130,14 +135,20 @@ CREATE INDEX instance_of_version ON workflow.instance (tenant, workflow, version
 CREATE INDEX instance_pending ON workflow.instance (part, create_time) WHERE state = 'PENDING';
 CREATE INDEX instance_running ON workflow.instance (part) WHERE state = 'RUNNING';
 CREATE INDEX instance_resumed ON workflow.instance (part) WHERE is_resumed;
-CREATE INDEX instance_cancelling ON workflow.instance (part) WHERE state = 'RUNNING' AND cancel_reason IS NOT NULL;
+CREATE INDEX instance_stopping ON workflow.instance (part)
+    WHERE state = 'RUNNING' AND (cancel_reason IS NOT NULL OR pause_reason IS NOT NULL);
 CREATE INDEX instance_to_cancel ON workflow.instance (instance) WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL;
+CREATE INDEX instance_parent ON workflow.instance (tenant, parent, create_time DESC, instance DESC)
+    WHERE parent IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
 COMMENT ON COLUMN workflow.instance.sequence IS 'of its newest event';
 COMMENT ON COLUMN workflow.instance.step IS 'how often its worker wrote: what a checkpoint is compared by';
 COMMENT ON COLUMN workflow.instance.part IS 'the partition whose owner runs it';
+COMMENT ON COLUMN workflow.instance.has_attachments IS
+    'it may have rows in subscription, emission or child, which go with its results';
+COMMENT ON COLUMN workflow.instance.depth IS 'how many instances it was started by, one above the other';
 COMMENT ON COLUMN workflow.instance.is_resumed IS 'it was paused, is to go on, and no worker has taken it yet';
 
 CREATE TABLE workflow.task_result (
@@ -183,7 +194,199 @@ COMMENT ON TABLE workflow.partition IS
 """
 
 
-TENANTED = ("workflow", "version", "channel", "release", "hold", "instance", "task_result", "task_progress")
+WORK = """
+CREATE TABLE workflow.work_item (
+    tenant text NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    part smallint NOT NULL,
+    id uuid NOT NULL,
+    queue text NOT NULL,
+    input text NOT NULL,
+    heartbeat interval NOT NULL,
+    max_failures integer NOT NULL,
+    state text NOT NULL,
+    attempt integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    worker text,
+    due_time timestamptz NOT NULL,
+    percent double precision,
+    saved bytea,
+    saved_attempt integer,
+    saved_stamp bigint,
+    output text,
+    error text,
+    is_news boolean NOT NULL DEFAULT false,
+    revision bigint NOT NULL DEFAULT 0,
+    create_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, instance, reference),
+    UNIQUE (tenant, id)
+) WITH (fillfactor = 70);
+CREATE INDEX work_item_queued ON workflow.work_item (tenant, queue, due_time) WHERE state = 'QUEUED';
+CREATE INDEX work_item_taken ON workflow.work_item (due_time) WHERE state IN ('OFFERED', 'ACTIVE');
+CREATE INDEX work_item_of_worker ON workflow.work_item (tenant, worker) WHERE state IN ('OFFERED', 'ACTIVE');
+CREATE INDEX work_item_news ON workflow.work_item (part) WHERE is_news;
+COMMENT ON TABLE workflow.work_item IS 'What tasks ask of workers outside: a row a task, which its attempts share';
+COMMENT ON COLUMN workflow.work_item.id IS 'of the attempt: what workers know it by';
+COMMENT ON COLUMN workflow.work_item.due_time IS
+    'when it may be taken; once it is taken, when it is not its worker''s any more unless it hears of it';
+COMMENT ON COLUMN workflow.work_item.saved IS 'what its worker saved last, and in which attempt and when';
+COMMENT ON COLUMN workflow.work_item.is_news IS 'its instance has not noticed the last change yet';
+
+CREATE TABLE workflow.approval (
+    tenant text NOT NULL,
+    id uuid NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    round integer NOT NULL,
+    part smallint NOT NULL,
+    title text NOT NULL,
+    details text NOT NULL,
+    role text NOT NULL,
+    state text NOT NULL,
+    decider text,
+    comment text,
+    sequence bigint NOT NULL,
+    create_time timestamptz NOT NULL,
+    escalate_time timestamptz,
+    escalate_role text,
+    expire_time timestamptz,
+    decide_time timestamptz,
+    is_over boolean NOT NULL DEFAULT false,
+    is_news boolean NOT NULL DEFAULT false,
+    revision bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, id),
+    UNIQUE (tenant, instance, reference, round)
+);
+CREATE INDEX approval_listed ON workflow.approval (tenant, state, create_time, id);
+CREATE INDEX approval_due ON workflow.approval (least(escalate_time, expire_time)) WHERE state = 'WAITING';
+CREATE INDEX approval_news ON workflow.approval (part) WHERE is_news;
+COMMENT ON TABLE workflow.approval IS 'Decisions that tasks wait for a person to make; they stay, once made';
+COMMENT ON COLUMN workflow.approval.round IS 'grows where an instance that has ended is retried and asks anew';
+COMMENT ON COLUMN workflow.approval.is_over IS 'its instance has ended: asked again, it is another approval';
+"""
+
+EVENTS = """
+CREATE TABLE workflow.subscription (
+    tenant text NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    pointer text NOT NULL,
+    subscription text NOT NULL,
+    received bigint NOT NULL DEFAULT 0,
+    create_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, instance, reference)
+);
+COMMENT ON TABLE workflow.subscription IS 'Who listens for events: a task of an instance, or the schedule of a workflow.';
+COMMENT ON COLUMN workflow.subscription.received IS 'how many deliveries it was given: the place of the next';
+
+CREATE TABLE workflow.topic (
+    tenant text NOT NULL,
+    route bytea NOT NULL,
+    template bytea NOT NULL,
+    value bytea NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    template_text text NOT NULL,
+    PRIMARY KEY (tenant, route, template, value, instance, reference),
+    FOREIGN KEY (tenant, instance, reference) REFERENCES workflow.subscription ON DELETE CASCADE
+);
+CREATE INDEX topic_subscription ON workflow.topic (tenant, instance, reference);
+COMMENT ON TABLE workflow.topic IS
+    'What a subscription is found by: digests of type and source, and of one expected key, or empty';
+
+CREATE TABLE workflow.delivery (
+    tenant text NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    position bigint NOT NULL,
+    event_key text NOT NULL,
+    delivery text NOT NULL,
+    receive_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, instance, reference, position),
+    UNIQUE (tenant, instance, reference, event_key),
+    FOREIGN KEY (tenant, instance, reference) REFERENCES workflow.subscription ON DELETE CASCADE
+);
+COMMENT ON TABLE workflow.delivery IS 'The inboxes of subscriptions: an event by its place, from 0 without a gap.';
+
+CREATE TABLE workflow.kept_event (
+    tenant text NOT NULL,
+    event_key text NOT NULL,
+    routes bytea[] NOT NULL,
+    event text NOT NULL,
+    receive_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, event_key)
+);
+CREATE INDEX kept_event_time ON workflow.kept_event (receive_time);
+CREATE INDEX kept_event_routes ON workflow.kept_event USING gin (routes);
+COMMENT ON TABLE workflow.kept_event IS 'Events kept for those who will listen soon; empty unless a setting says so.';
+
+CREATE TABLE workflow.emission (
+    tenant text NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    pointer text NOT NULL,
+    event text NOT NULL,
+    PRIMARY KEY (tenant, instance, reference)
+);
+COMMENT ON TABLE workflow.emission IS 'What a task that has not finished has emitted, so that it emits that and no other.';
+
+CREATE TABLE workflow.outgoing_event (
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant text NOT NULL,
+    event text NOT NULL
+);
+COMMENT ON TABLE workflow.outgoing_event IS 'Emitted events that JetStream has not acknowledged yet.';
+
+CREATE TABLE workflow.child (
+    tenant text NOT NULL,
+    instance uuid NOT NULL,
+    reference text NOT NULL,
+    pointer text NOT NULL,
+    child uuid NOT NULL,
+    is_abandoned boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (tenant, instance, reference)
+);
+CREATE INDEX child_abandoned ON workflow.child (tenant, instance) WHERE is_abandoned;
+COMMENT ON TABLE workflow.child IS 'Which child a task awaits; abandoned, it is to be cancelled unless it has ended.';
+
+CREATE TABLE workflow.schedule (
+    tenant text NOT NULL,
+    workflow text NOT NULL,
+    version integer NOT NULL,
+    schedule text NOT NULL,
+    begin_time timestamptz NOT NULL,
+    next_time timestamptz,
+    last_time timestamptz,
+    last_instance uuid,
+    owner uuid NOT NULL,
+    is_following boolean NOT NULL,
+    is_triggered boolean NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    looked bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, workflow),
+    FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
+);
+CREATE INDEX schedule_due ON workflow.schedule (next_time) WHERE next_time IS NOT NULL;
+COMMENT ON TABLE workflow.schedule IS 'Schedules in force: of each workflow that of the version channel prod points to.';
+COMMENT ON COLUMN workflow.schedule.owner IS 'the instance in subscription that its events come to';
+COMMENT ON COLUMN workflow.schedule.is_following IS 'it starts when the last instance has ended';
+COMMENT ON COLUMN workflow.schedule.looked IS 'how many of its deliveries it has looked at';
+"""
+
+
+TENANTED = (
+    "workflow",
+    "version",
+    "channel",
+    "release",
+    "hold",
+    "instance",
+    "task_result",
+    "task_progress",
+    "work_item",
+    "approval",
+)
 
 GRANTS = """
 GRANT USAGE ON SCHEMA workflow TO {role};
@@ -192,17 +395,24 @@ GRANT INSERT, UPDATE (latest_version, latest_revision, update_time) ON workflow.
 GRANT INSERT, UPDATE (bad_reason) ON workflow.version TO {role};
 GRANT INSERT, UPDATE ON workflow.channel, workflow.hold TO {role};
 GRANT INSERT ON workflow.release TO {role};
-GRANT INSERT, UPDATE ON workflow.instance, workflow.task_progress TO {role};
+GRANT INSERT, UPDATE ON workflow.instance TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.task_progress TO {role};
 GRANT INSERT ON workflow.task_result TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.work_item TO {role};
+GRANT INSERT, UPDATE ON workflow.approval TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.worker TO {role};
 GRANT UPDATE ON workflow.partition TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.subscription, workflow.child, workflow.schedule TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.kept_event TO {role};
+GRANT INSERT ON workflow.topic TO {role};
+GRANT INSERT, DELETE ON workflow.delivery, workflow.emission, workflow.outgoing_event TO {role};
 """
 
 
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
-    for part in (WORKFLOWS, RELEASES, INSTANCES):
+    for part in (WORKFLOWS, RELEASES, INSTANCES, WORK):
         execute(part)
     for runtime_tables in (tables.events, tables.requests, tables.inbox):
         execute(runtime_tables("workflow", role))

@@ -1,0 +1,166 @@
+"""Schedules in force, in Postgres: one row a workflow, locked by whoever starts an instance of it or replaces it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from millwright_runtime.postgres.database import TENANT, Connection
+
+from millwright_workflow.domain.json import JsonObject, from_text, to_text
+from millwright_workflow.store.subscriptions import Address
+
+REFERENCE = "/schedule/on"
+_OWNERS = uuid.UUID("0e4a4a30-7c4b-5b0e-8a6e-d1c0a7f6f2aa")
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """The schedule of a workflow."""
+
+    tenant: str
+    workflow: str
+    version: int
+    """The version whose definition says so: that of the channel `prod`."""
+    schedule: JsonObject
+    """As its author wrote it."""
+    begin_time: datetime
+    """When it came into force."""
+    next_time: datetime | None
+    """When it starts the next instance; None where that is not for a clock to say."""
+    last_time: datetime | None
+    """The time that the last instance was started for."""
+    last_instance: uuid.UUID | None
+    position: int
+    """Of the first delivery that has not led to an instance."""
+
+
+def owner(workflow: str) -> Address:
+    """Give whose inbox the events of a workflow's schedule come into."""
+    return Address(uuid.uuid5(_OWNERS, workflow), REFERENCE)
+
+
+async def put(connection: Connection, row: ScheduleRow) -> None:
+    """Put a schedule into force in place of the workflow's earlier one."""
+    await connection.execute(
+        _PUT,
+        row.tenant,
+        row.workflow,
+        row.version,
+        to_text(row.schedule),
+        row.begin_time,
+        row.next_time,
+        row.last_time,
+        row.last_instance,
+        owner(row.workflow).instance,
+        "after" in row.schedule,
+        "on" in row.schedule,
+    )
+
+
+async def remove(connection: Connection, tenant: str, workflow: str) -> None:
+    """Take a workflow's schedule out of force."""
+    await connection.execute("DELETE FROM workflow.schedule WHERE tenant = $1 AND workflow = $2", tenant, workflow)
+
+
+async def find(connection: Connection, workflow: str) -> ScheduleRow | None:
+    """Give the schedule of a workflow, if it has one."""
+    row = await connection.fetchrow(f"{_SELECT} WHERE tenant = {TENANT} AND workflow = $1", workflow)
+    return _row(row) if row else None
+
+
+async def page(connection: Connection, workflow: str | None, after: str, limit: int) -> Sequence[ScheduleRow]:
+    """Give at most `limit` schedules by workflow, after the workflow `after`."""
+    return [_row(row) for row in await connection.fetch(_PAGE, workflow, after, limit)]
+
+
+async def now(connection: Connection) -> datetime:
+    """Give the time by the database's clock."""
+    time: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return time
+
+
+async def lock_due(connection: Connection, limit: int) -> Sequence[ScheduleRow]:
+    """Lock at most `limit` schedules whose time has come, by the database's clock, and that nobody else has locked."""
+    return [_row(row) for row in await connection.fetch(_LOCK_DUE, limit)]
+
+
+async def lock_following(connection: Connection, limit: int) -> Sequence[tuple[ScheduleRow, datetime]]:
+    """Lock at most `limit` schedules that wait for the end of their last instance, with that end, where it has come."""
+    return [(_row(row), row["last_end_time"]) for row in await connection.fetch(_LOCK_FOLLOWING, limit)]
+
+
+async def lock_triggered(connection: Connection, limit: int) -> Sequence[ScheduleRow]:
+    """Lock at most `limit` schedules that have events nobody has looked at."""
+    return [_row(row) for row in await connection.fetch(_LOCK_TRIGGERED, limit)]
+
+
+async def move(
+    connection: Connection,
+    row: ScheduleRow,
+    next_time: datetime | None,
+    last_time: datetime | None,
+    last_instance: uuid.UUID | None,
+) -> None:
+    """Say what a locked schedule has started and when it starts the next."""
+    await connection.execute(_MOVE, row.tenant, row.workflow, next_time, last_time, last_instance)
+
+
+async def look_past(connection: Connection, row: ScheduleRow, position: int, looked: int) -> None:
+    """Say from where a locked schedule gathers events, and how many it has looked at."""
+    await connection.execute(_LOOK_PAST, row.tenant, row.workflow, position, looked)
+
+
+def _row(row: asyncpg.Record) -> ScheduleRow:
+    return ScheduleRow(
+        tenant=row["tenant"],
+        workflow=row["workflow"],
+        version=row["version"],
+        schedule=from_text(row["schedule"]),
+        begin_time=row["begin_time"],
+        next_time=row["next_time"],
+        last_time=row["last_time"],
+        last_instance=row["last_instance"],
+        position=row["position"],
+    )
+
+
+_COLUMNS = """schedule.tenant, schedule.workflow, schedule.version, schedule.schedule, schedule.begin_time,
+    schedule.next_time, schedule.last_time, schedule.last_instance, schedule.position"""
+_SELECT = f"SELECT {_COLUMNS} FROM workflow.schedule AS schedule"
+_PUT = """
+INSERT INTO workflow.schedule
+    (tenant, workflow, version, schedule, begin_time, next_time, last_time, last_instance, owner, is_following,
+     is_triggered)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (tenant, workflow) DO UPDATE
+SET version = excluded.version, schedule = excluded.schedule, begin_time = excluded.begin_time,
+    next_time = excluded.next_time, last_time = excluded.last_time, last_instance = excluded.last_instance,
+    is_following = excluded.is_following, is_triggered = excluded.is_triggered, position = 0, looked = 0
+"""
+_PAGE = f"""
+{_SELECT} WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND workflow > $2 ORDER BY workflow LIMIT $3
+"""
+_LOCK_DUE = f"""
+{_SELECT} WHERE next_time <= clock_timestamp() ORDER BY next_time LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_LOCK_FOLLOWING = f"""
+SELECT {_COLUMNS}, instance.end_time AS last_end_time FROM workflow.schedule AS schedule
+JOIN workflow.instance AS instance
+    ON instance.tenant = schedule.tenant AND instance.instance = schedule.last_instance
+WHERE schedule.next_time IS NULL AND schedule.is_following AND instance.end_time IS NOT NULL
+LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED
+"""
+_LOCK_TRIGGERED = f"""
+{_SELECT} JOIN workflow.subscription AS subscription
+    ON subscription.tenant = schedule.tenant AND subscription.instance = schedule.owner
+WHERE schedule.is_triggered AND subscription.received > schedule.looked
+LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED
+"""
+_MOVE = """
+UPDATE workflow.schedule SET next_time = $3, last_time = $4, last_instance = $5 WHERE tenant = $1 AND workflow = $2
+"""
+_LOOK_PAST = "UPDATE workflow.schedule SET position = $3, looked = $4 WHERE tenant = $1 AND workflow = $2"
