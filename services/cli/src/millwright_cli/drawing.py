@@ -41,6 +41,7 @@ _MARKS = {
     "KIND_STARTED": ("cyan", "▶"),
     "KIND_TASK_COMPLETED": ("green", "·"),
     "KIND_TASK_RETRIED": ("yellow", "↻"),
+    "KIND_TASK_PROGRESS": ("cyan", "…"),
     "KIND_PAUSED": ("yellow", "‖"),
     "KIND_RESUMED": ("cyan", "▶"),
     "KIND_COMPLETED": ("green", "✔"),

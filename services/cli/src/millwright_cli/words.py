@@ -88,6 +88,7 @@ class Word(Enum):
     KIND_STARTED = Phrase("started on version {version}", "버전 {version}(으)로 시작")
     KIND_TASK_COMPLETED = Phrase("task done", "태스크 완료")
     KIND_TASK_RETRIED = Phrase("task failed, trying again", "태스크 실패, 재시도")
+    KIND_TASK_PROGRESS = Phrase("task {percent:.0f} % done", "태스크 {percent:.0f} % 진행")
     KIND_RESUMED = Phrase("goes on", "재개")
     POLICY_DRAIN = Phrase("they run to their end", "끝까지 실행")
     POLICY_PAUSE = Phrase("they pause", "일시 중지")

@@ -83,7 +83,7 @@ def event_line(event: instance_pb2.InstanceEvent, say: Words) -> Text:
     """Say one event in one line, as it happens."""
     kind = instance_pb2.InstanceEvent.Kind.Name(event.kind)
     line = Text.assemble((f"{clock(event.event_time)}  ", "dim"), glyph(kind), " ")
-    line.append(say.named(kind, version=event.version))
+    line.append(say.named(kind, version=event.version, percent=event.percent))
     if event.task:
         line.append(f"  {clean(event.task)}", style="bold")
     if event.HasField("error"):

@@ -10,6 +10,7 @@ from millwright_runtime.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     Unimplemented,
     Violation,
 )
@@ -98,3 +99,23 @@ class RevisionMismatch(Aborted):
 
 class RunPolicyUnavailable(Unimplemented):
     """The run policy {run_policy} is not in this release. Use DRAIN, PAUSE or CANCEL."""
+
+
+class ApprovalNotFound(NotFound):
+    """There is no approval {approval}."""
+
+
+class ApprovalClosed(FailedPrecondition):
+    """Approval {approval} takes no decision any more: it is {state}."""
+
+
+class ApproverRoleMissing(PermissionDenied):
+    """Approval {approval} is for the role {role} to decide; the token does not hold it."""
+
+
+class StateTooLarge(InvalidArgument):
+    """The state of item {item} has {size} bytes; at most {limit} are kept."""
+
+
+class OutputTooLarge(InvalidArgument):
+    """The output of item {item} has {size} bytes; at most {limit} are kept."""

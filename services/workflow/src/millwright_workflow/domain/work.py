@@ -93,7 +93,7 @@ TRANSITIONS: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class TaskKey:
     """Which task of which instance asks for the work."""
 
     tenant: str
@@ -145,7 +145,7 @@ class Wish:
 class Work:
     """An item, without what is large: its input and its saved state."""
 
-    key: Key
+    key: TaskKey
     queue: str
     heartbeat: timedelta
     max_failures: int
@@ -171,7 +171,7 @@ class Work:
         return self.key.item(self.attempt)
 
 
-def first(key: Key, wish: Wish, now: datetime) -> Work:
+def first(key: TaskKey, wish: Wish, now: datetime) -> Work:
     """Give the item of a task that asks for the first time."""
     return Work(
         key=key,

@@ -33,13 +33,14 @@ from millwright_workflow.domain.interpreter import (
     WorkflowFault,
     errors,
 )
-from millwright_workflow.domain.interpreter.effects import Fail, Fork
+from millwright_workflow.domain.interpreter.effects import Fail, Fork, TaskReference
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.engine.writer import Writer
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 _LONGEST_SLEEP_SECONDS = 30.0
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often is looked for what was waited for, if no signal comes."""
 
 T = TypeVar("T")
 
@@ -67,11 +68,25 @@ class Caller(Protocol):
         """Return once it is sure that the instance is ours to act for; call it before each act outside the database."""
         ...
 
-    async def until(self, name: str, look: Callable[[], Awaitable[T | None]]) -> T:
-        """Give what `look` finds once it finds something; it looks when signal `name` comes, and now and then.
+    @property
+    def stop_reason(self) -> Stop | None:
+        """Give why it was asked to stop, if it was."""
+        ...
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Tell whether it goes on elsewhere: what it has begun outside is not to be called off when it is closed."""
+        ...
+
+    async def until(self, name: str, look: Callable[[], Awaitable[T | None]], seconds: float = LOOK_SECONDS) -> T:
+        """Give what `look` finds once it finds something; it looks when signal `name` comes, and every `seconds`.
 
         Waiting is a boundary: raises Stopped if the instance is to stop meanwhile.
         """
+        ...
+
+    async def tell_progress(self, reference: TaskReference, percent: float) -> None:
+        """Make durable, as an event of the instance, how far a task is."""
         ...
 
 
@@ -103,6 +118,7 @@ class Driver:
         self._begun: dict[str, datetime] = {}
         self._stop: Stop | None = None
         self._stopping = asyncio.Event()
+        self._is_abandoned = False
         self._carriers: dict[type[Effect], Callable[[Any], Awaitable[Any]]] = {
             Begin: self._begin,
             Wait: self._wait,
@@ -124,15 +140,15 @@ class Driver:
         """Return once it is sure that the instance is ours to act for."""
         await self._means.confirm()
 
-    async def until(self, name: str, look: Callable[[], Awaitable[T | None]]) -> T:
-        """Give what `look` finds once it finds something; it looks when signal `name` comes, and now and then.
+    async def until(self, name: str, look: Callable[[], Awaitable[T | None]], seconds: float = LOOK_SECONDS) -> T:
+        """Give what `look` finds once it finds something; it looks when signal `name` comes, and every `seconds`.
 
         Waiting is a boundary: raises Stopped if asked to stop meanwhile.
         """
         with self._means.signals.listen(name) as listener:
             while (found := await look()) is None:
                 waits = [
-                    asyncio.ensure_future(listener.wait(_LOOK_SECONDS)),
+                    asyncio.ensure_future(listener.wait(seconds)),
                     asyncio.ensure_future(self._stopping.wait()),
                 ]
                 try:
@@ -148,6 +164,19 @@ class Driver:
     def stop_reason(self) -> Stop | None:
         """Give why it was asked to stop, if it was."""
         return self._stop
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Tell whether it goes on elsewhere."""
+        return self._is_abandoned
+
+    def abandon(self) -> None:
+        """Take note that it goes on elsewhere, before it is interrupted."""
+        self._is_abandoned = True
+
+    async def tell_progress(self, reference: TaskReference, percent: float) -> None:
+        """Make durable, as an event of the instance, how far a task is."""
+        await self._write(Happening.TASK_PROGRESS, task=str(reference), percent=percent)
 
     def stop(self, reason: Stop) -> None:
         """Ask to stop before the next task, or in the middle of waiting."""
@@ -275,6 +304,7 @@ class Driver:
         happening: Happening | None = None,
         task: str | None = None,
         error: WorkflowError | None = None,
+        percent: float | None = None,
         **what: Any,
     ) -> None:
         """Have a step written, and do not leave before it is known whether it was, even when cancelled."""
@@ -282,7 +312,7 @@ class Driver:
         event = None
         if happening is not None:
             self._sequence += 1
-            event = self._event(happening, now, task, error)
+            event = self._event(happening, now, task, error, percent)
         self._step += 1
         instance = self._instance
         future = self._means.writer.commit(
@@ -300,7 +330,12 @@ class Driver:
             self.stop(Stop.PAUSE)
 
     def _event(
-        self, happening: Happening, now: datetime, task: str | None, error: WorkflowError | None
+        self,
+        happening: Happening,
+        now: datetime,
+        task: str | None,
+        error: WorkflowError | None,
+        percent: float | None,
     ) -> InstanceEvent:
         return InstanceEvent(
             tenant=self._instance.tenant,
@@ -312,6 +347,7 @@ class Driver:
             event_time=now,
             task=task,
             error=error,
+            percent=percent,
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from millwright_runtime.events.signals import Signals
 from millwright_runtime.postgres.database import ALL_TENANTS, Database
 
-from millwright_workflow.domain.work import Key
+from millwright_workflow.domain.work import TaskKey
 from millwright_workflow.store import notices as store
 
 _LOOK_SECONDS = 0.1
@@ -30,32 +30,32 @@ class Notices:
         self._signals = signals
         self._table = table
         self._partitions = partitions
-        self._awaited: dict[Key, int] = {}
-        self._fresh: set[Key] = set()
+        self._awaited: dict[TaskKey, int] = {}
+        self._fresh: set[TaskKey] = set()
 
-    def signal(self, key: Key) -> str:
+    def signal(self, key: TaskKey) -> str:
         """Give the name of the signal that the row of a task has changed."""
         return f"{self._table}/{key.tenant}/{key.instance}{key.reference}"
 
-    def expect(self, key: Key) -> None:
+    def expect(self, key: TaskKey) -> None:
         """Begin to wait for changes of a row."""
         self._awaited[key] = self._awaited.get(key, 0) + 1
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: TaskKey) -> None:
         """Wait for them no more."""
         self._awaited[key] -= 1
         if not self._awaited[key]:
             del self._awaited[key]
             self._fresh.discard(key)
 
-    def take(self, key: Key) -> bool:
+    def take(self, key: TaskKey) -> bool:
         """Tell whether a row may have changed since this was last asked."""
         if key in self._fresh:
             self._fresh.discard(key)
             return True
         return False
 
-    def changed(self, key: Key) -> None:
+    def changed(self, key: TaskKey) -> None:
         """Tell that a row has changed."""
         if key in self._awaited:
             self._fresh.add(key)
@@ -74,9 +74,9 @@ class Notices:
         """Tell of what has changed; give how many changes there were."""
         async with self._database.snapshot(ALL_TENANTS) as connection:
             news = await store.unnoticed(connection, self._table, self._partitions(), _BATCH)
-        heard = [each for each in news if Key(each.tenant, each.instance, each.reference) in self._awaited]
+        heard = [each for each in news if TaskKey(each.tenant, each.instance, each.reference) in self._awaited]
         for each in heard:
-            self.changed(Key(each.tenant, each.instance, each.reference))
+            self.changed(TaskKey(each.tenant, each.instance, each.reference))
         if heard:
             async with self._database.transaction(ALL_TENANTS) as connection:
                 await store.noticed(connection, self._table, heard)

@@ -72,6 +72,7 @@ class Run:
     def abandon(self) -> None:
         """Interrupt it wherever it is and write nothing."""
         self._cancel_reason = None
+        self._driver.abandon()
         self.task.cancel()
 
     async def _run(self) -> None:
