@@ -51,7 +51,7 @@ async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:
     if ends:
         tenants, instances = [step.tenant for step in ends], [step.instance for step in ends]
         await work_items.forget_instances(connection, tenants, instances)
-        await approvals.close_instances(connection, tenants, instances, ends[-1].time)
+        await approvals.end_rounds(connection, tenants, instances)
 
 
 async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, _Advanced]:
