@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,31 @@ from millwright_runtime.api.server import Servicer
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
+from millwright_workflow.api.checkpoints import CheckpointCalls
 from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
 from millwright_workflow.api.workflows import WorkflowServicer
-from millwright_workflow.domain.interpreter import CallHttp, Evaluate
+from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Validate
+from millwright_workflow.engine.credentials import Credentials
 from millwright_workflow.engine.definitions import Definitions
+from millwright_workflow.engine.documents import Documents
 from millwright_workflow.engine.driver import Carrier, Means
 from millwright_workflow.engine.expressions import Expressions
+from millwright_workflow.engine.grpc_calls import GrpcCalls
 from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.http import HttpCalls
+from millwright_workflow.engine.network import Network, parse_networks
 from millwright_workflow.engine.run import RunFactory
 from millwright_workflow.engine.sandbox import Sandbox
+from millwright_workflow.engine.schemas import Schemas
+from millwright_workflow.engine.secrets import Secrets, SecretSource
+from millwright_workflow.engine.tokens import Tokens
+from millwright_workflow.engine.web import Web
 from millwright_workflow.engine.worker import Worker
 from millwright_workflow.engine.writer import Writer
 from millwright_workflow.settings import WorkflowSettings
 from millwright_workflow.store.checkpoints import Checkpoints
+from millwright_workflow.store.seals import Seals
 from millwright_workflow.store.storage import PostgresStorage
 
 SCHEMA = "workflow"
@@ -44,17 +55,29 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     checkpoints = Checkpoints(platform.valkey)
     storage = PostgresStorage(platform, log, checkpoints)
     sandbox = Sandbox(settings.sandbox_processes)
-    http = HttpCalls()
     definitions = Definitions(platform.database, sandbox)
+    source = SecretSource(settings.secrets_directory, settings.secrets_prefix, os.environ)
+    secrets = Secrets(source, definitions, Seals(platform.database).nonce)
+    network = Network(parse_networks(settings.denied_networks))
+    web = Web(network, settings.call_seconds)
+    tokens = Tokens(web)
+    credentials = Credentials(tokens)
+    documents = Documents(web, secrets, credentials, settings.documents_directory)
+    grpc_calls = GrpcCalls(network, secrets, credentials, documents, settings.call_seconds)
     worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
     holdings = Holdings(storage, worker_id)
     writer = Writer(storage, holdings)
     carriers: dict[type[Any], Carrier] = {
         Evaluate: Expressions(sandbox).carry_out,
-        CallHttp: http.carry_out,
+        Validate: Schemas(sandbox).carry_out,
+        FetchDocument: documents.carry_out,
+        CallHttp: HttpCalls(web, secrets, credentials).carry_out,
+        CallGrpc: grpc_calls.carry_out,
     }
     means = Means(writer, platform.signals, carriers, holdings.confirm)
-    worker = Worker(storage, holdings, platform.signals, RunFactory(definitions, means), settings.max_instances)
+    worker = Worker(
+        storage, holdings, platform.signals, RunFactory(definitions, means, secrets), settings.max_instances
+    )
     return Parts(
         servicers=[
             Servicer(
@@ -70,11 +93,11 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Servicer(
                 instance_service_pb2.DESCRIPTOR.services_by_name["InstanceService"],
                 instance_service_pb2_grpc.add_InstanceServiceServicer_to_server,
-                InstanceServicer(platform, log),
+                InstanceServicer(platform, log, CheckpointCalls(platform, storage, worker)),
             ),
         ],
         loops=[checkpoints, writer, worker],
-        closers=[sandbox.close, http.close],
+        closers=[sandbox.close, web.close, tokens.close, documents.close, grpc_calls.close],
     )
 
 

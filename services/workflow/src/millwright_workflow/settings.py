@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from millwright_runtime.settings import ServiceSettings
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
+
+from millwright_workflow.engine.network import parse_networks
+
+
+def _networks(text: str) -> str:
+    parse_networks(text)
+    return text
 
 
 class WorkflowSettings(ServiceSettings):
@@ -17,4 +25,16 @@ class WorkflowSettings(ServiceSettings):
     max_instances: Annotated[int, Field(ge=1)] = 10_000
     """How many instances one process runs at once."""
     sandbox_processes: Annotated[int, Field(ge=1, le=64)] = 2
-    """How many child processes evaluate expressions that are not provably cheap."""
+    """How many child processes evaluate expressions and validate data where that is not provably cheap."""
+    call_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """How long one call of a workflow to another system may take, redirections included."""
+    denied_networks: Annotated[str, AfterValidator(_networks)] = (
+        "169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::/32,100.100.100.200/32"
+    )
+    """Networks that workflows may not call, with commas: by default where clouds keep the credentials of machines."""
+    documents_directory: Path | None = None
+    """Where `file:` URIs of workflows may lead, for every tenant. Unset: nowhere."""
+    secrets_directory: Path | None = None
+    """Where secrets are files: the directory of a tenant holds one file a secret. Unset: there are none."""
+    secrets_prefix: str = ""
+    """What variables that are secrets begin with: `<prefix>TENANT__NAME`. Empty: none are."""

@@ -17,6 +17,7 @@ from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
 from millwright_workflow.api import requests, responses
+from millwright_workflow.api.checkpoints import CheckpointCalls
 from millwright_workflow.commands import running
 from millwright_workflow.domain import names
 from millwright_workflow.domain.instances import Happening
@@ -32,9 +33,10 @@ _FINAL_TYPES = frozenset(
 class InstanceServicer(pb_grpc.InstanceServiceServicer):
     """Serves InstanceService."""
 
-    def __init__(self, platform: Platform, log: EventLog) -> None:
+    def __init__(self, platform: Platform, log: EventLog, checkpoints: CheckpointCalls) -> None:
         self._platform = platform
         self._log = log
+        self._checkpoints = checkpoints
 
     async def StartInstance(self, request: pb.StartInstanceRequest, _context: Any) -> pb.StartInstanceResponse:
         """Accept an instance."""
@@ -109,6 +111,14 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
             instance = await running.retry(connection, self._log, instance_id, datetime.now(UTC))
         self._committed(tenant, request.name)
         return pb.RetryInstanceResponse(instance=responses.instance(instance))
+
+    async def ListCheckpoints(self, request: pb.ListCheckpointsRequest, _context: Any) -> pb.ListCheckpointsResponse:
+        """List what is kept of an instance."""
+        return await self._checkpoints.list(request)
+
+    async def GetCheckpoint(self, request: pb.GetCheckpointRequest, _context: Any) -> pb.GetCheckpointResponse:
+        """Get one checkpoint."""
+        return await self._checkpoints.get(request)
 
     async def WatchInstance(
         self, request: pb.WatchInstanceRequest, _context: Any

@@ -24,8 +24,8 @@ def workflow(value: Workflow) -> workflow_pb2.Workflow:
         name=names.workflow(value.workflow),
         latest_version=value.latest_version,
         latest_revision=value.latest_revision,
-        create_time=_time(value.create_time),
-        update_time=_time(value.update_time),
+        create_time=moment(value.create_time),
+        update_time=moment(value.update_time),
     )
 
 
@@ -41,7 +41,7 @@ def version(workflow: str, value: Version, definition: str = "") -> workflow_pb2
         bad_reason=value.bad_reason or "",
         definition=definition,
         creator=value.creator,
-        create_time=_time(value.create_time),
+        create_time=moment(value.create_time),
     )
 
 
@@ -63,8 +63,8 @@ def channel(workflow: str, value: Channel) -> release_pb2.Channel:
         name=names.channel(workflow, value.channel),
         version=value.version,
         revision=value.revision,
-        freeze_time=_time(value.freeze_time),
-        update_time=_time(value.update_time),
+        freeze_time=moment(value.freeze_time),
+        update_time=moment(value.update_time),
     )
 
 
@@ -88,7 +88,7 @@ def release(workflow: str, value: Release) -> release_pb2.Release:
         reason=value.reason,
         actor=value.actor,
         automatic=value.automatic,
-        create_time=_time(value.create_time),
+        create_time=moment(value.create_time),
     )
 
 
@@ -105,9 +105,9 @@ def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
         finished_tasks=value.finished_tasks,
         sequence=value.sequence,
         creator=value.creator,
-        create_time=_time(value.create_time),
-        start_time=_time(value.start_time),
-        end_time=_time(value.end_time),
+        create_time=moment(value.create_time),
+        start_time=moment(value.start_time),
+        end_time=moment(value.end_time),
     )
     if whole:
         message.input.CopyFrom(to_value(value.input))
@@ -123,9 +123,9 @@ def instance_event(event: LoggedEvent) -> instance_pb2.InstanceEvent:
 
 def now() -> timestamp_pb2.Timestamp:
     """Give this moment, for a heartbeat."""
-    moment = timestamp_pb2.Timestamp()
-    moment.GetCurrentTime()
-    return moment
+    timestamp = timestamp_pb2.Timestamp()
+    timestamp.GetCurrentTime()
+    return timestamp
 
 
 def to_value(value: Json) -> struct_pb2.Value:
@@ -148,9 +148,10 @@ def _error(value: WorkflowError) -> instance_pb2.InstanceError:
     )
 
 
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+def moment(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """Give a time."""
     if value is None:
         return None
-    moment = timestamp_pb2.Timestamp()
-    moment.FromDatetime(value)
-    return moment
+    timestamp = timestamp_pb2.Timestamp()
+    timestamp.FromDatetime(value)
+    return timestamp

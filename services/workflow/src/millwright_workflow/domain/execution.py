@@ -5,11 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
 from millwright_workflow.domain.instances import Instance, InstanceEvent, Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
 from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.releases import RunPolicy
+
+
+class Tier(Enum):
+    """Where a checkpoint was found, the quickest first."""
+
+    MEMORY = "MEMORY"
+    VALKEY = "VALKEY"
+    POSTGRES = "POSTGRES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,20 @@ class End:
     state: State
     output: Json = None
     error: WorkflowError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A task's result as it was made durable."""
+
+    number: int
+    """Of the step that wrote it."""
+    result: TaskResult
+    output: str
+    """As JSON text."""
+    context: str
+    """As JSON text."""
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +81,27 @@ class Step:
         """Give what tells its instance from every other."""
         return self.tenant, self.instance
 
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Give the result as it is kept, if there is one."""
+        if self.result is None:
+            return None
+        return Checkpoint(self.number, self.result, self.output, self.context, self.time)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that is kept of an instance's tasks."""
 
-    history: History = field(default_factory=History)
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """In the order of their steps."""
     progress: dict[str, Progress] = field(default_factory=dict)
+
+    @property
+    def history(self) -> History:
+        """Give what a walk takes as it is."""
+        failures = {entry.failure.reference: entry.failure for entry in self.progress.values() if entry.failure}
+        return History({kept.result.reference: kept.result for kept in self.checkpoints}, failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from millwright_runtime.errors import InvalidFields, Violation
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _WORKFLOW = rf"workflows/({_LABEL}\.{_LABEL})"
 _FORMS = {
     "workflow": "workflows/{namespace}.{name}",
     "version": "workflows/{namespace}.{name}/versions/{number}",
     "channel": "workflows/{namespace}.{name}/channels/{channel}",
     "instance": "instances/{uuid}",
+    "approval": "approvals/{uuid}",
 }
 _PATTERNS = {
     "workflow": re.compile(_WORKFLOW),
     "version": re.compile(rf"{_WORKFLOW}/versions/([1-9][0-9]{{0,8}})"),
     "channel": re.compile(rf"{_WORKFLOW}/channels/({_LABEL})"),
-    "instance": re.compile(r"instances/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
+    "instance": re.compile(rf"instances/({_UUID})"),
+    "approval": re.compile(rf"approvals/({_UUID})"),
 }
 
 
@@ -47,6 +50,16 @@ def release(workflow: str, revision: int) -> str:
 def instance(instance: uuid.UUID) -> str:
     """Give the resource name of an instance."""
     return f"instances/{instance}"
+
+
+def approval(approval: uuid.UUID) -> str:
+    """Give the resource name of an approval."""
+    return f"approvals/{approval}"
+
+
+def parse_approval(name: str, field: str) -> uuid.UUID:
+    """Give the id in an approval's name; raise InvalidFields for `field` if it is malformed."""
+    return uuid.UUID(_parse("approval", name, field)[0])
 
 
 def parse_workflow(name: str, field: str) -> str:
@@ -81,9 +94,14 @@ def parse_channel(name: str, field: str) -> ChannelName:
     return ChannelName(*_parse("channel", name, field))
 
 
+def is_label(text: str) -> bool:
+    """Tell whether a text is 1 to 63 of a-z, 0-9 and inner dashes, as channels and queues are named."""
+    return re.fullmatch(_LABEL, text) is not None
+
+
 def parse_channel_id(channel: str, field: str) -> str:
     """Give a channel's id as it is; raise InvalidFields for `field` if it is malformed."""
-    if not re.fullmatch(_LABEL, channel):
+    if not is_label(channel):
         raise InvalidFields([Violation(field, "MALFORMED_NAME", "must be 1 to 63 of a-z, 0-9 and inner dashes")])
     return channel
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from millwright_workflow.domain.interpreter.effects import TaskReference
 from millwright_workflow.domain.interpreter.subscription import (
     Condition,
     Delivery,
@@ -97,11 +96,6 @@ def read_delivery(text: str) -> Delivery:
     """Give what `write_delivery` wrote."""
     event, matches = from_text(text)
     return Delivery(event, tuple(Match(pattern, keys) for pattern, keys in matches))
-
-
-def schedule_reference() -> TaskReference:
-    """Give the place that the subscription of a schedule is kept under."""
-    return TaskReference("/schedule/on")
 
 
 def _topic(pattern: EventPattern) -> Filed:

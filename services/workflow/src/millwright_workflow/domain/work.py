@@ -16,11 +16,18 @@ from typing import Any
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.names import is_label
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
 STATE_LIMIT_BYTES = 64 * 1024
 OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
+INPUT_LIMIT_BYTES = 2 * 1024 * 1024
+"""So that an item, with its state, is within what clients take in one message by default."""
 LONGEST_RETRY = timedelta(days=7)
+HEARTBEAT = timedelta(seconds=30)
+SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT = timedelta(seconds=1), timedelta(hours=1)
+ATTEMPTS = 10
+MOST_ATTEMPTS = 1000
 ACKNOWLEDGEMENT = timedelta(seconds=5)
 HEARTBEAT_SLACK = timedelta(seconds=1.5)
 """Heartbeats reach the database together, up to a second late: an item lapses this much after its own timeout."""
@@ -139,6 +146,21 @@ class Wish:
     heartbeat: timedelta
     max_failures: int
     """How many attempts may fail or fall silent before the task does."""
+
+
+def wish(queue: str, input_: str, heartbeat: timedelta | None, max_failures: int | None) -> Wish:
+    """Give what a workflow gives to do, with defaults for what it leaves open; raise ValueError past a limit."""
+    heartbeat = HEARTBEAT if heartbeat is None else heartbeat
+    max_failures = ATTEMPTS if max_failures is None else max_failures
+    if not is_label(queue):
+        raise ValueError(f"The queue must be 1 to 63 of a-z, 0-9 and inner dashes, not {queue[:100]!r}.")
+    if not SHORTEST_HEARTBEAT <= heartbeat <= LONGEST_HEARTBEAT:
+        raise ValueError("The heartbeat must be from 1 second to 1 hour.")
+    if not 1 <= max_failures <= MOST_ATTEMPTS:
+        raise ValueError(f"The attempts must be from 1 to {MOST_ATTEMPTS}.")
+    if len(input_) > INPUT_LIMIT_BYTES:
+        raise ValueError(f"The input has {len(input_)} bytes; at most {INPUT_LIMIT_BYTES} are given to a worker.")
+    return Wish(queue, input_, heartbeat, max_failures)
 
 
 @dataclass(frozen=True, slots=True)

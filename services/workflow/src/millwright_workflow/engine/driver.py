@@ -35,6 +35,7 @@ from millwright_workflow.domain.interpreter import (
 )
 from millwright_workflow.domain.interpreter.effects import Fail, Fork, TaskReference
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
+from millwright_workflow.engine.recent import Recent
 from millwright_workflow.engine.writer import Writer
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -116,6 +117,8 @@ class Driver:
         self._sequence = active.instance.sequence
         self._progress = progress
         self._begun: dict[str, datetime] = {}
+        self.kept = Recent()
+        """What was made durable here, as far as it is still in memory."""
         self._stop: Stop | None = None
         self._stopping = asyncio.Event()
         self._is_abandoned = False
@@ -315,9 +318,8 @@ class Driver:
             event = self._event(happening, now, task, error, percent)
         self._step += 1
         instance = self._instance
-        future = self._means.writer.commit(
-            Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
-        )
+        step = Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
+        future = self._means.writer.commit(step)
         try:
             await asyncio.wait([future])
         finally:
@@ -326,6 +328,7 @@ class Driver:
             if future.exception() is not None:  # not written: the next step takes its place
                 self._step -= 1
                 self._sequence -= 1 if event else 0
+        self.kept.note(step)
         if future.result():
             self.stop(Stop.PAUSE)
 

@@ -1,86 +1,159 @@
-"""HTTP calls of workflows: one request, whatever the answer's status; a failed transport is a fault."""
+"""HTTP calls of workflows: one request, whatever the answer's status; a failed transport is a fault.
+
+Owns how a call becomes a request: the form of its body, its proof of who asks, and its seals, which are opened here and
+are closed in every fault.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import quote
+import re
+from dataclasses import dataclass
+from random import getrandbits
+from typing import Final
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
+from millwright_runtime import tracing
+from yarl import URL
 
-from millwright_workflow.domain.interpreter import CallHttp, HttpAnswer, errors
+from millwright_workflow.domain.interpreter import CallHttp, HttpAnswer, WorkflowFault, errors
+from millwright_workflow.domain.json import Json, to_text
+from millwright_workflow.engine.credentials import Credentials, Proof
 from millwright_workflow.engine.driver import Caller
+from millwright_workflow.engine.secrets import Keyring, Secrets
+from millwright_workflow.engine.tokens import basic
+from millwright_workflow.engine.web import Trouble, Web, WebFault, WebRequest
 
-_RESPONSE_LIMIT_BYTES = 4 * 1024 * 1024
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_CONNECTIONS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_OURS: Final = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that say how a message is sent, which is not for an author to say."""
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class HttpCalls:
-    """Sends requests. Certificates are checked, and no proxy of our own environment is used."""
+    """Sends requests."""
 
-    def __init__(self) -> None:
-        self._client = httpx.AsyncClient(
-            timeout=_TIMEOUT,
-            limits=_CONNECTIONS,
-            max_redirects=5,
-            trust_env=False,
-            headers={"user-agent": "millwright"},
-        )
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+    def __init__(self, web: Web, secrets: Secrets, credentials: Credentials) -> None:
+        self._web = web
+        self._secrets = secrets
+        self._credentials = credentials
 
     async def carry_out(self, caller: Caller, call: CallHttp) -> HttpAnswer:
         """Send the request of a task, with a key that is the same however often the task is sent."""
-        await caller.confirm()
-        return await self.send(call, f"{caller.instance.instance}{call.reference}")
-
-    async def send(self, call: CallHttp, idempotency_key: str) -> HttpAnswer:
-        """Send a request; throw a communication or configuration fault if nothing usable came back."""
         pointer = call.reference.pointer
+        keyring = await self._secrets.keyring(caller)
+        proof = await self._credentials.prove(caller.instance.tenant, call.authentication, keyring, pointer)
+        request = _Draft(call, keyring).request(proof, _own_headers(caller, call))
+        await caller.confirm()
         try:
-            request = self._request(call, idempotency_key)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError, TypeError) as error:
-            raise errors.configuration(pointer, f"The request cannot be made: {error}") from None
-        if request.url.scheme not in ("http", "https") or not request.url.host:
-            raise errors.configuration(pointer, f"The endpoint must be an http or https URI, not {call.uri[:200]!r}.")
-        try:
-            return await self._exchange(request, call)
-        except httpx.TimeoutException:
-            raise errors.communication(pointer, f"{_where(request)} did not answer in time.", 504) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
-            # The last two are what Python's sockets make of a host or a port that cannot be.
-            raise errors.communication(pointer, f"{_where(request)} cannot be reached: {error}", 503) from None
+            answer = await self._web.send(request)
+        except WebFault as fault:
+            raise web_fault(pointer, describe(call.method, call.uri), fault) from None
+        except (ValueError, TypeError):
+            raise errors.configuration(pointer, f"{describe(call.method, call.uri)} cannot be sent.") from None
+        if answer.status == 401:
+            self._credentials.disbelieve(proof)
+        return HttpAnswer(answer.status, answer.headers, answer.body)
 
-    def _request(self, call: CallHttp, idempotency_key: str) -> httpx.Request:
-        key = quote(idempotency_key, safe="/@,.:~")  # it holds names of tasks, which may be in any script
-        headers = {"idempotency-key": key, **{name.lower(): value for name, value in call.headers.items()}}
-        body: dict[str, Any] = {}
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A call, and what opens its seals."""
+
+    call: CallHttp
+    keyring: Keyring
+
+    def request(self, proof: Proof, headers: dict[str, str]) -> WebRequest:
+        """Give the request; throw a configuration fault for a call that cannot be sent."""
+        call, pointer = self.call, self.call.reference.pointer
+        written = {name.lower(): value for name, value in call.headers.items()}
+        opened = {name: self.keyring.open_text(value, pointer) for name, value in written.items()}
+        confidential = frozenset(name for name, value in opened.items() if value != written[name])
+        url = self._url()
+        headers |= opened
+        body = self._body(headers)
+        if proof.authorization:
+            headers["authorization"] = proof.authorization
+        elif url.user is not None and "authorization" not in headers:
+            headers["authorization"] = basic(f"{url.user}:{url.password or ''}")
+        for name, value in headers.items():
+            if not _NAME.fullmatch(name) or name in _OURS or _UNSENDABLE.search(value):
+                raise errors.configuration(pointer, f"The header {name[:60]!r} cannot be sent.")
+        return WebRequest(
+            call.method,
+            url.with_user(None),
+            headers,
+            body,
+            call.follow_redirects,
+            proof.digest,
+            confidential,
+            is_body_confidential=self.keyring.open(call.body, pointer) != call.body,
+        )
+
+    def _url(self) -> URL:
+        pointer = self.call.reference.pointer
+        try:
+            url = URL(self.keyring.open_uri(self.call.uri, pointer))
+            if url.scheme not in ("http", "https") or not url.host or not url.port:
+                raise ValueError(url.scheme)
+            query = [
+                (self.keyring.open_text(name, pointer), self.keyring.open_text(each, pointer))
+                for name, value in self.call.query.items()
+                for each in (value if isinstance(value, list) else [value])
+            ]
+            return url.extend_query(query) if query else url
+        except ValueError:
+            where = repr(self.call.uri[:200])
+            raise errors.configuration(pointer, f"The endpoint must be an http or https URI, not {where}.") from None
+
+    def _body(self, headers: dict[str, str]) -> bytes | None:
+        """Give the bytes to send, and their type where the author names none."""
+        call, pointer = self.call, self.call.reference.pointer
+        is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+        if call.body is None:
+            return None
         if isinstance(call.body, str) and "content-type" in headers:
-            body["content"] = call.body
-        elif call.body is not None:
-            body["json"] = call.body
-        url = httpx.URL(call.uri)
-        if call.query:
-            url = url.copy_merge_params(call.query)
-        return self._client.build_request(call.method, url, headers=headers, **body)
-
-    async def _exchange(self, request: httpx.Request, call: CallHttp) -> HttpAnswer:
-        response = await self._client.send(request, stream=True, follow_redirects=call.follow_redirects)
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _RESPONSE_LIMIT_BYTES:
-                    detail = f"{_where(request)} answered more than {_RESPONSE_LIMIT_BYTES} bytes."
-                    raise errors.communication(call.reference.pointer, detail, 502)
-        finally:
-            await response.aclose()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return HttpAnswer(response.status_code, headers, bytes(body))
+            text = self.keyring.open_form(call.body, pointer) if is_form else self.keyring.open_text(call.body, pointer)
+            return text.encode("utf-8", "replace")
+        body: Json = self.keyring.open(call.body, pointer)
+        if is_form and isinstance(body, dict):
+            return urlencode({name: _field(value) for name, value in body.items()}, doseq=True).encode()
+        headers.setdefault("content-type", "application/json")
+        return to_text(body).encode()
 
 
-def _where(request: httpx.Request) -> str:
-    """Name a request without its query, which may hold secrets."""
-    return f"{request.method} {request.url.copy_with(query=None, fragment=None, userinfo=b'')}"
+def describe(method: str, uri: str) -> str:
+    """Name a request as its author wrote it, seals closed, without what else may be confidential."""
+    parts = urlsplit(uri)
+    return f"{method} {parts._replace(netloc=parts.netloc.rpartition('@')[2], query='', fragment='').geturl()[:500]}"
+
+
+def web_fault(pointer: str, what: str, fault: WebFault) -> WorkflowFault:
+    """Give the fault of a request that got no usable answer."""
+    if fault.trouble is Trouble.DENIED:
+        return errors.authorization(pointer, f"{what} {fault}.")
+    return errors.communication(pointer, f"{what} {fault}.", fault.trouble.value)
+
+
+def idempotency_key(caller: Caller, call: object) -> str:
+    """Give what a task's call is known by however often it is sent; task names may be in any script."""
+    return quote(f"{caller.instance.instance}{getattr(call, 'reference', '')}", safe="/@,.:~")
+
+
+def trace_of(caller: Caller) -> tracing.Trace:
+    """Give the trace that a call is part of: the current one, or else the instance's own, which its id names."""
+    trace = tracing.current()
+    trace_id, flags = (trace.trace_id, trace.flags) if trace else (caller.instance.instance.hex, "01")
+    return tracing.Trace(trace_id, f"{getrandbits(64) or 1:016x}", flags)
+
+
+def _own_headers(caller: Caller, call: CallHttp) -> dict[str, str]:
+    return {"idempotency-key": idempotency_key(caller, call), "traceparent": trace_of(caller).traceparent}
+
+
+def _field(value: Json) -> str | list[str]:
+    if isinstance(value, list):
+        return [str(_field(each)) for each in value]
+    return value if isinstance(value, str) else "" if value is None else to_text(value)

@@ -11,11 +11,12 @@ from millwright_runtime.errors import Unavailable
 from millwright_runtime.postgres.database import is_connection_loss
 
 from millwright_workflow.domain import instances as domain
-from millwright_workflow.domain.execution import Active, End, Memory
+from millwright_workflow.domain.execution import Active, Checkpoint, End, Memory
 from millwright_workflow.domain.instances import State
 from millwright_workflow.domain.interpreter import Identity, WorkflowError, WorkflowFault, errors, walk_workflow
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.driver import Driver, Means, Stop, Stopped, output_of
+from millwright_workflow.engine.secrets import Secrets
 from millwright_workflow.engine.writer import Superseded
 
 _RUNTIME_NAME = "millwright"
@@ -26,9 +27,10 @@ _log = logging.getLogger(__name__)
 class RunFactory:
     """Makes the runs of a worker."""
 
-    def __init__(self, definitions: Definitions, means: Means) -> None:
+    def __init__(self, definitions: Definitions, means: Means, secrets: Secrets) -> None:
         self._definitions = definitions
         self._means = means
+        self._secrets = secrets
 
     def fresh(self, active: Active) -> Run:
         """Give the run of an instance that begins."""
@@ -36,7 +38,8 @@ class RunFactory:
 
     def recalled(self, active: Active, memory: Memory) -> Run:
         """Give the run of an instance that goes on from what is kept of it."""
-        return Run(self._definitions, Driver(self._means, active, memory.progress), active, memory)
+        driver = Driver(self._means, active, memory.progress)
+        return Run(self._definitions, self._secrets, driver, active, memory)
 
 
 class Run:
@@ -45,8 +48,11 @@ class Run:
     task: asyncio.Task[None]
     """There from `start` on."""
 
-    def __init__(self, definitions: Definitions, driver: Driver, active: Active, memory: Memory) -> None:
+    def __init__(
+        self, definitions: Definitions, secrets: Secrets, driver: Driver, active: Active, memory: Memory
+    ) -> None:
         self._definitions = definitions
+        self._secrets = secrets
         self._driver = driver
         self._instance = active.instance
         self._memory = memory
@@ -58,6 +64,10 @@ class Run:
         """Begin; `left` is called when it is not run here any more, whichever way that came."""
         self.task = asyncio.create_task(self._run(), name=f"instance-{self._instance.instance}")
         self.task.add_done_callback(lambda _: left())
+
+    def find_checkpoint(self, number: int | None) -> Checkpoint | None:
+        """Give what was made durable here, if it is still in memory."""
+        return self._driver.kept.find(number)
 
     def stop(self, reason: Stop) -> None:
         """Stop it at its next boundary."""
@@ -95,7 +105,13 @@ class Run:
         assert instance.start_time is not None
         try:
             plan = await self._definitions.plan(instance.tenant, instance.workflow, instance.version)
-            identity = Identity(str(instance.instance), instance.start_time, _RUNTIME_NAME, _RUNTIME_VERSION)
+            identity = Identity(
+                str(instance.instance),
+                instance.start_time,
+                _RUNTIME_NAME,
+                _RUNTIME_VERSION,
+                secrets=await self._secrets.sealed(instance),
+            )
             walk = walk_workflow(plan, instance.input, self._memory.history, identity)
             end = End(State.COMPLETED, output=output_of(await self._driver.drive(walk)))
         except WorkflowFault as fault:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from millwright_runtime.events.signals import Signals
 
 from millwright_workflow.domain import names, partitions
-from millwright_workflow.domain.execution import Active
+from millwright_workflow.domain.execution import Active, Checkpoint
 from millwright_workflow.domain.instances import Key
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.engine.driver import Stop
@@ -63,6 +63,11 @@ class Worker:
                 while True:
                     await self.run_once()
                     await listener.wait(_LOOK_SECONDS)
+
+    def find_checkpoint(self, key: Key, number: int | None) -> Checkpoint | None:
+        """Give a checkpoint of an instance that runs here, or its newest, if it is still in memory."""
+        run = self._running.get(key)
+        return run.find_checkpoint(number) if run else None
 
     async def drain(self) -> None:
         """Take no more instances, stop the running ones at their next boundary, and let other workers go on."""

@@ -76,13 +76,13 @@ unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) AS gone (tenant, instance
 """
 _INSIDE = "(gone.pointer IS NULL OR held.reference = gone.reference OR starts_with(held.pointer, gone.pointer || '/'))"
 _REMOVE_SUBSCRIPTIONS = f"""
-DELETE FROM workflow.subscription WHERE (tenant, instance, reference) IN (
+WITH locked AS MATERIALIZED (
     SELECT held.tenant, held.instance, held.reference FROM workflow.subscription AS held
-    WHERE EXISTS (
-        SELECT FROM {_GONE} WHERE gone.tenant = held.tenant AND gone.instance = held.instance AND {_INSIDE}
-    ) AND (held.tenant, held.instance) IN (SELECT gone.tenant, gone.instance FROM {_GONE})
-    ORDER BY held.tenant, held.instance, held.reference FOR UPDATE
+    JOIN {_GONE} ON held.tenant = gone.tenant AND held.instance = gone.instance AND {_INSIDE}
+    ORDER BY held.tenant, held.instance, held.reference FOR UPDATE OF held
 )
+DELETE FROM workflow.subscription AS held USING locked
+WHERE held.tenant = locked.tenant AND held.instance = locked.instance AND held.reference = locked.reference
 """
 _REMOVE_EMISSIONS = f"""
 DELETE FROM workflow.emission AS held USING {_GONE}
@@ -90,5 +90,5 @@ WHERE held.tenant = gone.tenant AND held.instance = gone.instance AND {_INSIDE}
 """
 _ABANDON_CHILDREN = f"""
 UPDATE workflow.child AS held SET is_abandoned = true FROM {_GONE}
-WHERE held.tenant = gone.tenant AND held.instance = gone.instance AND {_INSIDE}
+WHERE held.tenant = gone.tenant AND held.instance = gone.instance AND NOT is_abandoned AND {_INSIDE}
 """

@@ -10,16 +10,18 @@ import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from millwright_runtime.valkey import Valkey
 
-from millwright_workflow.domain.execution import Memory, Step
-from millwright_workflow.domain.interpreter.effects import History
-from millwright_workflow.store.steps import read_progress, read_result, write_progress, write_result
+from millwright_workflow.domain.execution import Active, Checkpoint, Memory, Step
+from millwright_workflow.domain.instances import Key
+from millwright_workflow.store.steps import read_checkpoint, read_progress, write_checkpoint, write_progress
 
 LIFETIME_SECONDS = 3600
+_STEPS_AT_ONCE = 1000
+"""Of one instance in one call: a script takes some thousand arguments."""
 _RESULT = "result "
 _PROGRESS = "progress "
 
@@ -53,52 +55,81 @@ class Checkpoints:
         await self._save(steps)
 
     async def _save(self, steps: Sequence[Step]) -> None:
-        groups: defaultdict[tuple[str, uuid.UUID], list[Step]] = defaultdict(list)
+        groups: defaultdict[Key, list[Step]] = defaultdict(list)
         for step in steps:
-            groups[step.tenant, step.instance].append(step)
+            groups[step.key].append(step)
 
         async def run(client: Any) -> None:
             async with client.pipeline(transaction=False) as pipeline:
-                for (tenant, instance), group in groups.items():
-                    if any(step.end for step in group):
-                        pipeline.delete(_key(tenant, instance))
-                    else:
-                        fields = [part for step in group for part in _fields(step)]
-                        before, after = group[0].number - 1, group[-1].number
-                        pipeline.eval(_GROW, 1, _key(tenant, instance), before, after, LIFETIME_SECONDS, *fields)
+                for key, group in groups.items():
+                    _grow(pipeline, _name(*key), group)
+                await pipeline.execute()
+
+        await self._valkey.attempt(run, None)
+
+    async def fill(self, active: Active, memory: Memory) -> None:
+        """Keep the whole of what Postgres gave, as of the instance's last step."""
+        name = _name(*active.instance.key)
+        fields = {_RESULT + kept.result.reference: write_checkpoint(kept) for kept in memory.checkpoints}
+        fields |= {_PROGRESS + key: write_progress(entry) for key, entry in memory.progress.items()}
+
+        async def run(client: Any) -> None:
+            async with client.pipeline(transaction=True) as pipeline:
+                pipeline.delete(name)
+                pipeline.hset(name, mapping={"step": active.step, **fields})
+                pipeline.expire(name, LIFETIME_SECONDS)
                 await pipeline.execute()
 
         await self._valkey.attempt(run, None)
 
     async def recall(self, tenant: str, instance: uuid.UUID, step: int) -> Memory | None:
         """Give what is kept of an instance's tasks, if it is the state after `step`; else None."""
+        found = await self._read(tenant, instance)
+        if found.pop("step", b"") != str(step).encode():
+            return None
+        progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
+        return Memory(_checkpoints(found), {entry.key: entry for entry in progress})
 
+    async def find(self, tenant: str, instance: uuid.UUID, step: int, number: int | None) -> Checkpoint | None:
+        """Give the checkpoint of a step, or the newest one, if what is kept is the state after `step`."""
+        memory = await self.recall(tenant, instance, step)
+        chosen = [kept for kept in memory.checkpoints if number in (None, kept.number)] if memory else []
+        return chosen[-1] if chosen else None
+
+    async def _read(self, tenant: str, instance: uuid.UUID) -> dict[str, bytes]:
         async def run(client: Any) -> Mapping[bytes, bytes]:
-            found: Mapping[bytes, bytes] = await client.hgetall(_key(tenant, instance))
+            found: Mapping[bytes, bytes] = await client.hgetall(_name(tenant, instance))
             return found
 
         empty: Mapping[bytes, bytes] = {}
-        found = {name.decode(): value for name, value in (await self._valkey.attempt(run, empty)).items()}
-        if found.pop("step", b"") != str(step).encode():
-            return None
-        numbered = [read_result(value) for name, value in found.items() if name.startswith(_RESULT)]
-        results = [result for _, result in sorted(numbered, key=itemgetter(0))]
-        progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
-        failures = {entry.failure.reference: entry.failure for entry in progress if entry.failure}
-        history = History({result.reference: result for result in results}, failures)
-        return Memory(history, {entry.key: entry for entry in progress})
+        return {name.decode(): value for name, value in (await self._valkey.attempt(run, empty)).items()}
+
+
+def _grow(pipeline: Any, name: str, group: list[Step]) -> None:
+    if any(step.end for step in group):
+        pipeline.delete(name)
+        return
+    for start in range(0, len(group), _STEPS_AT_ONCE):
+        part = group[start : start + _STEPS_AT_ONCE]
+        fields = [text for step in part for text in _fields(step)]
+        pipeline.eval(_GROW, 1, name, part[0].number - 1, part[-1].number, LIFETIME_SECONDS, *fields)
+
+
+def _checkpoints(found: Mapping[str, bytes]) -> tuple[Checkpoint, ...]:
+    kept = [read_checkpoint(value) for name, value in found.items() if name.startswith(_RESULT)]
+    return tuple(sorted(kept, key=attrgetter("number")))
 
 
 def _fields(step: Step) -> list[str]:
     fields = []
-    if step.result:
-        fields += [_RESULT + step.result.reference, write_result(step)]
+    if (kept := step.checkpoint) is not None:
+        fields += [_RESULT + kept.result.reference, write_checkpoint(kept)]
     if step.progress:
         fields += [_PROGRESS + step.progress.key, write_progress(step.progress)]
     return fields
 
 
-def _key(tenant: str, instance: uuid.UUID) -> str:
+def _name(tenant: str, instance: uuid.UUID) -> str:
     return f"millwright:workflow:checkpoint:{tenant}:{{{instance}}}"
 
 

@@ -12,6 +12,7 @@ from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
+from millwright_workflow.domain.execution import Active
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
@@ -67,6 +68,14 @@ async def get(connection: Connection, instance: uuid.UUID, *, lock: bool = False
     if row is None:
         raise InstanceNotFound(instance=instance)
     return from_row(row)
+
+
+async def get_active(connection: Connection, instance: uuid.UUID) -> Active:
+    """Give an instance with the number of its last step; raise InstanceNotFound."""
+    row = await connection.fetchrow(_GET, instance)
+    if row is None:
+        raise InstanceNotFound(instance=instance)
+    return Active(from_row(row), row["step"])
 
 
 async def page(
@@ -163,7 +172,7 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
     sequence, creator, create_time, start_time, end_time, parent, parent_task, depth"""
-_GET = f"SELECT {COLUMNS} FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
+_GET = f"SELECT {COLUMNS}, step FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
 _INSERT = """
 INSERT INTO workflow.instance
     (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time, parent,

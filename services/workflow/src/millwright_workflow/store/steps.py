@@ -16,9 +16,9 @@ from typing import Any
 import asyncpg
 from millwright_runtime.postgres.database import Connection
 
-from millwright_workflow.domain.execution import Memory, Progress, Step, Tenure
+from millwright_workflow.domain.execution import Checkpoint, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
-from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
+from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.store import approvals, work_items
 from millwright_workflow.store.instances import write_error
@@ -111,13 +111,25 @@ async def recall(connection: Connection, tenant: str, instance: uuid.UUID) -> Me
     """Give what earlier walks of an instance have committed."""
     results = await connection.fetch(_RECALL_RESULTS, tenant, instance)
     rows = await connection.fetch(_RECALL_PROGRESS, tenant, instance)
-    progress = {row["key"]: _progress(row) for row in rows}
-    failures = {entry.failure.reference: entry.failure for entry in progress.values() if entry.failure}
-    return Memory(History({row["reference"]: _result(row) for row in results}, failures), progress)
+    return Memory(tuple(_checkpoint(row) for row in results), {row["key"]: _progress(row) for row in rows})
 
 
-def _result(row: asyncpg.Record) -> TaskResult:
-    return TaskResult(
+async def find(connection: Connection, tenant: str, instance: uuid.UUID, number: int | None) -> Checkpoint | None:
+    """Give the checkpoint of a step, or the newest one."""
+    row = await connection.fetchrow(_FIND, tenant, instance, number)
+    return _checkpoint(row) if row else None
+
+
+async def page(
+    connection: Connection, tenant: str, instance: uuid.UUID, before: int, limit: int
+) -> Sequence[tuple[Checkpoint, int]]:
+    """Give at most `limit` checkpoints below the step `before`, newest first, each with its output's size alone."""
+    rows = await connection.fetch(_PAGE, tenant, instance, before, limit)
+    return [(_checkpoint(row), row["size"]) for row in rows]
+
+
+def _checkpoint(row: asyncpg.Record) -> Checkpoint:
+    result = TaskResult(
         reference=row["reference"],
         task_hash=row["task_hash"],
         output=from_text(row["output"]),
@@ -125,6 +137,7 @@ def _result(row: asyncpg.Record) -> TaskResult:
         next=row["next"],
         is_skipped=row["is_skipped"],
     )
+    return Checkpoint(row["step"], result, row["output"], row["context"], row["finish_time"])
 
 
 def _progress(row: asyncpg.Record) -> Progress:
@@ -132,18 +145,18 @@ def _progress(row: asyncpg.Record) -> Progress:
     return Progress(row["key"], row["begin_time"], row["due_time"], failure)
 
 
-def write_result(step: Step) -> str:
-    """Give a step's result as one text."""
-    result = step.result
-    assert result is not None
-    head = [step.number, result.reference, result.task_hash.hex(), result.next, result.is_skipped]
-    return f"[{to_text(head)},{step.output},{step.context}]"
+def write_checkpoint(kept: Checkpoint) -> str:
+    """Give a checkpoint as one text."""
+    result = kept.result
+    head = [kept.number, kept.time, result.reference, result.task_hash.hex(), result.next, result.is_skipped]
+    return f"[{to_text(head)},{kept.output},{kept.context}]"
 
 
-def read_result(text: bytes) -> tuple[int, TaskResult]:
-    """Give the number of the step and the result that `write_result` wrote."""
-    (number, reference, task_hash, following, is_skipped), output, context = from_text(text)
-    return number, TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
+def read_checkpoint(text: bytes) -> Checkpoint:
+    """Give the checkpoint that `write_checkpoint` wrote."""
+    (number, time, reference, task_hash, following, is_skipped), output, context = from_text(text)
+    result = TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
+    return Checkpoint(number, result, to_text(output), to_text(context), datetime.fromisoformat(time))
 
 
 def write_progress(progress: Progress) -> str:
@@ -206,9 +219,18 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::
 ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure
 """
 _RECALL_RESULTS = """
-SELECT reference, task_hash, output, context, next, is_skipped FROM workflow.task_result
+SELECT step, reference, task_hash, output, context, next, is_skipped, finish_time FROM workflow.task_result
 WHERE tenant = $1 AND instance = $2 ORDER BY step
 """
 _RECALL_PROGRESS = """
 SELECT key, begin_time, due_time, failure FROM workflow.task_progress WHERE tenant = $1 AND instance = $2
+"""
+_FIND = """
+SELECT step, reference, task_hash, output, context, next, is_skipped, finish_time FROM workflow.task_result
+WHERE tenant = $1 AND instance = $2 AND ($3::bigint IS NULL OR step = $3) ORDER BY step DESC LIMIT 1
+"""
+_PAGE = """
+SELECT step, reference, task_hash, 'null' AS output, 'null' AS context, next, is_skipped, finish_time,
+       octet_length(output) AS size
+FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND step < $3 ORDER BY step DESC LIMIT $4
 """

@@ -12,7 +12,8 @@ from millwright_runtime.service import Platform
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain import names
-from millwright_workflow.domain.execution import Active, Memory, Step, Tenure, Wish
+from millwright_workflow.domain.errors import CheckpointNotFound
+from millwright_workflow.domain.execution import Active, Checkpoint, Memory, Step, Tenure, Tier, Wish
 from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.partitions import View
@@ -86,7 +87,9 @@ class PostgresStorage:
         if memory is not None:
             return memory
         async with self._database.snapshot(tenant) as connection:
-            return await steps.recall(connection, tenant, instance)
+            memory = await steps.recall(connection, tenant, instance)
+        await self._checkpoints.fill(active, memory)
+        return memory
 
     async def write(self, tenure: Tenure, batch: Sequence[Step]) -> dict[Key, bool]:
         """Write steps; give the instances whose steps were written, and whether each is held."""
@@ -98,6 +101,17 @@ class PostgresStorage:
             self._platform.committed(step.tenant, names.instance(step.instance))
         self._checkpoints.note(accepted)
         return written
+
+    async def find_checkpoint(self, active: Active, number: int | None) -> tuple[Tier, Checkpoint]:
+        """Give a checkpoint, or the newest, and who had it: Valkey or Postgres; raise CheckpointNotFound."""
+        tenant, instance = active.instance.key
+        if (kept := await self._checkpoints.find(tenant, instance, active.step, number)) is not None:
+            return Tier.VALKEY, kept
+        async with self._database.snapshot(tenant) as connection:
+            kept = await steps.find(connection, tenant, instance, number)
+        if kept is None:
+            raise CheckpointNotFound(instance=instance, sequence=number or "yet")
+        return Tier.POSTGRES, kept
 
     async def wishes(self, partitions: Collection[int]) -> Sequence[Wish]:
         """Give what is wanted of running instances."""

@@ -127,6 +127,7 @@ CREATE TABLE workflow.instance (
     create_time timestamptz NOT NULL,
     start_time timestamptz,
     end_time timestamptz,
+    seal_nonce uuid NOT NULL DEFAULT gen_random_uuid(),
     PRIMARY KEY (tenant, instance),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 ) WITH (fillfactor = 70);
@@ -145,6 +146,7 @@ CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, ver
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
 COMMENT ON COLUMN workflow.instance.sequence IS 'of its newest event';
 COMMENT ON COLUMN workflow.instance.step IS 'how often its worker wrote: what a checkpoint is compared by';
+COMMENT ON COLUMN workflow.instance.seal_nonce IS 'what the seals of its secrets are known by; nobody is told';
 COMMENT ON COLUMN workflow.instance.part IS 'the partition whose owner runs it';
 COMMENT ON COLUMN workflow.instance.has_attachments IS
     'it may have rows in subscription, emission or child, which go with its results';
