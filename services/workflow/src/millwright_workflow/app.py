@@ -43,7 +43,10 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     checkpoints = Checkpoints(platform.valkey)
     writer = Writer(platform, log, checkpoints, worker_id)
     means = Means(writer, Expressions(sandbox), http)
-    worker = Worker(platform, log, definitions, checkpoints, means, worker_id, settings.max_instances)
+    hand_over_seconds = settings.drain_seconds / 2  # the other half is for those that must be interrupted
+    worker = Worker(
+        platform, log, definitions, checkpoints, means, worker_id, settings.max_instances, hand_over_seconds
+    )
     return Parts(
         servicers=[
             Servicer(

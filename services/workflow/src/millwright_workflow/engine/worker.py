@@ -36,7 +36,6 @@ LEASE = timedelta(seconds=5)
 _RENEW_SECONDS = 1.5
 _LOOK_SECONDS = 0.5
 _CLAIM_BATCH = 100
-_HAND_OVER_SECONDS = 10.0
 _RUNTIME_NAME = "millwright"
 _RUNTIME_VERSION = "0.1.0"
 _log = logging.getLogger(__name__)
@@ -56,6 +55,7 @@ class Worker:
         means: Means,
         worker: uuid.UUID,
         max_instances: int,
+        hand_over_seconds: float,
     ) -> None:
         self._platform = platform
         self._log = log
@@ -64,6 +64,7 @@ class Worker:
         self._means = means
         self._worker = worker
         self._max_instances = max_instances
+        self._hand_over_seconds = hand_over_seconds
         self._running: dict[Key, _Running] = {}
         self._has_lost = False
         """Whether instances may be ours in the database that do not run here."""
@@ -85,10 +86,12 @@ class Worker:
         for entry in self._running.values():
             entry.driver.stop(Stop.HAND_OVER)
         tasks = [entry.task for entry in self._running.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=_HAND_OVER_SECONDS)
-        for task in tasks:
-            task.cancel()
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=self._hand_over_seconds)
+        finally:  # also if we are hurried: after us nobody ends them, and they would keep the process
+            for task in tasks:
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             await work.end_lease(connection, self._worker)
@@ -206,46 +209,49 @@ class Worker:
             self._platform.committed(instance.tenant, f"instances/{instance.instance}")
 
     def _begin(self, instance: Instance, step: int, memory: Memory) -> None:
-        driver = Driver(self._means, instance, step, memory.progress)
+        if former := self._running.get(instance.key):  # we were presumed dead, and it has come back to us
+            former.task.cancel()
+        entry = _Running(Driver(self._means, instance, step, memory.progress))
         if self._is_draining:
-            driver.stop(Stop.HAND_OVER)
-        task = asyncio.create_task(self._drive(driver, instance, memory), name=f"instance-{instance.instance}")
-        self._running[instance.key] = _Running(driver, task)
-        task.add_done_callback(lambda _: self._left(instance.key))
+            entry.driver.stop(Stop.HAND_OVER)
+        entry.task = asyncio.create_task(self._drive(entry, instance, memory), name=f"instance-{instance.instance}")
+        self._running[instance.key] = entry
+        entry.task.add_done_callback(lambda _: self._left(instance.key, entry))
 
-    def _left(self, key: Key) -> None:
-        self._has_lost |= self._running.pop(key).is_lost
+    def _left(self, key: Key, entry: _Running) -> None:
+        self._has_lost |= entry.is_lost
+        if self._running.get(key) is entry:
+            del self._running[key]
         if len(self._running) == self._max_instances - 1:
             self._platform.signals.notify(WORK)  # there is room again
 
-    async def _drive(self, driver: Driver, instance: Instance, memory: Memory) -> None:
+    async def _drive(self, entry: _Running, instance: Instance, memory: Memory) -> None:
         """Walk an instance to where it leaves this worker, whichever way that is."""
         try:
-            await driver.end(await self._walk(driver, instance, memory))
+            await entry.driver.end(await self._walk(entry, instance, memory))
         except _LeftToAnother:
             pass
         except Exception as error:  # noqa: BLE001 - the top of an instance's task
-            self._running[instance.key].is_lost = True  # ours or another's: the database knows
+            entry.is_lost = True  # ours or another's: the database knows
             is_foreseen = isinstance(error, (Superseded, Unavailable)) or is_connection_loss(error)
             extra = {"instance": str(instance.instance), "fault": repr(error)}
             _log.warning("an instance was given up", extra=extra, exc_info=None if is_foreseen else error)
 
-    async def _walk(self, driver: Driver, instance: Instance, memory: Memory) -> End:
+    async def _walk(self, entry: _Running, instance: Instance, memory: Memory) -> End:
         assert instance.version is not None
         assert instance.start_time is not None
         try:
             plan = await self._definitions.plan(instance.tenant, instance.workflow, instance.version)
             identity = Identity(str(instance.instance), instance.start_time, _RUNTIME_NAME, _RUNTIME_VERSION)
             walk = walk_workflow(plan, instance.input, memory.history, identity)
-            return End(State.COMPLETED, output_of(await driver.drive(walk)))
+            return End(State.COMPLETED, output_of(await entry.driver.drive(walk)))
         except WorkflowFault as fault:
             return End(State.FAULTED, error=fault.error)
         except Stopped:
-            if driver.stop_reason is Stop.HAND_OVER:
+            if entry.driver.stop_reason is Stop.HAND_OVER:
                 raise _LeftToAnother from None
             return End(State.PAUSED)
         except asyncio.CancelledError:
-            entry = self._running[instance.key]
             if entry.cancel_reason is None:
                 raise
             return End(State.CANCELLED, error=domain.cancelled(entry.cancel_reason))
@@ -265,9 +271,10 @@ class _LeftToAnother(Exception):
 class _Running:
     """An instance in this process."""
 
-    def __init__(self, driver: Driver, task: asyncio.Task[None]) -> None:
+    task: asyncio.Task[None]
+
+    def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.task = task
         self.cancel_reason: str | None = None
         self.is_lost = False
 
