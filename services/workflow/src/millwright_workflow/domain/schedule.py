@@ -1,0 +1,70 @@
+"""Schedules: when a workflow starts by itself.
+
+Owns the arithmetic of `every`, `cron` and `after`, and what `on` subscribes to. Reads no clock and starts nothing.
+
+The DSL says nothing of time zones. Cron expressions here count in UTC unless the caller gives a zone; then they keep
+to the wall clock of that zone the way Debian's cron does (a fixed time that a clock change skips runs right after it,
+one that comes twice runs once). Intervals are lengths of time and know no zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import floor
+
+from cronsim import CronSim
+
+from millwright_workflow.domain.definition import Duration
+from millwright_workflow.domain.definition.workflow import Schedule
+from millwright_workflow.domain.interpreter.gathering import Gathering
+from millwright_workflow.domain.interpreter.subscription import Subscription
+from millwright_workflow.domain.interpreter.wants import plan_wants
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What `on` waits for."""
+
+    subscription: Subscription
+    """Kept by the engine for as long as the schedule stands; each delivery goes into one queue."""
+    gathering: Gathering
+    """Takes the deliveries, in their order. Complete, the events it took, whole, are the input of a new instance,
+    and another gathering begins."""
+
+
+def next_start(
+    schedule: Schedule,
+    after: datetime,
+    begun: datetime,
+    last_end: datetime | None = None,
+    *,
+    is_running: bool = False,
+    zone: tzinfo = UTC,
+) -> datetime | None:
+    """Give when the next instance starts, later than `after`, in UTC; None where that is not for a clock to say.
+
+    All times are aware. `begun` is when the schedule came into force: `every` counts from it, whatever happens to the
+    instances, and leaves out what was missed. `after` starts the first instance at `begun` and each other the delay
+    after `last_end`, so it may give a time that has passed; None while one `is_running`. `on` gives None, and so does
+    a cron expression that never comes true again.
+    """
+    if schedule.cron is not None:
+        found = next(CronSim(schedule.cron, after.astimezone(zone)), None)
+        return None if found is None else found.astimezone(UTC)
+    if isinstance(schedule.every, Duration):
+        interval = timedelta(seconds=schedule.every.seconds)
+        rounds = max(1, floor((after - begun) / interval) + 1)
+        return (begun + rounds * interval).astimezone(UTC)
+    if isinstance(schedule.after, Duration) and not is_running:
+        start = begun if last_end is None else last_end + timedelta(seconds=schedule.after.seconds)
+        return start.astimezone(UTC)
+    return None
+
+
+def plan_trigger(schedule: Schedule) -> Trigger | None:
+    """Prepare `on`, which may be absent. Its expressions know nothing but the event."""
+    if schedule.on is None:
+        return None
+    wants = plan_wants(schedule.on)
+    return Trigger(wants.subscribe_schedule("/schedule/on"), Gathering(wants.strategy))
