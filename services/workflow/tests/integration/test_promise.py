@@ -107,20 +107,25 @@ async def test_the_release_log_of_a_storm_is_one_line_without_gaps(storm):
     assert {channel.name.rpartition("/")[2]: channel.version for channel in channels} == pointers
 
 
-async def test_a_rollback_waits_for_a_claim_that_has_chosen_the_version_left(client, sql, urls):
+@pytest.mark.parametrize(
+    ("start", "rollback"),
+    [({}, {"keep_source_good": True}), ({"version": 2}, {})],
+    ids=["through the channel", "by number"],
+)
+async def test_a_rollback_waits_for_a_claim_that_has_chosen_the_version_left(client, sql, urls, start, rollback):
     await client.release(SET, WAIT)
     other = await asyncpg.connect(urls.superuser)
     async with other.transaction():
         async with sql.transaction():  # the worker's pass stops before it claims
             await sql.execute("LOCK TABLE workflow.hold IN ACCESS EXCLUSIVE MODE")
-            instance = await client.start()
+            instance = await client.start(**start)
             await other.execute("LOCK TABLE workflow.instance IN SHARE MODE")
         await until(partial(waiting, sql, 1), 10)  # now it stops after it has chosen version 2
-        rollback = asyncio.ensure_future(client.rollback())
+        answer = asyncio.ensure_future(client.rollback(**rollback))
         await until(partial(waiting, sql, 2), 10)
-        assert not rollback.done()
+        assert not answer.done()
     await other.close()
-    assert (await rollback).changed
+    assert (await answer).changed
     assert (await client.get(instance)).version == 2
     assert (await client.run()).version == 1
 
