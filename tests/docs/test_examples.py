@@ -12,4 +12,6 @@ WORKFLOWS = Path(__file__).parents[2] / "examples" / "workflows"
 
 @pytest.mark.parametrize("path", sorted(WORKFLOWS.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_an_example_can_be_published(path):
-    assert definition.unsupported(definition.parse(path.read_text())) == []
+    examination = definition.examine(path.read_text())
+    assert not examination.faults
+    assert not definition.unsupported(examination.sound)

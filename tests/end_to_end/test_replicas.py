@@ -195,7 +195,7 @@ async def test_a_frozen_owner_that_is_thawed_after_its_instance_was_taken_over_w
 
     async def has_noticed() -> bool:
         lines = [line for line in owner.log.read_text().splitlines() if instance.partition("/")[2] in line]
-        return any("superseded" in line for line in lines)
+        return any("superseded" in line.lower() for line in lines)
 
     await until(has_noticed, 10)
     assert await events(client, instance) == written

@@ -75,9 +75,9 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
         CallGrpc: grpc_calls.carry_out,
     }
     means = Means(writer, platform.signals, carriers, holdings.confirm)
-    worker = Worker(
-        storage, holdings, platform.signals, RunFactory(definitions, means, secrets), settings.max_instances
-    )
+    runs = RunFactory(definitions, means, secrets)
+    hand_over_seconds = settings.drain_seconds / 2  # the other half is for those that must be interrupted
+    worker = Worker(storage, holdings, platform.signals, runs, settings.max_instances, hand_over_seconds)
     return Parts(
         servicers=[
             Servicer(

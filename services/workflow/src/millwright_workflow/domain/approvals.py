@@ -20,6 +20,9 @@ from millwright_workflow.domain.transitions import ImpossibleTransition
 from millwright_workflow.domain.work import TaskKey
 
 COMMENT_LIMIT = 1000
+TITLE_LIMIT = 500
+DETAILS_LIMIT_BYTES = 256 * 1024
+LONGEST_SPAN = timedelta(days=366)
 ROLES: Mapping[str, frozenset[str]] = MappingProxyType(
     {"operator": frozenset({"operator", "admin"}), "admin": frozenset({"admin"})}
 )
@@ -72,6 +75,32 @@ class Question:
     expires_after: timedelta | None = None
     escalates_after: timedelta | None = None
     escalation_role: str | None = None
+
+
+def question(
+    title: str,
+    details: str,
+    roles: Collection[str],
+    expires_after: timedelta | None,
+    escalates_after: timedelta | None,
+    escalation_roles: Collection[str],
+) -> Question:
+    """Give what a workflow wants decided; raise ValueError past a limit. Of several roles the least one counts."""
+    if len(title) > TITLE_LIMIT:
+        raise ValueError(f"The title has {len(title)} characters; at most {TITLE_LIMIT} are shown.")
+    if len(details) > DETAILS_LIMIT_BYTES:
+        raise ValueError(f"The details have {len(details)} bytes; at most {DETAILS_LIMIT_BYTES} are kept.")
+    for span in (expires_after, escalates_after):
+        if span is not None and not timedelta(0) < span <= LONGEST_SPAN:
+            raise ValueError("An approval may expire and escalate after at most 366 days.")
+    escalation_role = _least(escalation_roles) if escalates_after is not None else None
+    return Question(title, details, _least(roles), expires_after, escalates_after, escalation_role)
+
+
+def _least(roles: Collection[str]) -> str:
+    if not roles or not ROLES.keys() >= set(roles):
+        raise ValueError(f"Roles that can decide are {' and '.join(ROLES)}, not {', '.join(roles)[:100]!r}.")
+    return "operator" if "operator" in roles else "admin"
 
 
 @dataclass(frozen=True, slots=True)

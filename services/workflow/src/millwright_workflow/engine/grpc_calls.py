@@ -6,7 +6,7 @@ Owns how a call becomes a request, and its seals, which are opened here. Whateve
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -110,7 +110,8 @@ class GrpcCalls:
     ) -> GrpcAnswer:
         async with self._channels.to(target) as channel:
             try:
-                body: bytes = await channel.unary_unary(method.path)(request, timeout=self._seconds, metadata=metadata)
+                ask: Any = channel.unary_unary(method.path)
+                body: bytes = await ask(request, timeout=self._seconds, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 detail = keyring.redact(error.details() or "", *proof.values)[:_LONGEST_DETAIL]
                 return GrpcAnswer(error.code().value[0], detail=detail)

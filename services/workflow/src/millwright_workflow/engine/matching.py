@@ -5,7 +5,8 @@ Reads, and writes nothing. Expressions are evaluated outside of any transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from millwright_runtime.postgres.database import Database
@@ -46,8 +47,11 @@ class Matching:
             return [Matched(event, ()) for event in events]
         sought = [_Sought(event, await self._topics(event, filed)) for event in events]
         async with self._database.snapshot(tenant) as connection:
-            found = await subscriptions.find(connection, {topic for each in sought for topic in each.topics})
-        return [Matched(each.event, await self._wanted(each, found_under(found, each.topics))) for each in sought]
+            candidates = await subscriptions.find(connection, {topic for each in sought for topic in each.topics})
+        found: defaultdict[Topic, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            found[candidate.topic].append(candidate)
+        return [Matched(each.event, await self._wanted(each, found)) for each in sought]
 
     async def matches(self, subscription: Subscription, event: JsonObject) -> Delivery | None:
         """Give the delivery of an event that a subscription wants, or None."""
@@ -88,16 +92,10 @@ class Matching:
         except WorkflowFault:
             return None
 
-    async def _wanted(
-        self, sought: _Sought, candidates: dict[Address, Subscription]
-    ) -> list[tuple[Address, Delivery]]:
+    async def _wanted(self, sought: _Sought, found: Mapping[Topic, list[Candidate]]) -> list[tuple[Address, Delivery]]:
+        candidates = {each.address: each.subscription for topic in sought.topics for each in found.get(topic, ())}
         wanted = []
         for address, subscription in candidates.items():
             if (delivery := await self.matches(subscription, sought.event)) is not None:
                 wanted.append((address, delivery))
         return wanted
-
-
-def found_under(candidates: Sequence[Candidate], topics: frozenset[Topic]) -> dict[Address, Subscription]:
-    """Give the subscriptions that are filed under one of `topics`, each once."""
-    return {each.address: each.subscription for each in candidates if each.topic in topics}

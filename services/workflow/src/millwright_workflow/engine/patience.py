@@ -1,11 +1,12 @@
-"""Waiting for the database: what must be done is tried until it is there again."""
+"""Patience: what must be done is tried until the database is there again, and not left half done."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.postgres.database import is_connection_loss
@@ -29,3 +30,12 @@ async def persist(what: str, operation: Callable[[], Awaitable[ResultT]]) -> Res
                 _log.warning("%s waits for the database", what, extra={"fault": repr(error)})
                 is_waiting = True
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do `work` and do not leave before it is done, even when cancelled; the cancellation is the caller's to pass on."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()

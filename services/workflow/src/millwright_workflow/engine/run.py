@@ -80,7 +80,8 @@ class Run:
             self.task.cancel()
 
     def abandon(self) -> None:
-        """Interrupt it wherever it is and write nothing."""
+        """Interrupt it wherever it is and write nothing; it may come back to us."""
+        self.is_lost = True
         self._cancel_reason = None
         self._driver.abandon()
         self.task.cancel()

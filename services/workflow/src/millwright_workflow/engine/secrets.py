@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote, quote_plus
@@ -50,7 +51,7 @@ class SecretSource:
 
     async def read(self, tenant: str, names: Sequence[str]) -> dict[str, Json]:
         """Give those of the secrets that there are. Text is text; a JSON object is an object with its parts."""
-        found = {name: await self._known.get((tenant, name), lambda n=name: self._read(tenant, n)) for name in names}
+        found = {name: await self._known.get((tenant, name), partial(self._read, tenant, name)) for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
     async def _read(self, tenant: str, name: str) -> Fresh[Json]:

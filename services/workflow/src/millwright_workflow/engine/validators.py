@@ -39,6 +39,8 @@ class Validator:
 
     def __init__(self, schema: Json) -> None:
         """Make `schema` ready: of the draft that its `$schema` names, or else of 2020-12. Raises SchemaInvalid."""
+        if not isinstance(schema, dict | bool):
+            raise SchemaInvalid("a schema is an object or a boolean")
         self._schema = schema
         try:
             self._rules = jsonschema_rs.validator_for(schema, offline=True)

@@ -21,7 +21,7 @@ from millwright_workflow.domain.work import State, TaskKey, Wish, Work
 from millwright_workflow.engine.dispatch import LOST, QUEUED
 from millwright_workflow.engine.driver import Caller, Stop, Stopped
 from millwright_workflow.engine.notices import Notices
-from millwright_workflow.engine.patience import persist
+from millwright_workflow.engine.patience import persist, to_the_end
 from millwright_workflow.store import work_items
 
 _LOOK_SECONDS = 30.0
@@ -65,8 +65,8 @@ class WorkCalls:
                 return await working.ask(connection, key, wish)
 
         work = await persist("work", ask)
-        if work is None:  # the instance has ended: whoever still walks it finds out at its next step
-            raise errors.runtime(key.pointer, "The instance does not run any more.")
+        if work is None:
+            raise _nobody_waits(key)
         self._signals.notify(QUEUED)
         return work
 
@@ -82,7 +82,8 @@ class WorkCalls:
             nonlocal known
             if not known.state.is_settled and self._notices.take(known.key):
                 seen = await persist("work", read)
-                assert seen is not None, "the row of an item goes with its result or its instance"
+                if seen is None:
+                    raise _nobody_waits(known.key)
                 if seen.percent is not None and seen.percent != known.percent:
                     await caller.tell_progress(call.reference, seen.percent)
                 known = seen
@@ -91,18 +92,13 @@ class WorkCalls:
         return await caller.until(self._notices.signal(work.key), look, _LOOK_SECONDS)
 
     async def _let_go(self, key: TaskKey, move: Callable[[Work], Work]) -> None:
-        """Hold or withdraw the work, and do not leave before that is durable, even when cancelled once more."""
+        """Hold or withdraw the work."""
 
         async def let_go() -> None:
             async with self._database.transaction(key.tenant) as connection:
                 await working.let_go(connection, key, move)
 
-        task = asyncio.ensure_future(persist("work", let_go))
-        while not task.done():
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                continue
+        await to_the_end(persist("work", let_go))
         self._signals.notify(LOST)
 
 
@@ -118,6 +114,11 @@ def read_wish(call: Invoke) -> Wish:
         )
     except ValueError as error:
         raise errors.validation(call.reference.pointer, str(error)) from None
+
+
+def _nobody_waits(key: TaskKey) -> WorkflowFault:
+    """The instance has ended: whoever still walks it finds out at its next step."""
+    return errors.runtime(key.pointer, "The instance does not run any more.")
 
 
 def _span(iso: str | None) -> timedelta | None:

@@ -29,7 +29,6 @@ WORK = "work"
 _LOOK_SECONDS = 0.5
 _AUDIT_SECONDS = 15.0
 _CLAIM_BATCH = 100
-_HAND_OVER_SECONDS = 8.0
 _RECALLS_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
@@ -40,13 +39,20 @@ class Worker:
     name = "worker"
 
     def __init__(
-        self, storage: Storage, holdings: Holdings, signals: Signals, runs: RunFactory, max_instances: int
+        self,
+        storage: Storage,
+        holdings: Holdings,
+        signals: Signals,
+        runs: RunFactory,
+        max_instances: int,
+        hand_over_seconds: float,
     ) -> None:
         self._storage = storage
         self._holdings = holdings
         self._signals = signals
         self._runs = runs
         self._max_instances = max_instances
+        self._hand_over_seconds = hand_over_seconds
         self._running: dict[Key, Run] = {}
         self._recalling = asyncio.Semaphore(_RECALLS_AT_ONCE)
         self._lost = asyncio.Event()
@@ -135,6 +141,8 @@ class Worker:
     def _begin(self, active: Active, run: Run) -> None:
         key = active.instance.key
         self._running[key] = run
+        if self._is_draining:
+            run.stop(Stop.HAND_OVER)
         run.start(left=lambda: self._left(key, run))
 
     def _left(self, key: Key, run: Run) -> None:
@@ -165,10 +173,12 @@ class Worker:
         runs = self._in(given)
         for run in runs:
             run.stop(Stop.HAND_OVER)
-        if runs:
-            await asyncio.wait([run.task for run in runs], timeout=_HAND_OVER_SECONDS)
-        for run in runs:
-            run.abandon()
+        try:
+            if runs:
+                await asyncio.wait([run.task for run in runs], timeout=self._hand_over_seconds)
+        finally:  # also if we are hurried: after us nobody ends them, and they would keep the process
+            for run in runs:
+                run.abandon()
         await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
 
     def _in(self, chosen: Collection[int]) -> list[Run]:

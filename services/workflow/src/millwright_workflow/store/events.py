@@ -12,9 +12,11 @@ from typing import Any
 
 from millwright_runtime.events.log import Event, Kind
 
-from millwright_workflow.domain import names
+from millwright_workflow.domain import approvals, names
+from millwright_workflow.domain.approvals import Approval
 from millwright_workflow.domain.instances import Happening, InstanceEvent
 from millwright_workflow.domain.interpreter.effects import WorkflowError
+from millwright_workflow.domain.json import from_text
 from millwright_workflow.domain.releases import Operation, Release
 
 RELEASE_TYPES = {
@@ -96,6 +98,35 @@ def of_instance(event: InstanceEvent) -> Event:
         type=INSTANCE_TYPES[event.happening],
         data=_without_defaults(body),
         event_time=event.event_time,
+    )
+
+
+def of_approval(approval: Approval, happening: approvals.Happening, time: datetime) -> Event:
+    """Give the event of something that happened to an approval."""
+    resource = names.approval(approval.id)
+    body = {
+        "name": resource,
+        "instance": names.instance(approval.key.instance),
+        "task": approval.key.reference,
+        "title": approval.title,
+        "details": from_text(approval.details),
+        "role": approval.role,
+        "state": f"STATE_{approval.state.value}",
+        "decider": approval.decider,
+        "comment": approval.comment,
+        "createTime": timestamp(approval.create_time),
+        "escalateTime": timestamp(approval.escalate_time) if approval.escalate_time else None,
+        "expireTime": timestamp(approval.expire_time) if approval.expire_time else None,
+        "decideTime": timestamp(approval.decide_time) if approval.decide_time else None,
+    }
+    return Event(
+        tenant=approval.key.tenant,
+        resource=resource,
+        sequence=approval.sequence,
+        kind="lifecycle",
+        type=f"io.millwright.workflow.approval.{happening.value.lower()}.v1",
+        data=_without_defaults(body),
+        event_time=time,
     )
 
 

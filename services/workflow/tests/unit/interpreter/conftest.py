@@ -101,8 +101,12 @@ class Engine:
 
     def runs_to_its_end(self, plan: WorkflowPlan, data: Any = None) -> bool:
         """Tell whether the walk ended before this engine was to stop; its output is then in `output`."""
+        return self.drives_to_its_end(walk_workflow(plan, data, self.history, self.identity))
+
+    def drives_to_its_end(self, part: Any) -> bool:
+        """Tell the same of any part."""
         try:
-            self.output = self.run(plan, data)
+            self.output = self.drive(part)
         except Stopped:
             return False
         return True

@@ -1,9 +1,10 @@
 """Going on from what is durable: from every point, to the same end, with nothing run twice."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 from millwright_workflow.domain.interpreter import History, HttpAnswer, Identity, Retry, walk_workflow
@@ -56,6 +57,44 @@ do:
           do: [{{h: {{set: {{s: '${{ $error.status }}'}}}}}}, {{i: {{set: {{s: '${{ .s + $item }}'}}}}}}]
 - z: {{set: {{end: '${{ . }}'}}}}
 """,
+    "branches that wait for one another": """
+do:
+- f:
+    fork:
+      branches:
+      - a: {do: [{b: {wait: PT2S}}, {c: {set: {n: 1}, export: {as: '$context + {c: 1}'}}}]}
+      - d: {do: [{e: {wait: PT1S}}, {g: {fork: {branches: [{h: {set: {n: 2}}}, {i: {wait: PT2S}}]}}}]}
+      - j: {call: http, with: {method: get, endpoint: http://mes.example}, if: 'false'}
+- z: {set: {all: '${ . }', context: '${ $context }'}}
+""",
+    "a race with a late loser": """
+do:
+- f:
+    fork:
+      compete: true
+      branches:
+      - slow: {wait: PT1H}
+      - fast: {do: [{b: {wait: PT2S}}, {c: {set: {n: 1}, export: {as: '{c: 1}'}}}]}
+- z: {set: {won: '${ . }', context: '${ $context }'}}
+""",
+    "events handled one by one": """
+do:
+- l:
+    listen: {to: {any: [{with: {type: n}, correlate: {k: {from: .k}}}], until: '(. | length) > 2'}}
+    foreach:
+      do: [{a: {set: '${ $item * 2 }'}}, {b: {set: '${ . + 1 }'}}]
+      output: {as: '. + ($context // 0)'}
+      export: {as: .}
+- z: {set: {all: '${ . }', context: '${ $context }'}}
+""",
+    "functions, a child and an event": """
+use: {functions: {double: {do: [{a: {set: {n: '${ .n * 2 }'}}}, {b: {set: {n: '${ .n + 1 }'}}}]}}}
+do:
+- a: {call: double, with: {n: 2}}
+- b: {call: double}
+- c: {run: {workflow: {namespace: plant, name: grade, version: 1.0.0}}}
+- d: {emit: {event: {with: {source: 'a://b', type: c, data: '${ . }'}}}, output: {as: .data}}
+""",
     "an end in the middle": """
 do:
 - o: {do: [{a: {set: {n: 1}}}, {b: {set: {n: 2}, then: end}}, {c: {set: {n: 3}}}], output: {as: .n}}
@@ -68,7 +107,16 @@ output: {as: '{last: .}'}
 def world():
     """Two failures and then success, for as long as anybody asks."""
     failures = [HttpAnswer(503, {}, b"")] * 2
-    return {MES: [*failures, *[HttpAnswer(200, {"content-type": "application/json"}, b'{"ok": true}')] * 9]}
+    answer = HttpAnswer(200, {"content-type": "application/json"}, b'{"ok": true}')
+    return {MES: [*failures, *[answer] * 9], "grade": {"grade": "A"}}
+
+
+def events():
+    """Numbers, and every second is of another line."""
+    return [
+        {"source": "https://x.example", "id": str(number), "type": "n", "data": number, "k": number % 2}
+        for number in range(9)
+    ]
 
 
 def finished(history):
@@ -78,20 +126,19 @@ def finished(history):
 @pytest.mark.parametrize("text", DEFINITIONS.values(), ids=DEFINITIONS)
 def test_a_walk_cut_after_any_commit_goes_on_to_the_same_end_and_repeats_nothing(plan, engine, text):
     definition = plan(text)
-    whole = engine(answers=world())
+    whole = engine(answers=world(), events=events())
     output = whole.run(definition)
     cut = 1
     while True:
         answers = world()
-        first = engine(answers=answers, stop_after=cut)
+        first = engine(answers=answers, events=events(), stop_after=cut)
         if first.runs_to_its_end(definition):
             break
-        second = engine(answers=answers, history=first.past)
+        second = engine(answers=answers, events=events(), history=first.past, inboxes=first.inboxes)
         assert second.run(definition) == output
         assert not finished(first.past) & set(second.began)
-        assert [each.reference for each in (*first.commits, *second.commits)] == [
-            each.reference for each in whole.commits
-        ]
+        done = sorted(each.reference for each in (*first.commits, *second.commits))
+        assert done == sorted(each.reference for each in whole.commits)
         assert len(first.calls) + len(second.calls) == len(whole.calls)
         cut += 1
     assert cut > len(whole.commits)
@@ -100,12 +147,12 @@ def test_a_walk_cut_after_any_commit_goes_on_to_the_same_end_and_repeats_nothing
 @pytest.mark.parametrize("text", DEFINITIONS.values(), ids=DEFINITIONS)
 def test_a_walk_cut_again_after_every_single_commit_comes_to_the_same_end(plan, engine, text):
     definition = plan(text)
-    output = engine(answers=world()).run(definition)
+    output = engine(answers=world(), events=events()).run(definition)
     answers, history = world(), History()
-    one = engine(answers=answers, stop_after=1)
+    one = engine(answers=answers, events=events(), stop_after=1)
     while not one.runs_to_its_end(definition):
         history = one.past
-        one = engine(answers=answers, history=history, stop_after=1)
+        one = engine(answers=answers, events=events(), history=history, inboxes=one.inboxes, stop_after=1)
     assert one.output == output
 
 
@@ -158,17 +205,26 @@ def test_a_resumed_for_begins_at_the_round_that_was_under_way(plan, engine):
 
 @composite
 def lists(draw, depth=2):
-    kinds = ["set", "skip", "end"] if depth == 0 else ["set", "skip", "do", "for", "try", "end"]
+    nesting = ["do", "for", "try", "fork", "race", "call", "listen"]
+    kinds = ["set", "skip", "end"] if depth == 0 else ["set", "skip", "end", *nesting]
     entries = []
     for index in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(kinds))
-        inner = draw(lists(depth - 1)) if kind in {"do", "for", "try"} else []
+        inner = draw(lists(depth - 1)) if kind in nesting else []
         add = {"set": "${ . + 1 }", "export": {"as": "$context + ."}}
         tasks = {
             "set": add,
             "skip": {"if": ". > 3", **add},
             "end": {"if": ". > 5", **add, "then": "end"},
             "do": {"do": inner, "output": {"as": ". * 2"}},
+            "fork": {"fork": {"branches": inner}, "output": {"as": "add"}},
+            "race": {"fork": {"branches": inner[:1], "compete": True}},
+            "call": {"call": "add"},
+            "listen": {
+                "listen": {"to": {"any": [], "until": "length > 1"}},
+                "foreach": {"do": inner, "output": {"as": ". + $item"}, "export": {"as": "$context + $item"}},
+                "output": {"as": "add"},
+            },
             "for": {"for": {"in": "[1, 2]"}, "do": inner},
             "try": {
                 "try": [*inner, {"fail": {"raise": {"error": {"type": "https://x.example/e", "status": 500}}}}],
@@ -179,15 +235,20 @@ def lists(draw, depth=2):
     return entries
 
 
-@given(tasks=lists(), cuts=st.lists(st.integers(1, 4), max_size=8))
-def test_any_definition_cut_anywhere_comes_to_the_same_end(plan, engine, tasks, cuts):
-    definition = plan(repr({"do": tasks}))
-    whole = engine()
+ADD = {"functions": {"add": {"do": [{"one": {"set": "${ . + 1 }"}}, {"two": {"set": "${ . * 2 }"}}]}}}
+EVENTS = [{"source": "https://x.example", "id": str(number), "type": "n", "data": number} for number in range(3)]
+
+
+@settings(deadline=None)
+@given(tasks=lists(), cuts=st.lists(st.integers(1, 4), max_size=8), seeds=st.lists(st.integers(), min_size=10))
+def test_any_definition_cut_anywhere_and_interleaved_anyhow_comes_to_the_same_end(plan, engine, tasks, cuts, seeds):
+    definition = plan(repr({"use": ADD, "do": tasks}))
+    whole = engine(events=EVENTS)
     output = whole.run(definition, 0)
-    history = History()
+    history, inboxes = History(), {}
     done = []
-    for cut in [*cuts, None]:
-        one = engine(history=history, stop_after=cut)
+    for cut, seed in zip([*cuts, None], seeds, strict=False):
+        one = engine(history=history, inboxes=inboxes, events=EVENTS, stop_after=cut, dice=Random(seed))
         ended = one.runs_to_its_end(definition, 0)
         assert not finished(history) & set(one.began)
         done += [each.reference for each in one.commits]
@@ -195,4 +256,4 @@ def test_any_definition_cut_anywhere_comes_to_the_same_end(plan, engine, tasks, 
         if ended:
             break
     assert one.output == output
-    assert done == [each.reference for each in whole.commits]
+    assert sorted(done) == sorted(each.reference for each in whole.commits)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
 
@@ -23,7 +25,15 @@ from millwright_workflow.domain.definition.parts import (
     Timeout,
     TimeoutOrReference,
 )
-from millwright_workflow.domain.definition.scalars import DataObject, DurationOrExpression, Entry, Expression, Model
+from millwright_workflow.domain.definition.scalars import (
+    Choice,
+    DataObject,
+    Duration,
+    DurationOrExpression,
+    Entry,
+    Expression,
+    Model,
+)
 from millwright_workflow.domain.definition.tasks import Task, TaskList
 
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -54,6 +64,30 @@ def _require_supported_dsl(text: str) -> str:
     return text
 
 
+def _require_cron(text: str) -> str:
+    try:
+        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        message = f"Write a cron expression such as 0 6 * * MON-FRI: {error}."
+        raise PydanticCustomError("invalid_value", message) from None
+    return text
+
+
+def _require_fixed(length: Duration | Expression) -> Duration:
+    if isinstance(length, Expression):
+        raise PydanticCustomError("invalid_value", "Write a duration: a schedule has no data for an expression.")
+    return length
+
+
+def _require_a_second(length: Duration) -> Duration:
+    if length.seconds < 1:
+        raise PydanticCustomError("invalid_value", "Write an interval of at least a second.")
+    return length
+
+
+CronExpression: TypeAlias = Annotated[StrictStr, AfterValidator(_require_cron)]
+FixedDuration: TypeAlias = Annotated[DurationOrExpression, AfterValidator(_require_fixed)]
+Interval: TypeAlias = Annotated[FixedDuration, AfterValidator(_require_a_second)]
 Label: TypeAlias = Annotated[StrictStr, AfterValidator(_require_label)]
 SemanticVersion: TypeAlias = Annotated[StrictStr, AfterValidator(_require_semver)]
 DslVersion: TypeAlias = Annotated[StrictStr, AfterValidator(_require_supported_dsl)]
@@ -109,12 +143,14 @@ class Use(Model):
     timeouts: dict[str, Timeout] = Field(default_factory=dict)
 
 
-class Schedule(Model):
+class Schedule(Choice):
     """When the workflow runs by itself."""
 
-    every: DurationOrExpression | None = None
-    cron: StrictStr | None = None
-    after: DurationOrExpression | None = None
+    choices = ("after", "cron", "every", "on")
+
+    every: Interval | None = None
+    cron: CronExpression | None = None
+    after: FixedDuration | None = None
     on: EventStrategy | None = None
 
 

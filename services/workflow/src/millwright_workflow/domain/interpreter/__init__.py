@@ -4,6 +4,12 @@ Owns the semantics of every task that can run, the flow between tasks, the data 
 Does no I/O, reads no clock and draws no random number: it yields effects, and the engine carries them out.
 """
 
+from millwright_workflow.domain.interpreter.compatibility import (
+    Compatibility,
+    Hindrance,
+    Obstacle,
+    compare,
+)
 from millwright_workflow.domain.interpreter.effects import (
     Authentication,
     Begin,
@@ -41,6 +47,11 @@ from millwright_workflow.domain.interpreter.gathering import (
     Gathering,
     Strategy,
 )
+from millwright_workflow.domain.interpreter.lifecycle import (
+    Change,
+    Lifecycle,
+    TaskChange,
+)
 from millwright_workflow.domain.interpreter.matching import (
     match_event,
 )
@@ -51,6 +62,10 @@ from millwright_workflow.domain.interpreter.plan import (
 from millwright_workflow.domain.interpreter.planner import (
     RUNNABLE_KINDS,
     plan_workflow,
+)
+from millwright_workflow.domain.interpreter.secrets import (
+    open_seals,
+    seal,
 )
 from millwright_workflow.domain.interpreter.subflow import (
     child_id,
@@ -81,7 +96,9 @@ __all__ = [
     "CallGrpc",
     "CallHttp",
     "Catch",
+    "Change",
     "Commit",
+    "Compatibility",
     "Condition",
     "Consume",
     "Delivery",
@@ -95,18 +112,22 @@ __all__ = [
     "Fork",
     "Gathering",
     "GrpcAnswer",
+    "Hindrance",
     "History",
     "HttpAnswer",
     "Identity",
     "Invoke",
     "Key",
+    "Lifecycle",
     "Match",
+    "Obstacle",
     "Part",
     "Retry",
     "RunWorkflow",
     "Strategy",
     "Subscribe",
     "Subscription",
+    "TaskChange",
     "TaskPlan",
     "TaskReference",
     "TaskResult",
@@ -118,8 +139,11 @@ __all__ = [
     "WorkflowFault",
     "WorkflowPlan",
     "child_id",
+    "compare",
     "match_event",
+    "open_seals",
     "plan_workflow",
+    "seal",
     "walk_undo",
     "walk_workflow",
 ]

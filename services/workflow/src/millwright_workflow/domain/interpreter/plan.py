@@ -72,6 +72,8 @@ class TaskPlan:
     timeout: Length | None
     then: str
     schemas: Schemas | None
+    depth: int
+    """How many task lists are around it, those around the callers of its function included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,6 @@ class ListPlan:
     tasks: tuple[TaskPlan, ...]
     positions: Mapping[str, int]
     """Where the task of a name stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """What undoes a task, prepared."""
-
-    task: TaskPlan
-    depth: int
-    """How many task lists are around the task that it undoes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +98,7 @@ class WorkflowPlan:
     schemas: Schemas | None
     secrets: tuple[str, ...]
     """The names that `$secrets` has."""
-    undos: Mapping[str, Undo]
+    tasks: Mapping[str, TaskPlan]
+    """Every task by its pointer, also those of functions, at each place that uses them."""
+    undos: Mapping[str, TaskPlan]
     """What undoes a task, by the task's pointer."""

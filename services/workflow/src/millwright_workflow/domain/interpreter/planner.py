@@ -47,7 +47,7 @@ from millwright_workflow.domain.interpreter.listening import plan_listen
 from millwright_workflow.domain.interpreter.loop import plan_for
 from millwright_workflow.domain.interpreter.openapi_call import plan_openapi_call
 from millwright_workflow.domain.interpreter.pause import plan_wait
-from millwright_workflow.domain.interpreter.plan import Body, Schemas, TaskPlan, Undo, WorkflowPlan
+from millwright_workflow.domain.interpreter.plan import Body, Schemas, TaskPlan, WorkflowPlan
 from millwright_workflow.domain.interpreter.raising import plan_raise
 from millwright_workflow.domain.interpreter.sequence import plan_do
 from millwright_workflow.domain.interpreter.site import Site
@@ -92,13 +92,16 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
     """
     workflow = definition.document
     written: JsonObject = json.loads(definition.canonical)
-    undos: dict[str, Undo] = {}
+    tasks: dict[str, TaskPlan] = {}
+    undos: dict[str, TaskPlan] = {}
 
     def plan_task(site: Site, name: str, task: Task) -> TaskPlan:
         undo = plan_undo(task, site)
         if undo is not None:
             undos[site.pointer] = undo
-        return _plan_task(site, name, task, definition.task_hashes[site.origin])
+        plan = _plan_task(site, name, task, definition.task_hashes[site.origin])
+        tasks[site.pointer] = plan
+        return plan
 
     use: Any = written.get("use", {})
     site = Site("", "", written, use.get("functions", {}), workflow.use, plan_task)
@@ -110,6 +113,7 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
         timeout=_plan_timeout(workflow.timeout, site),
         schemas=_plan_schemas(workflow.input, workflow.output, None, site),
         secrets=workflow.use.secrets,
+        tasks=tasks,
         undos=undos,
     )
 
@@ -132,6 +136,7 @@ def _plan_task(site: Site, name: str, task: Task, task_hash: bytes) -> TaskPlan:
         timeout=_plan_timeout(task.timeout, site),
         then=task.then,
         schemas=_plan_schemas(task.input, task.output, task.export, site),
+        depth=site.depth,
     )
 
 

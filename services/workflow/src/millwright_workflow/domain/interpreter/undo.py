@@ -6,14 +6,14 @@ finished tasks are undone, in which order and on what data. Whether an instance 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from millwright_workflow.domain.definition import Task
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import History, Part, TaskReference, TaskResult, path_suffix
-from millwright_workflow.domain.interpreter.plan import Undo, WorkflowPlan
+from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
+from millwright_workflow.domain.interpreter.references import is_inside, read_reference
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.task import walk_task
 from millwright_workflow.domain.interpreter.visit import Identity, Scope
@@ -22,7 +22,6 @@ from millwright_workflow.domain.json import Json
 
 PLACE: Final = "/metadata/undo"
 """What follows a task's pointer in the pointer of its undo."""
-_SUFFIX: Final = re.compile(r"(?:@(\d+(?:\.\d+)*))?(?:#(\d+(?:\.\d+)*))?\Z", re.ASCII)
 
 
 def walk_undo(plan: WorkflowPlan, raw_input: Json, history: History, identity: Identity) -> Part[list[str]]:
@@ -40,22 +39,22 @@ def walk_undo(plan: WorkflowPlan, raw_input: Json, history: History, identity: I
         scope = Scope(
             reference.iterations, reference.visits, suffix=path_suffix(reference.iterations, reference.visits)
         )
-        yield from walk_task(undo.task, progress, scope, result.output)
+        yield from walk_task(undo, progress, scope, result.output)
         undone.append(result.reference)
     return undone
 
 
-def plan_undo(task: Task, site: Site) -> Undo | None:
+def plan_undo(task: Task, site: Site) -> TaskPlan | None:
     """Prepare what undoes a task. Throws a configuration fault for a name that is no function of the workflow."""
     name = task.metadata.get("undo")
     if name is None or site.is_undo:
         return None
     if not isinstance(name, str):
         raise errors.configuration(site.pointer, "The undo of a task must be the name of a function.")
-    return Undo(site.plan_function(PLACE, name, is_undo=True), site.depth)
+    return site.plan_function(PLACE, name, is_undo=True)
 
 
-def _to_undo(plan: WorkflowPlan, history: History) -> Iterator[tuple[TaskReference, TaskResult, Undo]]:
+def _to_undo(plan: WorkflowPlan, history: History) -> Iterator[tuple[TaskReference, TaskResult, TaskPlan]]:
     """Give what is to be undone, the last to finish first.
 
     A task that names an undo and has finished stands for all that finished inside it: whoever says how the whole is
@@ -63,27 +62,9 @@ def _to_undo(plan: WorkflowPlan, history: History) -> Iterator[tuple[TaskReferen
     """
     wholes: list[TaskReference] = []
     for result in reversed(list(history.results.values())):
-        reference = _read(result.reference, plan)
-        if reference is None or result.is_skipped or any(_is_inside(reference, whole) for whole in wholes):
+        reference = read_reference(result.reference, plan)
+        if reference is None or reference.pointer not in plan.undos or result.is_skipped:
             continue
-        wholes.append(reference)
-        yield reference, result, plan.undos[reference.pointer]
-
-
-def _read(text: str, plan: WorkflowPlan) -> TaskReference | None:
-    """Read the reference of a task that names an undo, with all of its visits; None for any other."""
-    match = _SUFFIX.search(text)
-    assert match is not None  # the suffix may be empty
-    pointer, path = (text, (None, None)) if text in plan.undos else (text[: match.start()], match.groups())
-    if pointer not in plan.undos:
-        return None
-    iterations, visits = (tuple(map(int, part.split("."))) if part else () for part in path)
-    return TaskReference(pointer, iterations, visits or (0,) * plan.undos[pointer].depth)
-
-
-def _is_inside(inner: TaskReference, outer: TaskReference) -> bool:
-    return (
-        inner.pointer.startswith(f"{outer.pointer}/")
-        and inner.iterations[: len(outer.iterations)] == outer.iterations
-        and inner.visits[: len(outer.visits)] == outer.visits
-    )
+        if not any(is_inside(reference, whole) for whole in wholes):
+            wholes.append(reference)
+            yield reference, result, plan.undos[reference.pointer]
