@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from millwright.workflow.v1 import (
+    approval_service_pb2,
+    approval_service_pb2_grpc,
     instance_service_pb2,
     instance_service_pb2_grpc,
     release_service_pb2,
     release_service_pb2_grpc,
+    worker_service_pb2,
+    worker_service_pb2_grpc,
     workflow_service_pb2,
     workflow_service_pb2_grpc,
 )
@@ -19,30 +23,40 @@ from millwright_runtime.api.server import Servicer
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
+from millwright_workflow.api.approvals import ApprovalServicer
 from millwright_workflow.api.checkpoints import CheckpointCalls
 from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
+from millwright_workflow.api.work import WorkerServicer
 from millwright_workflow.api.workflows import WorkflowServicer
-from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Validate
+from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Invoke, Validate
+from millwright_workflow.engine.approvals import ApprovalCalls, ApprovalTimes
+from millwright_workflow.engine.catalogue import Catalogue
 from millwright_workflow.engine.credentials import Credentials
 from millwright_workflow.engine.definitions import Definitions
+from millwright_workflow.engine.dispatch import Dispatch, Lapses
 from millwright_workflow.engine.documents import Documents
 from millwright_workflow.engine.driver import Carrier, Means
 from millwright_workflow.engine.expressions import Expressions
 from millwright_workflow.engine.grpc_calls import GrpcCalls
+from millwright_workflow.engine.heartbeats import Heartbeats
 from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.http import HttpCalls
 from millwright_workflow.engine.network import Network, parse_networks
+from millwright_workflow.engine.notices import Notices
 from millwright_workflow.engine.run import RunFactory
 from millwright_workflow.engine.sandbox import Sandbox
 from millwright_workflow.engine.schemas import Schemas
 from millwright_workflow.engine.secrets import Secrets, SecretSource
+from millwright_workflow.engine.settlements import Settlements
 from millwright_workflow.engine.tokens import Tokens
 from millwright_workflow.engine.web import Web
+from millwright_workflow.engine.work import WorkCalls
 from millwright_workflow.engine.worker import Worker
 from millwright_workflow.engine.writer import Writer
 from millwright_workflow.settings import WorkflowSettings
 from millwright_workflow.store.checkpoints import Checkpoints
+from millwright_workflow.store.saved_states import SavedStates
 from millwright_workflow.store.seals import Seals
 from millwright_workflow.store.storage import PostgresStorage
 
@@ -67,12 +81,24 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
     holdings = Holdings(storage, worker_id)
     writer = Writer(storage, holdings)
+    work_notices = Notices(platform.database, platform.signals, "work_item", holdings.tenure.epochs.keys)
+    approval_notices = Notices(platform.database, platform.signals, "approval", holdings.tenure.epochs.keys)
+    settlements = Settlements(platform.database)
+    heartbeats = Heartbeats(platform.database, SavedStates(platform.valkey))
+    dispatch = Dispatch(platform.database, platform.signals, settlements, heartbeats, work_notices)
+    catalogue = Catalogue(
+        {
+            "task": WorkCalls(platform.database, platform.signals, work_notices).carry_out,
+            "approve": ApprovalCalls(platform, log, approval_notices).carry_out,
+        }
+    )
     carriers: dict[type[Any], Carrier] = {
         Evaluate: Expressions(sandbox).carry_out,
         Validate: Schemas(sandbox).carry_out,
         FetchDocument: documents.carry_out,
         CallHttp: HttpCalls(web, secrets, credentials).carry_out,
         CallGrpc: grpc_calls.carry_out,
+        Invoke: catalogue.carry_out,
     }
     means = Means(writer, platform.signals, carriers, holdings.confirm)
     runs = RunFactory(definitions, means, secrets)
@@ -95,8 +121,29 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
                 instance_service_pb2_grpc.add_InstanceServiceServicer_to_server,
                 InstanceServicer(platform, log, CheckpointCalls(platform, storage, worker)),
             ),
+            Servicer(
+                worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
+                worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
+                WorkerServicer(dispatch),
+            ),
+            Servicer(
+                approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"],
+                approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server,
+                ApprovalServicer(platform, log, approval_notices),
+            ),
         ],
-        loops=[checkpoints, writer, worker],
+        loops=[
+            checkpoints,
+            writer,
+            settlements,
+            heartbeats,
+            dispatch,
+            Lapses(platform.database, platform.signals, work_notices),
+            work_notices,
+            approval_notices,
+            ApprovalTimes(platform, log, approval_notices),
+            worker,
+        ],
         closers=[sandbox.close, web.close, tokens.close, documents.close, grpc_calls.close],
     )
 

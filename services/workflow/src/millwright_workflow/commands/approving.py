@@ -47,12 +47,8 @@ async def withdraw(connection: Connection, log: EventLog, key: TaskKey) -> None:
 async def pass_on(connection: Connection, log: EventLog, limit: int) -> Sequence[Approval]:
     """Let at most `limit` approvals expire, escalate, or be withdrawn because their instance has ended; give them."""
     now = await approvals.now(connection)
-    due = [
-        (approval, domain.pass_on(approval, now)) for approval in await approvals.lock_due(connection, limit)
-    ]
-    due += [
-        (approval, domain.withdraw(approval, now)) for approval in await approvals.lock_orphaned(connection, limit)
-    ]
+    due = [(approval, domain.pass_on(approval, now)) for approval in await approvals.lock_due(connection, limit)]
+    due += [(approval, domain.withdraw(approval, now)) for approval in await approvals.lock_orphaned(connection, limit)]
     return [await _save(connection, log, before, after) for before, after in due]
 
 

@@ -198,7 +198,8 @@ class Dispatch:
         for item, each in held.items():
             current, state, worker = standing.get(each.key, (None, None, None))
             is_kept = current == item and worker == each.worker and state is not None and state.is_taken
-            if not is_kept and self._held.pop(item, None):
+            if not is_kept and item in self._held:
+                del self._held[item]
                 lost += 1
                 self._stop(each, domain.stop_reason(state))
         return lost

@@ -69,6 +69,8 @@ class TaskArguments(Model):
     input: Data = None
     heartbeat: IsoDuration | None = None
     """How long a worker may be silent."""
+    attempts: Annotated[StrictInt, Field(ge=1, le=1000)] | None = None
+    """How many attempts may fail or fall silent before the task fails."""
 
 
 FUNCTIONS: Final[Mapping[str, type[Model]]] = MappingProxyType(
