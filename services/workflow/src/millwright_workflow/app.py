@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from millwright.workflow.v1 import (
     approval_service_pb2,
     approval_service_pb2_grpc,
+    event_service_pb2,
+    event_service_pb2_grpc,
     instance_service_pb2,
     instance_service_pb2_grpc,
     release_service_pb2,
@@ -20,32 +23,43 @@ from millwright.workflow.v1 import (
     workflow_service_pb2_grpc,
 )
 from millwright_runtime.api.server import Servicer
+from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.events.streams import Stream
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_workflow.api.approvals import ApprovalServicer
 from millwright_workflow.api.checkpoints import CheckpointCalls
+from millwright_workflow.api.events import EventServicer
 from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
 from millwright_workflow.api.work import WorkerServicer
 from millwright_workflow.api.workflows import WorkflowServicer
+from millwright_workflow.domain.cloud_events import SUBJECTS
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Invoke, Validate
+from millwright_workflow.domain.interpreter.effects import Consume, Emit, RunWorkflow, Subscribe
 from millwright_workflow.engine.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.catalogue import Catalogue
+from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.credentials import Credentials
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.dispatch import Dispatch, Lapses
 from millwright_workflow.engine.documents import Documents
 from millwright_workflow.engine.driver import Carrier, Means
+from millwright_workflow.engine.emitting import Emitting, Publisher
 from millwright_workflow.engine.expressions import Expressions
 from millwright_workflow.engine.grpc_calls import GrpcCalls
 from millwright_workflow.engine.heartbeats import Heartbeats
 from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.http import HttpCalls
+from millwright_workflow.engine.intake import Intake, Reception
+from millwright_workflow.engine.listening import Listening
+from millwright_workflow.engine.matching import Matching
 from millwright_workflow.engine.network import Network, parse_networks
 from millwright_workflow.engine.notices import Notices
 from millwright_workflow.engine.run import RunFactory
 from millwright_workflow.engine.sandbox import Sandbox
+from millwright_workflow.engine.scheduling import Scheduler
 from millwright_workflow.engine.schemas import Schemas
 from millwright_workflow.engine.secrets import Secrets, SecretSource
 from millwright_workflow.engine.settlements import Settlements
@@ -61,6 +75,7 @@ from millwright_workflow.store.seals import Seals
 from millwright_workflow.store.storage import PostgresStorage
 
 SCHEMA = "workflow"
+EVENTS_STREAM = "MILLWRIGHT_EVENTS"
 
 
 async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
@@ -92,13 +107,25 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             "approve": ApprovalCalls(platform, log, approval_notices).carry_out,
         }
     )
+    expressions = Expressions(sandbox)
     carriers: dict[type[Any], Carrier] = {
-        Evaluate: Expressions(sandbox).carry_out,
+        Evaluate: expressions.carry_out,
         Validate: Schemas(sandbox).carry_out,
         FetchDocument: documents.carry_out,
         CallHttp: HttpCalls(web, secrets, credentials).carry_out,
         CallGrpc: grpc_calls.carry_out,
         Invoke: catalogue.carry_out,
+    }
+    stream = Stream(platform.jetstream, EVENTS_STREAM, SUBJECTS, timedelta(days=settings.event_retention_days))
+    keep = timedelta(seconds=settings.event_keep_seconds)
+    intake = Intake(platform, Inbox(SCHEMA, "events"), Matching(platform.database, expressions), keep)
+    listening = Listening(platform, holdings, intake)
+    children = Children(platform, log, holdings)
+    carriers |= {
+        Subscribe: listening.subscribe,
+        Consume: listening.consume,
+        Emit: Emitting(platform, holdings, intake).carry_out,
+        RunWorkflow: children.carry_out,
     }
     means = Means(writer, platform.signals, carriers, holdings.confirm)
     runs = RunFactory(definitions, means, secrets)
@@ -131,6 +158,11 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
                 approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server,
                 ApprovalServicer(platform, log, approval_notices),
             ),
+            Servicer(
+                event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
+                event_service_pb2_grpc.add_EventServiceServicer_to_server,
+                EventServicer(intake),
+            ),
         ],
         loops=[
             checkpoints,
@@ -142,7 +174,11 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             work_notices,
             approval_notices,
             ApprovalTimes(platform, log, approval_notices),
+            Publisher(platform, stream),
             worker,
+            children,
+            Reception(intake, stream),
+            Scheduler(platform, log),
         ],
         closers=[sandbox.close, web.close, tokens.close, documents.close, grpc_calls.close],
     )

@@ -38,3 +38,5 @@ class WorkflowSettings(ServiceSettings):
     """Where secrets are files: the directory of a tenant holds one file a secret. Unset: there are none."""
     secrets_prefix: str = ""
     """What variables that are secrets begin with: `<prefix>TENANT__NAME`. Empty: none are."""
+    event_keep_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    """How long an event is kept for those who begin to listen after it has come; 0 keeps none."""

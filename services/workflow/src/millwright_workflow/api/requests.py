@@ -22,10 +22,9 @@ from millwright_workflow.domain import names
 from millwright_workflow.domain.errors import InputTooLarge
 from millwright_workflow.domain.instances import INPUT_LIMIT_BYTES, State
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper
-from millwright_workflow.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback, RunPolicy
+from millwright_workflow.domain.releases import DEFAULT_CHANNEL, DEFAULT_FREEZE, Actor, Promotion, Rollback, RunPolicy
 from millwright_workflow.store.instances import Filter
 
-DEFAULT_CHANNEL = "prod"
 _REASON_LIMIT = 1000
 _LONGEST_FREEZE = timedelta(days=30)
 _LONGEST_WAIT_SECONDS = 30.0

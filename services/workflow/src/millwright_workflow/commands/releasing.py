@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
+from millwright_workflow.commands import scheduling
 from millwright_workflow.domain import releases
 from millwright_workflow.domain.releases import Actor, Decision, Promotion, Rollback, Version
 from millwright_workflow.store import events, instances, workflows
@@ -100,7 +101,9 @@ async def _mark(
 
 
 async def carry_out(connection: Connection, log: EventLog, tenant: str, workflow: str, decision: Decision) -> None:
-    """Write a decision and its event."""
+    """Write a decision and its event, and let the schedule follow the channel that instances start through."""
     if decision.release is not None:
         await release_store.write(connection, tenant, workflow, decision)
         await log.append(connection, [events.of_release(tenant, workflow, decision.release)])
+    if decision.release is not None and decision.channel is not None:
+        await scheduling.follow(connection, tenant, workflow, decision.channel)

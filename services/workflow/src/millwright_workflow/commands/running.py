@@ -28,6 +28,9 @@ class Start:
     version: int | None
     input: Json
     instance: uuid.UUID | None = None
+    parent: Instance | None = None
+    task: str | None = None
+    """The reference of the parent's task that starts it."""
 
 
 async def start(
@@ -56,6 +59,9 @@ async def start(
         create_time=now,
         start_time=None,
         end_time=None,
+        parent=wish.parent.instance if wish.parent else None,
+        parent_task=wish.task,
+        depth=wish.parent.depth + 1 if wish.parent else 0,
     )
     await instances.insert(connection, instance)
     await _log(connection, log, instance, Happening.CREATED, now)

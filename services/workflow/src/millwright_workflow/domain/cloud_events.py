@@ -26,7 +26,7 @@ _REQUIRED = ("id", "source", "type")
 _TEXTS = frozenset({*_REQUIRED, "specversion", "subject", "time", "datacontenttype", "dataschema"})
 _DATA = frozenset({"data", "data_base64"})
 _NAME = re.compile(r"[a-z0-9]{1,64}")
-_TOKEN_SAFE = "-_~:"
+_SUBJECT_SAFE = "-_~:"
 _HEADER_SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 _STRUCTURED = "application/cloudevents+json"
 
@@ -82,7 +82,7 @@ def key(event: JsonObject) -> str:
 
 def subject(tenant: str, event: JsonObject) -> str:
     """Give the subject an event is published under: its type, with what a subject cannot have in percent-encoding."""
-    tokens = [quote(token, safe=_TOKEN_SAFE) or "_" for token in str(event["type"]).split(".")]
+    tokens = [quote(token, safe=_SUBJECT_SAFE) or "_" for token in str(event["type"]).split(".")]
     return f"millwright.{tenant}.events.{'.'.join(tokens)}"
 
 

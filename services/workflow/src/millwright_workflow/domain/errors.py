@@ -119,3 +119,7 @@ class StateTooLarge(InvalidArgument):
 
 class OutputTooLarge(InvalidArgument):
     """The output of item {item} has {size} bytes; at most {limit} are kept."""
+
+
+class EventTooLarge(InvalidArgument):
+    """The data of event {place} has {size} bytes; at most {limit} are taken."""

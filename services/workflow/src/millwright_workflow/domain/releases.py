@@ -24,6 +24,7 @@ from millwright_workflow.domain.errors import (
 )
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
+DEFAULT_CHANNEL = "prod"
 DEFAULT_FREEZE = timedelta(hours=1)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from millwright_runtime.errors import Refusal
+from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection
 from millwright_runtime.service import Platform
@@ -124,7 +124,7 @@ class Children:
                     raise errors.configuration(effect.reference.pointer, detail)
                 wish = replace(wish, channel=None, version=version.number)
             await running.start(connection, self._log, parent.tenant, wish, parent.creator, datetime.now(UTC))
-        except Refusal as refusal:
+        except MillwrightError as refusal:
             raise errors.configuration(effect.reference.pointer, str(refusal)) from None
 
     async def _ended(self, wanted: Collection[tuple[str, uuid.UUID]]) -> Mapping[tuple[str, uuid.UUID], Instance]:

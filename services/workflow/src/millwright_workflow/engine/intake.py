@@ -20,6 +20,7 @@ from millwright_runtime.postgres.database import ALL_TENANTS, Connection
 from millwright_runtime.service import Platform
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
 
 from millwright_workflow.commands import delivering
 from millwright_workflow.commands.delivering import Delivered, Matched
@@ -99,10 +100,11 @@ class Intake:
         routes = {filed.topic.route for filed in subscribing.topics(subscription)}
         async with self._platform.database.snapshot(tenant) as connection:
             events = await kept_events.find(connection, routes, self._kept, _LATE_LIMIT)
-        matched = []
-        for event in events:
-            if (delivery := await self._matching.matches(subscription, event)) is not None:
-                matched.append(Matched(event, [(address, delivery)]))
+        matched = [
+            Matched(event, [(address, delivery)])
+            for event in events
+            if (delivery := await self._matching.matches(subscription, event)) is not None
+        ]
         async with self._platform.database.transaction(tenant) as connection:
             await delivering.deliver_late(connection, tenant, matched, datetime.now(UTC))
 
@@ -130,7 +132,7 @@ class Reception:
             while not self._is_draining:
                 try:
                     await self.run_once()
-                except (NatsError, OSError, asyncio.InvalidStateError) as error:
+                except (NatsError, JetStreamError, OSError) as error:
                     _log.debug("events wait in NATS", extra={"fault": repr(error)})
                     await asyncio.sleep(_AWAY_SECONDS)
 

@@ -83,19 +83,23 @@ async def now(connection: Connection) -> datetime:
     return time
 
 
-async def lock_due(connection: Connection, limit: int) -> Sequence[ScheduleRow]:
-    """Lock at most `limit` schedules whose time has come, by the database's clock, and that nobody else has locked."""
-    return [_row(row) for row in await connection.fetch(_LOCK_DUE, limit)]
+async def waiting(connection: Connection, limit: int) -> Sequence[tuple[str, str]]:
+    """Give at most `limit` schedules, by tenant and workflow, that have something to do by the database's clock."""
+    return [(row["tenant"], row["workflow"]) for row in await connection.fetch(_WAITING, limit)]
 
 
-async def lock_following(connection: Connection, limit: int) -> Sequence[tuple[ScheduleRow, datetime]]:
-    """Lock at most `limit` schedules that wait for the end of their last instance, with that end, where it has come."""
-    return [(_row(row), row["last_end_time"]) for row in await connection.fetch(_LOCK_FOLLOWING, limit)]
+async def lock(connection: Connection, workflow: str) -> ScheduleRow | None:
+    """Lock a schedule; None if it is gone, or if another replica or a release is at it.
+
+    The workflow is locked, too, against what would have us wait for it and it for us.
+    """
+    row = await connection.fetchrow(_LOCK, workflow)
+    return _row(row) if row else None
 
 
-async def lock_triggered(connection: Connection, limit: int) -> Sequence[ScheduleRow]:
-    """Lock at most `limit` schedules that have events nobody has looked at."""
-    return [_row(row) for row in await connection.fetch(_LOCK_TRIGGERED, limit)]
+async def rebind(connection: Connection, tenant: str, workflow: str, version: int) -> None:
+    """Leave a schedule in force as it stands for a version that says the same."""
+    await connection.execute(_REBIND, tenant, workflow, version)
 
 
 async def move(
@@ -144,22 +148,25 @@ SET version = excluded.version, schedule = excluded.schedule, begin_time = exclu
 _PAGE = f"""
 {_SELECT} WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND workflow > $2 ORDER BY workflow LIMIT $3
 """
-_LOCK_DUE = f"""
-{_SELECT} WHERE next_time <= clock_timestamp() ORDER BY next_time LIMIT $1 FOR UPDATE SKIP LOCKED
-"""
-_LOCK_FOLLOWING = f"""
-SELECT {_COLUMNS}, instance.end_time AS last_end_time FROM workflow.schedule AS schedule
-JOIN workflow.instance AS instance
-    ON instance.tenant = schedule.tenant AND instance.instance = schedule.last_instance
-WHERE schedule.next_time IS NULL AND schedule.is_following AND instance.end_time IS NOT NULL
-LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED
-"""
-_LOCK_TRIGGERED = f"""
-{_SELECT} JOIN workflow.subscription AS subscription
+_WAITING = """
+SELECT tenant, workflow FROM workflow.schedule WHERE next_time <= clock_timestamp()
+UNION
+SELECT schedule.tenant, schedule.workflow FROM workflow.schedule AS schedule
+JOIN workflow.instance AS instance ON instance.tenant = schedule.tenant AND instance.instance = schedule.last_instance
+WHERE next_time IS NULL AND is_following AND instance.end_time IS NOT NULL
+UNION
+SELECT schedule.tenant, schedule.workflow FROM workflow.schedule AS schedule
+JOIN workflow.subscription AS subscription
     ON subscription.tenant = schedule.tenant AND subscription.instance = schedule.owner
-WHERE schedule.is_triggered AND subscription.received > schedule.looked
-LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED
+WHERE is_triggered AND received > looked
+LIMIT $1
 """
+_LOCK = f"""
+{_SELECT} JOIN workflow.workflow AS parent USING (tenant, workflow)
+WHERE schedule.tenant = {TENANT} AND schedule.workflow = $1
+FOR UPDATE OF schedule SKIP LOCKED FOR KEY SHARE OF parent SKIP LOCKED
+"""
+_REBIND = "UPDATE workflow.schedule SET version = $3 WHERE tenant = $1 AND workflow = $2"
 _MOVE = """
 UPDATE workflow.schedule SET next_time = $3, last_time = $4, last_instance = $5 WHERE tenant = $1 AND workflow = $2
 """

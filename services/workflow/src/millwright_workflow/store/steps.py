@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from millwright_workflow.domain.execution import Checkpoint, Memory, Progress, S
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
 from millwright_workflow.domain.json import from_text, to_text
-from millwright_workflow.store import approvals, work_items
+from millwright_workflow.store import approvals, attachments, work_items
 from millwright_workflow.store.instances import write_error
 
 _RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
@@ -40,7 +40,16 @@ async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -
     await _write_results(connection, [step for step in accepted if step.result])
     await _write_progress(connection, [step for step in accepted if step.progress])
     await _end_outside(connection, [step for step in accepted if step.end and step.end.state in _RETRIABLE])
-    return written
+    await attachments.remove(connection, attachments.passed([s for s in accepted if written[s.key].has_attachments]))
+    return {key: advanced.is_held for key, advanced in written.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Advanced:
+    """What is known of an instance whose steps were written."""
+
+    is_held: bool
+    has_attachments: bool
 
 
 async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:

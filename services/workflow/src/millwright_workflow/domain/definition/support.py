@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from millwright_workflow.domain.definition import authentication, parts, runs, scalars, tasks, workflow
+from millwright_workflow.domain.definition import parts, runs, scalars, tasks, workflow
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.walk import walk_values
 
@@ -19,20 +19,11 @@ NOT_YET: Constructs = MappingProxyType(
     {
         tasks.A2aCall: "call: a2a",
         tasks.AsyncApiCall: "call: asyncapi",
-        tasks.EmitTask: "emit",
         tasks.ForkTask: "fork",
         tasks.FunctionCall: "call of a function",
-        tasks.GrpcCall: "call: grpc",
-        tasks.ListenTask: "listen",
         tasks.McpCall: "call: mcp",
-        tasks.OpenApiCall: "call: openapi",
-        runs.Subflow: "run: workflow",
-        authentication.Authentication: "authentication",
-        authentication.AuthenticationReference: "authentication",
         parts.Catalog: "use.catalogs",
-        parts.Schema: "schema",
         workflow.Extension: "use.extensions",
-        workflow.Schedule: "schedule",
     }
 )
 """Models of constructs that a later release will run."""
@@ -68,8 +59,6 @@ def _outside_models(document: workflow.Workflow) -> Iterator[Fault]:
         yield _value_fault("/evaluate/mode", "Set evaluate.mode to strict: this release cannot run loose mode yet.")
     if document.evaluate.language != "jq":
         yield _value_fault("/evaluate/language", "Write expressions in jq: this release runs no other language.")
-    if document.use.secrets:
-        yield _value_fault("/use/secrets", "Do without use.secrets: this release cannot read secrets yet.")
 
 
 def _value_fault(pointer: str, message: str) -> Fault:

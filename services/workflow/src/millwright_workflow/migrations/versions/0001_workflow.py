@@ -279,7 +279,8 @@ CREATE TABLE workflow.subscription (
     create_time timestamptz NOT NULL,
     PRIMARY KEY (tenant, instance, reference)
 );
-COMMENT ON TABLE workflow.subscription IS 'Who listens for events: a task of an instance, or the schedule of a workflow.';
+COMMENT ON TABLE workflow.subscription IS
+    'Who listens for events: a task of an instance, or the schedule of a workflow.';
 COMMENT ON COLUMN workflow.subscription.received IS 'how many deliveries it was given: the place of the next';
 
 CREATE TABLE workflow.topic (
@@ -331,7 +332,8 @@ CREATE TABLE workflow.emission (
     event text NOT NULL,
     PRIMARY KEY (tenant, instance, reference)
 );
-COMMENT ON TABLE workflow.emission IS 'What a task that has not finished has emitted, so that it emits that and no other.';
+COMMENT ON TABLE workflow.emission IS
+    'What a task that has not finished has emitted, so that it emits that and no other.';
 
 CREATE TABLE workflow.outgoing_event (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -370,7 +372,8 @@ CREATE TABLE workflow.schedule (
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 );
 CREATE INDEX schedule_due ON workflow.schedule (next_time) WHERE next_time IS NOT NULL;
-COMMENT ON TABLE workflow.schedule IS 'Schedules in force: of each workflow that of the version channel prod points to.';
+COMMENT ON TABLE workflow.schedule IS
+    'Schedules in force: of each workflow that of the version channel prod points to.';
 COMMENT ON COLUMN workflow.schedule.owner IS 'the instance in subscription that its events come to';
 COMMENT ON COLUMN workflow.schedule.is_following IS 'it starts when the last instance has ended';
 COMMENT ON COLUMN workflow.schedule.looked IS 'how many of its deliveries it has looked at';

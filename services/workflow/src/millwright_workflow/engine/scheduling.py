@@ -1,0 +1,53 @@
+"""Starts what schedules say: looks for those that have something to do, and has them do it."""
+
+from __future__ import annotations
+
+import logging
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_runtime.service import Platform
+
+from millwright_workflow.commands import scheduling
+from millwright_workflow.domain import names
+from millwright_workflow.engine.intake import TRIGGERED
+from millwright_workflow.engine.worker import WORK
+from millwright_workflow.store import schedules
+
+_BATCH = 100
+_LOOK_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Keeps schedules, beside those of other replicas: a schedule is locked while it is looked at."""
+
+    name = "scheduler"
+
+    def __init__(self, platform: Platform, log: EventLog) -> None:
+        self._platform = platform
+        self._log = log
+
+    async def run(self) -> None:
+        """Keep schedules until cancelled."""
+        with self._platform.signals.listen(TRIGGERED) as listener:
+            while True:
+                await self.run_once()
+                await listener.wait(_LOOK_SECONDS)
+
+    async def drain(self) -> None:
+        """Do nothing: another replica goes on."""
+
+    async def run_once(self) -> int:
+        """Do what is to be done now; give how many instances were started."""
+        async with self._platform.database.snapshot(ALL_TENANTS) as connection:
+            waiting = await schedules.waiting(connection, _BATCH)
+        count = 0
+        for tenant, workflow in waiting:
+            async with self._platform.database.transaction(tenant) as connection:
+                started = await scheduling.advance(connection, self._log, workflow)
+            self._platform.committed(tenant, *(names.instance(instance) for instance in started))
+            count += len(started)
+        if count:
+            await self._platform.wake(WORK)
+        return count
