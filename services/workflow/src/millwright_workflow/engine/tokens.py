@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
@@ -58,9 +58,9 @@ class _Issue:
 class Tokens:
     """Asks for tokens."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, clock: Callable[[], float] = time.monotonic) -> None:
         self._web = web
-        self._tokens: Remembered[str, str] = Remembered(_REMEMBERED)
+        self._tokens: Remembered[str, str] = Remembered(_REMEMBERED, clock)
         self._refresh_tokens: OrderedDict[str, str] = OrderedDict()
         self._endpoints: Remembered[str, str] = Remembered(_REMEMBERED)
 

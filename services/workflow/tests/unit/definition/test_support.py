@@ -18,8 +18,13 @@ def test_what_this_release_runs_is_supported(written):
         {"e": {"try": [], "catch": {"errors": {"with": {"status": 500}}, "retry": "slow", "do": []}}},
         {"f": {"switch": [{"else": {"then": "g"}}]}},
         {"g": {"raise": {"error": "burnt"}}},
+        {"h": {"call": "grpc", "with": {"proto": RESOURCE, "service": {"name": "a", "host": "b"}, "method": "c"}}},
+        {"i": {"call": "openapi", "with": {"document": RESOURCE, "operationId": "a"}}},
+        {"j": {"set": {"a": 1}, "input": {"schema": {"document": {}}}}},
     ]
     use = {
+        "authentications": {"key": {"bearer": {"token": "${ $secrets.key }"}}},
+        "secrets": ["key"],
         "errors": {"burnt": {"type": "https://plant.example/burnt", "status": 500}},
         "retries": {"slow": {"delay": "PT1S", "backoff": {"linear": {}}}},
         "timeouts": {"long": {"after": {"hours": 1}}},
@@ -34,20 +39,10 @@ def test_what_this_release_runs_is_supported(written):
         ({"listen": {"to": {"one": {"with": {"type": "a"}}}}}, ""),
         ({"emit": {"event": {"with": EVENT}}}, ""),
         ({"call": "https://plant.example/f.yaml"}, ""),
-        ({"call": "grpc", "with": {"proto": RESOURCE, "service": {"name": "a", "host": "b"}, "method": "c"}}, ""),
-        ({"call": "openapi", "with": {"document": RESOURCE, "operationId": "a"}}, ""),
         ({"call": "asyncapi", "with": {"document": RESOURCE, "channel": "a", "message": {}}}, ""),
         ({"call": "mcp", "with": {"method": "tools/list", "transport": {"stdio": {"command": "a"}}}}, ""),
         ({"call": "a2a", "with": {"method": "tasks/get"}}, ""),
         ({"run": {"workflow": {"namespace": "a", "name": "b", "version": "1.0.0"}}}, "/run/workflow"),
-        ({"set": {"a": 1}, "input": {"schema": {"document": {}}}}, "/input/schema"),
-        (
-            {
-                "call": "http",
-                "with": {**HTTP, "endpoint": {"uri": "a://b", "authentication": {"bearer": {"token": "t"}}}},
-            },
-            "/with/endpoint/authentication",
-        ),
     ],
 )
 def test_a_task_that_cannot_run_yet_is_named(task, below, written):
@@ -60,11 +55,8 @@ def test_a_task_that_cannot_run_yet_is_named(task, below, written):
         ({"schedule": {"cron": "0 6 * * *"}}, "/schedule"),
         ({"evaluate": {"mode": "loose"}}, "/evaluate/mode"),
         ({"evaluate": {"language": "js"}}, "/evaluate/language"),
-        ({"use": {"secrets": ["key"]}}, "/use/secrets"),
         ({"use": {"catalogs": {"shop": RESOURCE}}}, "/use/catalogs/shop"),
         ({"use": {"extensions": [{"log": {"extend": "all"}}]}}, "/use/extensions/0/log"),
-        ({"use": {"authentications": {"a": {"bearer": {"token": "t"}}}}}, "/use/authentications/a"),
-        ({"output": {"schema": {"resource": RESOURCE}}}, "/output/schema"),
     ],
 )
 def test_a_section_that_cannot_run_yet_is_named(sections, pointer, written):
