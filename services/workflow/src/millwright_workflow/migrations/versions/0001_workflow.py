@@ -391,6 +391,14 @@ TENANTED = (
     "task_progress",
     "work_item",
     "approval",
+    "subscription",
+    "topic",
+    "delivery",
+    "kept_event",
+    "emission",
+    "outgoing_event",
+    "child",
+    "schedule",
 )
 
 GRANTS = """
@@ -417,7 +425,7 @@ GRANT INSERT, DELETE ON workflow.delivery, workflow.emission, workflow.outgoing_
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
-    for part in (WORKFLOWS, RELEASES, INSTANCES, WORK):
+    for part in (WORKFLOWS, RELEASES, INSTANCES, WORK, EVENTS):
         execute(part)
     for runtime_tables in (tables.events, tables.requests, tables.inbox):
         execute(runtime_tables("workflow", role))
