@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -35,6 +35,7 @@ from millwright_workflow.domain.interpreter import (
 )
 from millwright_workflow.domain.interpreter.effects import Fail, Fork, TaskReference
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
+from millwright_workflow.engine.clock import Clock
 from millwright_workflow.engine.recent import Recent
 from millwright_workflow.engine.writer import Writer
 
@@ -105,6 +106,7 @@ class Means:
     """Who carries out the effects that reach beyond the instance."""
     confirm: Callable[[], Awaitable[None]]
     """Returns once it is sure that the worker's lease lasts: asked before anything is done outside the database."""
+    clock: Clock = field(default_factory=Clock)
 
 
 class Driver:
@@ -214,7 +216,7 @@ class Driver:
     async def _begin(self, effect: Begin) -> datetime:
         if self._stop is not None:
             raise Stopped
-        return self._begun.setdefault(str(effect.reference), datetime.now(UTC))
+        return self._begun.setdefault(str(effect.reference), self._means.clock.now())
 
     async def _wait(self, effect: Wait) -> None:
         await self._sleep_until((await self._timer(f"wait {effect.reference}", effect.seconds)).due_time)
@@ -225,7 +227,7 @@ class Driver:
         if known and known.failure == effect.failure:  # a resumed walk: what is left of the delay passes
             await self._sleep_until(known.due_time)
             return True
-        now = datetime.now(UTC)
+        now = self._means.clock.now()
         begin = known.begin_time if known else self._begun.get(str(effect.reference), now)
         jitter = random.uniform(*effect.jitter) if effect.jitter else 0.0  # noqa: S311 - it only spreads load
         due = now + timedelta(seconds=effect.seconds + jitter)
@@ -239,13 +241,13 @@ class Driver:
         key = f"retry {effect.reference}"
         known = self._progress.get(key)
         if not (known and known.failure == effect.failure):
-            begin = known.begin_time if known else datetime.now(UTC)
+            begin = known.begin_time if known else self._means.clock.now()
             await self._keep(Progress(key, begin, None, effect.failure))
 
     async def _within(self, effect: Within) -> Any:
         timer = await self._timer(f"within {effect.reference}", effect.seconds)
         assert timer.due_time is not None
-        seconds = (timer.due_time - datetime.now(UTC)).total_seconds()
+        seconds = (timer.due_time - self._means.clock.now()).total_seconds()
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await self.drive(effect.part)
@@ -281,7 +283,7 @@ class Driver:
         """Give the timer of `key`, made durable when it is first asked for."""
         known = self._progress.get(key)
         if known is None:
-            now = datetime.now(UTC)
+            now = self._means.clock.now()
             known = Progress(key, now, now + timedelta(seconds=seconds))
             await self._keep(known)
         return known
@@ -295,7 +297,7 @@ class Driver:
 
     async def _sleep_until(self, due: datetime | None) -> None:
         """Let time pass until `due` by the wall clock, which may jump; raise Stopped if asked to stop meanwhile."""
-        while due is not None and (seconds := (due - datetime.now(UTC)).total_seconds()) > 0:
+        while due is not None and (seconds := (due - self._means.clock.now()).total_seconds()) > 0:
             try:
                 await asyncio.wait_for(self._stopping.wait(), min(seconds, _LONGEST_SLEEP_SECONDS))
             except TimeoutError:
@@ -311,7 +313,7 @@ class Driver:
         **what: Any,
     ) -> None:
         """Have a step written, and do not leave before it is known whether it was, even when cancelled."""
-        now = datetime.now(UTC)
+        now = self._means.clock.now()
         event = None
         if happening is not None:
             self._sequence += 1

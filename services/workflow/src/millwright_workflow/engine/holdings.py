@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Collection
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Protocol
 
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Tenure
+from millwright_workflow.engine.clock import Clock
 from millwright_workflow.engine.storage import Storage
 
 LEASE = timedelta(seconds=5)
@@ -43,8 +43,9 @@ class Occupant(Protocol):
 class Holdings:
     """The partitions of one worker."""
 
-    def __init__(self, storage: Storage, worker: uuid.UUID) -> None:
+    def __init__(self, storage: Storage, worker: uuid.UUID, clock: Clock | None = None) -> None:
         self._storage = storage
+        self._clock = clock or Clock()
         self.tenure = Tenure(worker, {})
         self._valid_until = float("-inf")
         self._renewed = asyncio.Event()
@@ -57,7 +58,7 @@ class Holdings:
 
     async def run_once(self, occupant: Occupant) -> None:
         """Renew the lease and move towards the fair share once."""
-        begin = time.monotonic()
+        begin = self._clock.monotonic()
         view = await self._storage.renew(self.tenure.worker, LEASE)
         self._valid_until = begin + LEASE.total_seconds() - _MARGIN_SECONDS
         self._renewed.set()
@@ -79,7 +80,7 @@ class Holdings:
 
         A process that was frozen wakes up here before it does anything outside the database.
         """
-        while time.monotonic() >= self._valid_until:
+        while self._clock.monotonic() >= self._valid_until:
             self._renewed.clear()
             await self._renewed.wait()
 
