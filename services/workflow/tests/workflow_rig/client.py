@@ -6,7 +6,13 @@ from functools import partial
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from millwright.workflow.v1 import instance_pb2, instance_service_pb2, release_service_pb2, workflow_service_pb2
+from millwright.workflow.v1 import (
+    event_service_pb2,
+    instance_pb2,
+    instance_service_pb2,
+    release_service_pb2,
+    workflow_service_pb2,
+)
 
 from workflow_rig.definitions import NAME, PROD, SET, written
 
@@ -15,7 +21,7 @@ FINAL = {InstanceEvent.KIND_COMPLETED, InstanceEvent.KIND_FAULTED, InstanceEvent
 
 
 def _rpcs() -> Iterator[MethodDescriptor]:
-    for module in (workflow_service_pb2, release_service_pb2, instance_service_pb2):
+    for module in (workflow_service_pb2, release_service_pb2, instance_service_pb2, event_service_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from service.methods
 
