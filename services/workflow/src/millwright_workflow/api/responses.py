@@ -15,6 +15,7 @@ from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.domain.releases import Channel, Release, Version
+from millwright_workflow.store.schedules import ScheduleRow
 from millwright_workflow.store.workflows import Workflow
 
 
@@ -114,6 +115,19 @@ def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
         if value.state.value == "COMPLETED":
             message.output.CopyFrom(to_value(value.output))
     return message
+
+
+def schedule(value: ScheduleRow) -> workflow_pb2.Schedule:
+    """Give a schedule."""
+    return workflow_pb2.Schedule(
+        workflow=names.workflow(value.workflow),
+        version=value.version,
+        definition=json_format.ParseDict(value.schedule, struct_pb2.Struct()),
+        begin_time=moment(value.begin_time),
+        next_time=moment(value.next_time),
+        last_time=moment(value.last_time),
+        last_instance=names.instance(value.last_instance) if value.last_instance else "",
+    )
 
 
 def instance_event(event: LoggedEvent) -> instance_pb2.InstanceEvent:

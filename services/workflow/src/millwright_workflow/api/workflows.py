@@ -16,7 +16,7 @@ from millwright_workflow.commands import publishing
 from millwright_workflow.domain import definition, names
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.store import releases as release_store
-from millwright_workflow.store import workflows
+from millwright_workflow.store import schedules, workflows
 
 _PAST_ALL_VERSIONS = 2**31 - 1
 
@@ -96,6 +96,20 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
             _, after = await workflows.get_version(connection, workflow, request.to_version)
         changes = definition.diff(definition.load(before.canonical.encode()), definition.load(after.canonical.encode()))
         return pb.DiffVersionsResponse(changes=[responses.change(value) for value in changes])
+
+    async def ListSchedules(self, request: pb.ListSchedulesRequest, _context: Any) -> pb.ListSchedulesResponse:
+        """List the schedules in force."""
+        workflow = names.parse_workflow(request.workflow, "workflow") if request.workflow else None
+        size = pages.size(request.page_size)
+        after = pages.read(request.page_token, pages.text, workflow) or ""
+        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+            if workflow is not None:
+                await workflows.get(connection, workflow)
+            found = await schedules.page(connection, workflow, after, size + 1)
+        token = pages.write(found[size - 1].workflow, workflow) if len(found) > size else ""
+        return pb.ListSchedulesResponse(
+            schedules=[responses.schedule(value) for value in found[:size]], next_page_token=token
+        )
 
 
 def _published(published: publishing.Published) -> pb.PublishVersionResponse:
