@@ -45,7 +45,11 @@ class Caller:
     @property
     def instance(self):
         return SimpleNamespace(
-            tenant=self.tenant, instance=self.instance_id, workflow="plant.line", version=1, start_time=datetime.now(UTC)
+            tenant=self.tenant,
+            instance=self.instance_id,
+            workflow="plant.line",
+            version=1,
+            start_time=datetime.now(UTC),
         )
 
     async def confirm(self):
@@ -65,7 +69,9 @@ class Calls:
     clock: Clock
     sealed: dict
 
-    async def send(self, uri, method="GET", *, caller=None, headers=None, query=None, body=None, redirect=False, auth=None):
+    async def send(
+        self, uri, method="GET", *, caller=None, headers=None, query=None, body=None, redirect=False, auth=None
+    ):
         """Send a request and give the answer."""
         call = CallHttp(REFERENCE, method, uri, headers or {}, query or {}, body, redirect, auth)
         return await self.http.carry_out(caller or Caller(), call)
@@ -124,6 +130,12 @@ async def calls():
     """Calls without secrets or denied networks."""
     async with calling() as calls:
         yield calls
+
+
+@pytest.fixture
+def caller():
+    """An instance."""
+    return Caller()
 
 
 @pytest.fixture

@@ -45,13 +45,13 @@ class HttpCalls:
         pointer = call.reference.pointer
         keyring = await self._secrets.keyring(caller)
         proof = await self._credentials.prove(caller.instance.tenant, call.authentication, keyring, pointer)
-        request = _Draft(call, keyring).request(proof, _own_headers(caller, call))
-        await caller.confirm()
         try:
+            request = _Draft(call, keyring).request(proof, _own_headers(caller, call))
+            await caller.confirm()
             answer = await self._web.send(request)
         except WebFault as fault:
             raise web_fault(pointer, describe(call.method, call.uri), fault) from None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise errors.configuration(pointer, f"{describe(call.method, call.uri)} cannot be sent.") from None
         if answer.status == 401:
             self._credentials.disbelieve(proof)

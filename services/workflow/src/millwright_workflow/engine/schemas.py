@@ -70,7 +70,11 @@ class Schemas:
         prepared = self._prepare(effect.schema)
         if prepared.validator is not None and _size(effect.data, _MOST_STEPS // prepared.nodes) is not None:
             return prepared.validator.breaches(effect.data)
-        return await self._sandbox.validate(prepared.text, to_text(effect.data), tenant)
+        try:
+            data = to_text(effect.data)
+        except ValueError as error:
+            raise SandboxFault(str(error)) from None
+        return await self._sandbox.validate(prepared.text, data, tenant)
 
     def _prepare(self, schema: Json) -> _Prepared:
         known = self._prepared.get(id(schema))
@@ -79,7 +83,11 @@ class Schemas:
             return known
         nodes = _size(schema, _MOST_SCHEMA_NODES) or 0
         is_cheap = nodes > 0 and _is_cheap(schema)
-        prepared = _Prepared(schema, to_text(schema), nodes, Validator(schema) if is_cheap else None)
+        try:
+            text = to_text(schema)
+        except ValueError as error:
+            raise SchemaInvalid(str(error)) from None
+        prepared = _Prepared(schema, text, nodes, Validator(schema) if is_cheap else None)
         self._prepared[id(schema)] = prepared
         if len(self._prepared) > _REMEMBERED:
             self._prepared.popitem(last=False)
