@@ -132,6 +132,7 @@ def instance_filter(request: instance_service_pb2.ListInstancesRequest) -> Filte
         states=tuple(_STATES[state] for state in request.states),
         created_after=_time(request.created_after, "created_after") if request.HasField("created_after") else None,
         created_before=_time(request.created_before, "created_before") if request.HasField("created_before") else None,
+        parent=names.parse_instance(request.parent, "parent") if request.parent else None,
     )
 
 
