@@ -9,6 +9,7 @@ from google.protobuf import json_format, struct_pb2, timestamp_pb2
 from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
 from millwright_runtime.events.log import LoggedEvent
 
+from millwright_workflow.api import canaries
 from millwright_workflow.domain import names
 from millwright_workflow.domain.definition import Change
 from millwright_workflow.domain.instances import Instance
@@ -66,6 +67,7 @@ def channel(workflow: str, value: Channel) -> release_pb2.Channel:
         revision=value.revision,
         freeze_time=moment(value.freeze_time),
         update_time=moment(value.update_time),
+        canary=canaries.message(value.canary),
     )
 
 
@@ -90,6 +92,9 @@ def release(workflow: str, value: Release) -> release_pb2.Release:
         actor=value.actor,
         automatic=value.automatic,
         create_time=moment(value.create_time),
+        canary_version=value.canary_version or 0,
+        canary_weight_bp=value.canary_weight_bp,
+        evidence=[canaries.result(each) for each in value.evidence],
     )
 
 
@@ -109,6 +114,8 @@ def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
         create_time=moment(value.create_time),
         start_time=moment(value.start_time),
         end_time=moment(value.end_time),
+        parent=names.instance(value.parent) if value.parent else "",
+        parent_task=value.parent_task or "",
     )
     if whole:
         message.input.CopyFrom(to_value(value.input))
