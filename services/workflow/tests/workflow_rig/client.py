@@ -7,6 +7,8 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from millwright.workflow.v1 import (
+    approval_service_pb2,
+    catalogue_service_pb2,
     event_service_pb2,
     instance_pb2,
     instance_service_pb2,
@@ -21,7 +23,14 @@ FINAL = {InstanceEvent.KIND_COMPLETED, InstanceEvent.KIND_FAULTED, InstanceEvent
 
 
 def _rpcs() -> Iterator[MethodDescriptor]:
-    for module in (workflow_service_pb2, release_service_pb2, instance_service_pb2, event_service_pb2):
+    for module in (
+        workflow_service_pb2,
+        release_service_pb2,
+        instance_service_pb2,
+        event_service_pb2,
+        approval_service_pb2,
+        catalogue_service_pb2,
+    ):
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from service.methods
 

@@ -151,7 +151,7 @@ def _item(text: str, field: str) -> uuid.UUID:
 def _heartbeat(message: pb.HeartbeatWork) -> tuple[uuid.UUID, bytes | None, float | None]:
     item = _item(message.id, "heartbeat.id")
     percent = message.percent if message.HasField("percent") else None
-    if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - it is a percentage
+    if percent is not None and not 0 <= percent <= 100:
         raise InvalidFields([Violation("heartbeat.percent", "OUT_OF_RANGE", "must be 0 to 100")])
     return item, _state(message.state, item) if message.HasField("state") else None, percent
 

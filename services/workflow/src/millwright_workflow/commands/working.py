@@ -77,20 +77,24 @@ async def take(connection: Connection, demands: Sequence[Demand]) -> list[list[H
 async def settle(connection: Connection, reports: Sequence[WorkerReport]) -> list[Work | None]:
     """Let reports have their effect, in order; give each item after it, None where the report changed nothing.
 
-    A report counts only from the worker that has the item, and only of the attempt that it names.
+    A report counts only from the worker that has the item, and only of the attempt that it names; again, it changes
+    nothing more.
     """
     known = await work_items.lock(connection, [each.tenant for each in reports], [each.item for each in reports])
     now = await work_items.now(connection)
     settled: list[Work | None] = []
+    touched: dict[uuid.UUID, Work] = {}
     for each in reports:
         work = known.get(each.item)
-        if work is None or work.key.tenant != each.tenant or not domain.is_held(work, each.item, each.worker):
+        if work is None or work.key.tenant != each.tenant:
             settled.append(None)
-            continue
-        known[each.item] = domain.settle(work, each.report, now)
-        settled.append(known[each.item])
-    touched = {each.item for each, work in zip(reports, settled, strict=True) if work is not None}
-    await work_items.save(connection, [known[item] for item in touched])
+        elif domain.is_held(work, each.item, each.worker):
+            known[each.item] = touched[each.item] = domain.settle(work, each.report, now)
+            settled.append(known[each.item])
+        else:
+            is_repeated = domain.is_repeated(work, each.item, each.worker, each.report)
+            settled.append(work if is_repeated else None)
+    await work_items.save(connection, list(touched.values()))
     return settled
 
 

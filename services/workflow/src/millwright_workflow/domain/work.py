@@ -263,6 +263,12 @@ def is_held(work: Work, item: uuid.UUID, worker: str) -> bool:
     return work.state.is_taken and work.worker == worker and work.id == item
 
 
+def is_repeated(work: Work, item: uuid.UUID, worker: str, report: Report) -> bool:
+    """Tell whether this is a report that has had its effect, and whose answer was lost."""
+    effect = {Complete: State.COMPLETED, Fail: State.FAILED}.get(type(report))
+    return work.state is effect and work.worker == worker and work.id == item
+
+
 def settle(work: Work, report: Report, now: datetime) -> Work:
     """Give the item after a report of the worker whose it is."""
     match report:

@@ -33,7 +33,7 @@ async def persist(what: str, operation: Callable[[], Awaitable[ResultT]]) -> Res
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` and do not leave before it is done, even when cancelled; the cancellation is the caller's to pass on."""
+    """Do `work` and do not leave before it is done, even when cancelled; to pass that on is the caller's part."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with suppress(asyncio.CancelledError):
