@@ -39,6 +39,7 @@ from millwright_workflow.domain.cloud_events import SUBJECTS
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Invoke, Validate
 from millwright_workflow.domain.interpreter.effects import Consume, Emit, RunWorkflow, Subscribe
 from millwright_workflow.engine.approvals import ApprovalCalls, ApprovalTimes
+from millwright_workflow.engine.canaries import Canaries
 from millwright_workflow.engine.catalogue import Catalogue
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.credentials import Credentials
@@ -179,6 +180,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             children,
             Reception(intake, stream),
             Scheduler(platform, log),
+            Canaries(platform, log),
         ],
         closers=[sandbox.close, web.close, tokens.close, documents.close, grpc_calls.close],
     )

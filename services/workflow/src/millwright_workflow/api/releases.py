@@ -15,7 +15,7 @@ from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
-from millwright_workflow.api import requests, responses
+from millwright_workflow.api import canaries, requests, responses
 from millwright_workflow.commands import releasing
 from millwright_workflow.domain import names
 from millwright_workflow.domain.releases import Decision, Release
@@ -68,6 +68,52 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         response = await self._platform.requests.once(request, pb.RollbackVersionResponse, rollback)
         self._platform.committed(tenant, names.workflow(workflow))
         self._platform.signals.notify(WORK)  # its run policy may concern instances
+        return response
+
+    async def StartCanary(self, request: pb.StartCanaryRequest, _context: Any) -> pb.StartCanaryResponse:
+        """Let a share of a channel's instances begin on another version."""
+        tenant = calls.current().principal.tenant
+        workflow, wish = canaries.start(request)
+        actor = requests.actor(request.reason, required=False, automatic=request.automatic)
+
+        async def start(connection: Connection) -> pb.StartCanaryResponse:
+            decision = await releasing.start_canary(connection, self._log, tenant, workflow, wish, actor)
+            return pb.StartCanaryResponse(**_moved(workflow, decision))
+
+        if request.validate_only:
+            async with self._platform.database.snapshot(tenant) as connection:
+                decision = await releasing.preview_canary(connection, workflow, wish, actor)
+            return pb.StartCanaryResponse(**_moved(workflow, decision))
+        response = await self._platform.requests.once(request, pb.StartCanaryResponse, start)
+        self._platform.committed(tenant, names.workflow(workflow))
+        return response
+
+    async def StepCanary(self, request: pb.StepCanaryRequest, _context: Any) -> pb.StepCanaryResponse:
+        """Move a canary to its next step."""
+        tenant = calls.current().principal.tenant
+        workflow, wish = canaries.move(request)
+        actor = requests.actor(request.reason, required=False)
+
+        async def step(connection: Connection) -> pb.StepCanaryResponse:
+            decision = await releasing.step_canary(connection, self._log, tenant, workflow, wish, actor)
+            return pb.StepCanaryResponse(**_moved(workflow, decision))
+
+        response = await self._platform.requests.once(request, pb.StepCanaryResponse, step)
+        self._platform.committed(tenant, names.workflow(workflow))
+        return response
+
+    async def AbortCanary(self, request: pb.AbortCanaryRequest, _context: Any) -> pb.AbortCanaryResponse:
+        """Take a canary back."""
+        tenant = calls.current().principal.tenant
+        workflow, wish = canaries.move(request, mark_bad=request.mark_bad)
+        actor = requests.actor(request.reason, required=True)
+
+        async def abort(connection: Connection) -> pb.AbortCanaryResponse:
+            decision = await releasing.abort_canary(connection, self._log, tenant, workflow, wish, actor)
+            return pb.AbortCanaryResponse(**_moved(workflow, decision))
+
+        response = await self._platform.requests.once(request, pb.AbortCanaryResponse, abort)
+        self._platform.committed(tenant, names.workflow(workflow))
         return response
 
     async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
@@ -178,12 +224,15 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         return read
 
 
-def _decided(workflow: str, decision: Decision) -> dict[str, Any]:
+def _moved(workflow: str, decision: Decision) -> dict[str, Any]:
     return {
         "channel": responses.channel(workflow, decision.channel) if decision.channel else None,
         "release": responses.release(workflow, decision.release) if decision.release else None,
-        "changed": decision.changed,
     }
+
+
+def _decided(workflow: str, decision: Decision) -> dict[str, Any]:
+    return {**_moved(workflow, decision), "changed": decision.changed}
 
 
 def _rolled_back(workflow: str, rolled_back: releasing.RolledBack) -> pb.RollbackVersionResponse:

@@ -26,6 +26,7 @@ from millwright_workflow.domain.releases import DEFAULT_CHANNEL, DEFAULT_FREEZE,
 from millwright_workflow.store.instances import Filter
 
 _REASON_LIMIT = 1000
+_ROUTING_KEY_LIMIT = 200
 _LONGEST_FREEZE = timedelta(days=30)
 _LONGEST_WAIT_SECONDS = 30.0
 _ANSWER_SECONDS = 0.2
@@ -116,7 +117,16 @@ def start(request: instance_service_pb2.StartInstanceRequest) -> Start:
         version=request.version or None,
         input=_input(request.input),
         instance=_uuid(request.instance_id, "instance_id") if request.instance_id else None,
+        routing_key=_routing_key(request.routing_key),
     )
+
+
+def _routing_key(key: str) -> str | None:
+    if len(key) > _ROUTING_KEY_LIMIT:
+        raise InvalidFields([Violation("routing_key", "TOO_LONG", f"must be at most {_ROUTING_KEY_LIMIT} characters")])
+    if "\x00" in key:
+        raise InvalidFields([Violation("routing_key", "INVALID_CHARACTER", "must not hold a NUL character")])
+    return key or None
 
 
 def instance_filter(request: instance_service_pb2.ListInstancesRequest) -> Filter:

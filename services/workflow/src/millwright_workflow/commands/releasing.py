@@ -8,7 +8,8 @@ from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.commands import scheduling
-from millwright_workflow.domain import releases
+from millwright_workflow.domain import canary_decisions, releases
+from millwright_workflow.domain.canary_decisions import CanaryMove, CanaryStart
 from millwright_workflow.domain.releases import Actor, Decision, Promotion, Rollback, Version
 from millwright_workflow.store import events, instances, workflows
 from millwright_workflow.store import releases as release_store
@@ -29,6 +30,40 @@ async def preview_promotion(connection: Connection, workflow: str, wish: Promoti
     """Give what `promote` would decide now; write and lock nothing."""
     ledger = await release_store.read(connection, workflow, [wish.version])
     return releases.promote(ledger, wish, actor)
+
+
+async def start_canary(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, wish: CanaryStart, actor: Actor
+) -> Decision:
+    """Let a share of a channel's instances begin on another version."""
+    ledger = await release_store.lock(connection, workflow, [wish.version])
+    decision = canary_decisions.start(ledger, wish, actor)
+    await carry_out(connection, log, tenant, workflow, decision)
+    return decision
+
+
+async def preview_canary(connection: Connection, workflow: str, wish: CanaryStart, actor: Actor) -> Decision:
+    """Give what `start_canary` would decide now; write and lock nothing."""
+    ledger = await release_store.read(connection, workflow, [wish.version])
+    return canary_decisions.start(ledger, wish, actor)
+
+
+async def step_canary(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, wish: CanaryMove, actor: Actor
+) -> Decision:
+    """Let the share of a canary grow; past the last step, promote its version."""
+    decision = canary_decisions.step(await release_store.lock(connection, workflow), wish, actor)
+    await carry_out(connection, log, tenant, workflow, decision)
+    return decision
+
+
+async def abort_canary(
+    connection: Connection, log: EventLog, tenant: str, workflow: str, wish: CanaryMove, actor: Actor
+) -> Decision:
+    """Take a canary back. From the commit on, no instance begins on its version through the channel."""
+    decision = canary_decisions.abort(await release_store.lock(connection, workflow), wish, actor)
+    await carry_out(connection, log, tenant, workflow, decision)
+    return decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Start:
     version: int | None
     input: Json
     instance: uuid.UUID | None = None
+    routing_key: str | None = None
     parent: Instance | None = None
     task: str | None = None
     """The reference of the parent's task that starts it."""
@@ -62,6 +63,7 @@ async def start(
         parent=wish.parent.instance if wish.parent else None,
         parent_task=wish.task,
         depth=wish.parent.depth + 1 if wish.parent else 0,
+        routing_key=wish.routing_key or (wish.parent.routing_key if wish.parent else None),
     )
     await instances.insert(connection, instance)
     await _log(connection, log, instance, Happening.CREATED, now)

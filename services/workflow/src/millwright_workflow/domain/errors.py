@@ -69,6 +69,18 @@ class ChannelFrozen(FailedPrecondition):
     """Channel {channel} of {workflow} takes no automatic promotions until {freeze_time}, after a rollback."""
 
 
+class CanaryUnderWay(FailedPrecondition):
+    """Channel {channel} of {workflow} has a canary on version {version}. Step it to its end, abort it, or roll back."""
+
+
+class CanaryIsStable(FailedPrecondition):
+    """Channel {channel} of {workflow} points to version {version} already: there is nothing to try."""
+
+
+class NoCanary(FailedPrecondition):
+    """Channel {channel} of {workflow} has no canary."""
+
+
 class NoRollbackTarget(FailedPrecondition):
     """Channel {channel} of {workflow} never pointed to another version that is still good. Name a target_version."""
 

@@ -100,6 +100,13 @@ class Instance:
     """The reference of that task."""
     depth: int = 0
     """How many instances it was started by, one above the other."""
+    routing_key: str | None = None
+    """None: its id."""
+
+    @property
+    def route(self) -> str:
+        """Give what decides whether it begins on a canary."""
+        return self.routing_key or str(self.instance)
 
     @property
     def key(self) -> Key:

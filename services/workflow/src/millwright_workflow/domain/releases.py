@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
+from millwright_workflow.domain.canaries import Canary, CanaryState
 from millwright_workflow.domain.errors import (
+    CanaryUnderWay,
     ChannelFrozen,
     ChannelNotFound,
     NoRollbackTarget,
@@ -22,6 +24,7 @@ from millwright_workflow.domain.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from millwright_workflow.domain.gates import GateResult
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
 DEFAULT_CHANNEL = "prod"
@@ -36,6 +39,9 @@ class Operation(Enum):
     ROLLBACK = "ROLLBACK"
     MARK_BAD = "MARK_BAD"
     MARK_GOOD = "MARK_GOOD"
+    CANARY_START = "CANARY_START"
+    CANARY_STEP = "CANARY_STEP"
+    CANARY_ABORT = "CANARY_ABORT"
 
 
 class VersionState(Enum):
@@ -56,22 +62,37 @@ class ChannelState(Enum):
 
 VERSION_TRANSITIONS: Mapping[tuple[VersionState, VersionState], frozenset[Operation]] = MappingProxyType(
     {
-        (VersionState.GOOD, VersionState.BAD): frozenset({Operation.MARK_BAD, Operation.ROLLBACK}),
+        (VersionState.GOOD, VersionState.BAD): frozenset(
+            {Operation.MARK_BAD, Operation.ROLLBACK, Operation.CANARY_ABORT}
+        ),
         (VersionState.BAD, VersionState.GOOD): frozenset({Operation.MARK_GOOD, Operation.ROLLBACK}),
     }
 )
 """Every move that a mark can make, with the operations that make it."""
 
+_OF_CANARIES = frozenset({Operation.CANARY_START, Operation.CANARY_STEP, Operation.CANARY_ABORT})
 CHANNEL_TRANSITIONS: Mapping[tuple[ChannelState, ChannelState], frozenset[Operation]] = MappingProxyType(
     {
         (ChannelState.ABSENT, ChannelState.POINTING): frozenset({Operation.PROMOTE}),
-        (ChannelState.POINTING, ChannelState.POINTING): frozenset({Operation.PROMOTE, Operation.ROLLBACK}),
+        (ChannelState.POINTING, ChannelState.POINTING): _OF_CANARIES | {Operation.PROMOTE, Operation.ROLLBACK},
         (ChannelState.POINTING, ChannelState.FROZEN): frozenset({Operation.ROLLBACK}),
-        (ChannelState.FROZEN, ChannelState.FROZEN): frozenset({Operation.PROMOTE, Operation.ROLLBACK}),
+        (ChannelState.FROZEN, ChannelState.FROZEN): _OF_CANARIES | {Operation.PROMOTE, Operation.ROLLBACK},
         (ChannelState.FROZEN, ChannelState.POINTING): frozenset({Operation.ROLLBACK}),
     }
 )
 """Every move of a channel that is written. Besides, a frozen one thaws when its time has come; nobody writes that."""
+
+_ENDS = frozenset({Operation.PROMOTE, Operation.ROLLBACK, Operation.CANARY_ABORT})
+CANARY_TRANSITIONS: Mapping[tuple[CanaryState, CanaryState], frozenset[Operation]] = MappingProxyType(
+    {
+        (CanaryState.ABSENT, CanaryState.RUNNING): frozenset({Operation.CANARY_START}),
+        (CanaryState.RUNNING, CanaryState.RUNNING): frozenset({Operation.CANARY_STEP}),
+        (CanaryState.HELD, CanaryState.RUNNING): frozenset({Operation.CANARY_STEP}),
+        (CanaryState.RUNNING, CanaryState.ABSENT): _ENDS,
+        (CanaryState.HELD, CanaryState.ABSENT): _ENDS,
+    }
+)
+"""Every move of a canary that the log has. Besides, a running one is held when its gates say so: no release, no row."""
 
 
 class RunPolicy(Enum):
@@ -119,10 +140,16 @@ class Channel:
     revision: int
     freeze_time: datetime | None
     update_time: datetime
+    canary: Canary | None = None
 
     def state(self, time: datetime) -> ChannelState:
         """Give where it stands at `time`."""
         return ChannelState.FROZEN if self.freeze_time and time < self.freeze_time else ChannelState.POINTING
+
+    @property
+    def canary_state(self) -> CanaryState:
+        """Give where its canary stands."""
+        return self.canary.state if self.canary else CanaryState.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +167,11 @@ class Release:
     actor: str
     automatic: bool
     create_time: datetime
+    canary_version: int | None = None
+    """That of the channel's canary afterwards."""
+    canary_weight_bp: int = 0
+    evidence: tuple[GateResult, ...] = ()
+    """What an automatic decision was based on."""
 
     @property
     def sequence(self) -> int:
@@ -158,13 +190,26 @@ class Ledger:
     """When it was read, under its lock: what is decided on it happens at this time."""
     channels: Mapping[str, Channel]
     versions: Mapping[int, Version]
-    """At least those that the command names or a channel points to."""
+    """At least those that the command names, a channel points to or a canary tries."""
 
     def version(self, number: int) -> Version:
         """Give a version; raise VersionNotFound."""
         if number not in self.versions:
             raise VersionNotFound(version=number, workflow=self.workflow)
         return self.versions[number]
+
+    def good_version(self, number: int) -> Version:
+        """Give a version that is not marked bad; raise VersionNotFound, VersionBad."""
+        version = self.version(number)
+        if version.is_bad:
+            raise VersionBad(version=number, workflow=self.workflow, bad_reason=version.bad_reason)
+        return version
+
+    def channel(self, name: str) -> Channel:
+        """Give a channel; raise ChannelNotFound."""
+        if name not in self.channels:
+            raise ChannelNotFound(workflow=self.workflow, channel=name)
+        return self.channels[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +219,7 @@ class Actor:
     subject: str
     reason: str
     automatic: bool = False
+    evidence: tuple[GateResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,86 +262,95 @@ class Rollback:
 
 def publish(ledger: Ledger, version: Version, actor: Actor) -> Decision:
     """Note that `version` was published."""
-    return _decided(ledger, _row(ledger, Operation.PUBLISH, actor, to_version=version.number))
+    return decided(ledger, row(ledger, Operation.PUBLISH, actor, to_version=version.number))
 
 
 def promote(ledger: Ledger, wish: Promotion, actor: Actor) -> Decision:
-    """Decide a promotion: refuse bad versions, stale views, and automatic ones while the channel is frozen."""
-    version = ledger.version(wish.version)
+    """Decide a promotion: refuse bad versions, stale views, and automatic ones while the channel is frozen.
+
+    While a canary is under way, only a person's promotion of its version is taken: it ends the canary well.
+    """
+    ledger.version(wish.version)
     channel = ledger.channels.get(wish.channel)
-    _check_revision(ledger, wish.channel, channel, wish.expected_revision)
-    if version.is_bad:
-        raise VersionBad(version=version.number, workflow=ledger.workflow, bad_reason=version.bad_reason)
-    if actor.automatic and channel and channel.freeze_time and channel.state(ledger.time) is ChannelState.FROZEN:
-        until = channel.freeze_time.isoformat(timespec="seconds")
-        raise ChannelFrozen(channel=wish.channel, workflow=ledger.workflow, freeze_time=until)
+    check_revision(ledger, wish.channel, channel, wish.expected_revision)
+    ledger.good_version(wish.version)
+    check_freeze(ledger, channel, actor)
     if channel and channel.version == wish.version:
         return Decision(channel=channel)
-    release = _row(
+    if channel and channel.canary and (actor.automatic or channel.canary.version != wish.version):
+        raise CanaryUnderWay(channel=wish.channel, workflow=ledger.workflow, version=channel.canary.version)
+    return point(ledger, wish.channel, wish.version, actor)
+
+
+def point(ledger: Ledger, name: str, version: int, actor: Actor) -> Decision:
+    """Give the decision to point a channel to another version, its canary ended; what speaks against it is checked."""
+    channel = ledger.channels.get(name)
+    release = row(
         ledger,
         Operation.PROMOTE,
         actor,
-        to_version=wish.version,
-        channel=wish.channel,
+        to_version=version,
+        channel=name,
         from_version=channel.version if channel else None,
     )
     freeze_time = channel.freeze_time if channel else None
-    moved = Channel(wish.channel, wish.version, release.revision, freeze_time, ledger.time)
-    return _decided(ledger, release, moved)
+    moved = Channel(name, version, release.revision, freeze_time, ledger.time)
+    return decided(ledger, release, moved)
 
 
 def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int]) -> Decision:
     """Decide a rollback. `visited` are the versions that the channel pointed to before, the last one first.
 
     The version left is marked bad unless `keep_source_good`; a bad target needs `allow_bad_target`, which clears its
-    mark: nothing may run on a version that is still called bad.
+    mark: nothing may run on a version that is still called bad. A canary ends with it. Where the channel keeps
+    pointing where it does, which is so unless another target is named, the version left is the canary's.
     """
     if wish.run_policy not in _AVAILABLE_POLICIES:
         raise RunPolicyUnavailable(run_policy=wish.run_policy.value)
-    channel = ledger.channels.get(wish.channel)
-    if channel is None:
-        raise ChannelNotFound(workflow=ledger.workflow, channel=wish.channel)
-    _check_revision(ledger, wish.channel, channel, wish.expected_revision)
+    channel = ledger.channel(wish.channel)
+    check_revision(ledger, wish.channel, channel, wish.expected_revision)
     target = _rollback_target(ledger, wish, channel, visited)
-    if target.number == channel.version:
-        return Decision(channel=channel)
+    left = channel.version
+    if target.number == left:
+        if channel.canary is None:
+            return Decision(channel=channel)
+        left = channel.canary.version
 
     marks: dict[int, str | None] = {}
-    if not wish.keep_source_good and not ledger.version(channel.version).is_bad:
-        marks[channel.version] = actor.reason
+    if not wish.keep_source_good and not ledger.version(left).is_bad:
+        marks[left] = actor.reason
     if target.is_bad:
         marks[target.number] = None
     release = replace(
-        _row(ledger, Operation.ROLLBACK, actor, to_version=target.number, channel=wish.channel),
-        from_version=channel.version,
-        marked_bad=channel.version in marks,
+        row(ledger, Operation.ROLLBACK, actor, to_version=target.number, channel=wish.channel, from_version=left),
+        marked_bad=left in marks,
         run_policy=wish.run_policy,
     )
     freeze_time = ledger.time + wish.freeze
     moved = Channel(wish.channel, target.number, release.revision, freeze_time, ledger.time)
-    return _decided(ledger, release, moved, marks)
+    return decided(ledger, release, moved, marks)
 
 
 def mark_bad(ledger: Ledger, number: int, actor: Actor) -> Decision:
-    """Decide to mark a version bad; refuse while a channel points to it."""
+    """Decide to mark a version bad; refuse while a channel points to it. It may be a canary's."""
     version = ledger.version(number)
     if version.is_bad:
         return Decision()
     for channel in ledger.channels.values():
         if channel.version == number:
             raise VersionInUse(version=number, workflow=ledger.workflow, channel=channel.channel)
-    row = _row(ledger, Operation.MARK_BAD, actor, to_version=number)
-    return _decided(ledger, row, marks={number: actor.reason})
+    release = row(ledger, Operation.MARK_BAD, actor, to_version=number)
+    return decided(ledger, release, marks={number: actor.reason})
 
 
 def mark_good(ledger: Ledger, number: int, actor: Actor) -> Decision:
     """Decide to take a bad mark back."""
     if not ledger.version(number).is_bad:
         return Decision()
-    return _decided(ledger, _row(ledger, Operation.MARK_GOOD, actor, to_version=number), marks={number: None})
+    return decided(ledger, row(ledger, Operation.MARK_GOOD, actor, to_version=number), marks={number: None})
 
 
-def _decided(
+def decided(
     ledger: Ledger, release: Release, channel: Channel | None = None, marks: Mapping[int, str | None] | None = None
 ) -> Decision:
     """Give the decision; raise ImpossibleTransition if it moves something as no table allows."""
@@ -305,6 +360,9 @@ def _decided(
         channel_move = known.state(time) if known else ChannelState.ABSENT, channel.state(time)
         if cause not in CHANNEL_TRANSITIONS.get(channel_move, ()):
             raise ImpossibleTransition("a channel", *channel_move, cause)
+        canary_move = known.canary_state if known else CanaryState.ABSENT, channel.canary_state
+        if set(canary_move) != {CanaryState.ABSENT} and cause not in CANARY_TRANSITIONS.get(canary_move, ()):
+            raise ImpossibleTransition("a canary", *canary_move, cause)
     for number, bad_reason in (marks or {}).items():
         version_move = ledger.version(number).state, _state_of_mark(bad_reason)
         if cause not in VERSION_TRANSITIONS.get(version_move, ()):
@@ -317,24 +375,32 @@ def _state_of_mark(bad_reason: str | None) -> VersionState:
 
 
 def _rollback_target(ledger: Ledger, wish: Rollback, channel: Channel, visited: Sequence[int]) -> Version:
-    if wish.target_version is not None:
-        target = ledger.version(wish.target_version)
-        if target.is_bad and not wish.allow_bad_target:
-            raise VersionBad(version=target.number, workflow=ledger.workflow, bad_reason=target.bad_reason)
-        return target
+    named = wish.target_version
+    if named is None and channel.canary:
+        named = channel.version
+    if named is not None:
+        return ledger.version(named) if wish.allow_bad_target else ledger.good_version(named)
     for number in visited:
         if number != channel.version and not ledger.version(number).is_bad:
             return ledger.version(number)
     raise NoRollbackTarget(channel=wish.channel, workflow=ledger.workflow)
 
 
-def _check_revision(ledger: Ledger, name: str, channel: Channel | None, expected: int | None) -> None:
+def check_freeze(ledger: Ledger, channel: Channel | None, actor: Actor) -> None:
+    """Raise ChannelFrozen if no person decides and a rollback froze the channel."""
+    if actor.automatic and channel and channel.freeze_time and channel.state(ledger.time) is ChannelState.FROZEN:
+        until = channel.freeze_time.isoformat(timespec="seconds")
+        raise ChannelFrozen(channel=channel.channel, workflow=ledger.workflow, freeze_time=until)
+
+
+def check_revision(ledger: Ledger, name: str, channel: Channel | None, expected: int | None) -> None:
+    """Raise RevisionMismatch unless the channel's revision is the expected one, if there is one."""
     revision = channel.revision if channel else 0
     if expected is not None and expected != revision:
         raise RevisionMismatch(channel=name, workflow=ledger.workflow, revision=revision, expected_revision=expected)
 
 
-def _row(
+def row(
     ledger: Ledger,
     operation: Operation,
     actor: Actor,
@@ -343,6 +409,7 @@ def _row(
     channel: str | None = None,
     from_version: int | None = None,
 ) -> Release:
+    """Give the next row of the log."""
     return Release(
         revision=ledger.latest_revision + 1,
         operation=operation,
@@ -355,4 +422,5 @@ def _row(
         actor=actor.subject,
         automatic=actor.automatic,
         create_time=ledger.time,
+        evidence=actor.evidence,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import asyncpg
 from millwright_runtime.postgres.database import Connection
 
+from millwright_workflow.domain import canaries
 from millwright_workflow.domain.execution import Active, Tenure, Wish
 from millwright_workflow.domain.instances import Instance, Key
 from millwright_workflow.domain.releases import RunPolicy
@@ -34,34 +36,46 @@ class Binding:
     version: int
     revision: int | None
     bad_reason: str | None
+    canary_revision: int | None = None
+    """The canary that is under way in its channel, whichever version it got."""
 
 
 async def lock_bindings(connection: Connection, instances: Sequence[Instance]) -> dict[Key, Binding]:
-    """Bind each instance to the version that its channel points to now, or to the one it was started on.
+    """Bind each instance to the version that its channel gives it now, or to the one it was started on.
 
-    Channels and versions are locked FOR SHARE: a rollback that has not committed is waited for, and one that comes
-    later waits for us. So nothing begins on a version after the rollback that left it has answered.
+    A channel gives the version that it points to, or its canary's to those whose routing key draws it, unless that is
+    marked bad. Channels and versions are locked FOR SHARE: a rollback that has not committed is waited for, and one
+    that comes later waits for us. So nothing begins on a version after the rollback that left it has answered.
     """
     channels = await connection.fetch(
         _LOCK_CHANNELS, *_columns((i.tenant, i.workflow, i.channel) for i in instances if i.version is None)
     )
     points = {(row["tenant"], row["workflow"], row["channel"]): row for row in channels}
-    wanted: dict[Key, tuple[int, int | None]] = {}
+    wanted: dict[Key, Sequence[Binding]] = {}
     for instance in instances:
         if instance.version is not None:
-            wanted[instance.key] = instance.version, None
+            wanted[instance.key] = [Binding(instance.version, None, None)]
         elif row := points.get((instance.tenant, instance.workflow, instance.channel)):
-            wanted[instance.key] = row["version"], row["revision"]
-    versions = await connection.fetch(
-        _LOCK_VERSIONS,
-        *_columns((i.tenant, i.workflow, wanted[i.key][0]) for i in instances if i.key in wanted),
-    )
+            wanted[instance.key] = _offers(instance, row)
+    numbers = ((i.tenant, i.workflow, offer.version) for i in instances for offer in wanted.get(i.key, ()))
+    versions = await connection.fetch(_LOCK_VERSIONS, *_columns(numbers))
     bad = {(row["tenant"], row["workflow"], row["number"]): row["bad_reason"] for row in versions}
-    return {
-        i.key: Binding(*wanted[i.key], bad[i.tenant, i.workflow, wanted[i.key][0]])
-        for i in instances
-        if i.key in wanted
-    }
+    bindings = {}
+    for i in (each for each in instances if each.key in wanted):
+        offers = [replace(offer, bad_reason=bad[i.tenant, i.workflow, offer.version]) for offer in wanted[i.key]]
+        bindings[i.key] = next((offer for offer in offers if offer.bad_reason is None), offers[-1])
+    return bindings
+
+
+def _offers(instance: Instance, channel: asyncpg.Record) -> Sequence[Binding]:
+    """Give what a channel offers an instance, what it is to get first."""
+    revision, canary = channel["revision"], channel["canary_revision"]
+    stable = Binding(channel["version"], revision, None, canary)
+    if canary is None:
+        return [stable]
+    place = canaries.bucket(instance.workflow, channel["channel"], canary, instance.route)
+    is_drawn = place < channel["canary_weight_bp"]
+    return [Binding(channel["canary_version"], revision, None, canary), stable] if is_drawn else [stable]
 
 
 async def begin(connection: Connection, bindings: Mapping[Key, Binding], now: datetime) -> None:
@@ -73,6 +87,7 @@ async def begin(connection: Connection, bindings: Mapping[Key, Binding], now: da
         [binding.version for binding in bindings.values()],
         [binding.revision for binding in bindings.values()],
         now,
+        [binding.canary_revision for binding in bindings.values()],
     )
 
 
@@ -122,7 +137,8 @@ SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'PENDING' AND part =
 ORDER BY create_time LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 _LOCK_CHANNELS = """
-SELECT tenant, workflow, channel, version, revision FROM workflow.channel
+SELECT tenant, workflow, channel, version, revision, canary_version, canary_revision, canary_weight_bp
+FROM workflow.channel
 WHERE (tenant, workflow, channel) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
 ORDER BY tenant, workflow, channel FOR SHARE
 """
@@ -134,8 +150,10 @@ ORDER BY tenant, workflow, number FOR SHARE
 _BEGIN = """
 UPDATE workflow.instance AS instance
 SET state = 'RUNNING', version = bound.version, bound_revision = bound.revision, start_time = $5,
-    sequence = sequence + 1
-FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[]) AS bound (tenant, instance, version, revision)
+    sequence = sequence + 1, canary_revision = bound.canary_revision,
+    bind_time = CASE WHEN bound.canary_revision IS NOT NULL THEN clock_timestamp() END
+FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[], $6::bigint[])
+    AS bound (tenant, instance, version, revision, canary_revision)
 WHERE instance.tenant = bound.tenant AND instance.instance = bound.instance AND state = 'PENDING'
 """
 _TAKE_RESUMED = f"""

@@ -14,6 +14,7 @@ from millwright_runtime.events.log import Event, Kind
 
 from millwright_workflow.domain import approvals, names
 from millwright_workflow.domain.approvals import Approval
+from millwright_workflow.domain.gates import GateResult, Measure
 from millwright_workflow.domain.instances import Happening, InstanceEvent
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.json import from_text
@@ -25,6 +26,9 @@ RELEASE_TYPES = {
     Operation.ROLLBACK: "io.millwright.workflow.channel.rolled-back.v1",
     Operation.MARK_BAD: "io.millwright.workflow.version.marked-bad.v1",
     Operation.MARK_GOOD: "io.millwright.workflow.version.marked-good.v1",
+    Operation.CANARY_START: "io.millwright.workflow.canary.started.v1",
+    Operation.CANARY_STEP: "io.millwright.workflow.canary.stepped.v1",
+    Operation.CANARY_ABORT: "io.millwright.workflow.canary.aborted.v1",
 }
 # The specification's own lifecycle types, where it has one.
 INSTANCE_TYPES = {
@@ -64,6 +68,9 @@ def of_release(tenant: str, workflow: str, release: Release) -> Event:
         "actor": release.actor,
         "automatic": release.automatic,
         "createTime": timestamp(release.create_time),
+        "canaryVersion": release.canary_version,
+        "canaryWeightBp": release.canary_weight_bp,
+        "evidence": [_gate_result(result) for result in release.evidence],
     }
     return Event(
         tenant=tenant,
@@ -128,6 +135,26 @@ def of_approval(approval: Approval, happening: approvals.Happening, time: dateti
         data=_without_defaults(body),
         event_time=time,
     )
+
+
+def _gate_result(result: GateResult) -> dict[str, Any]:
+    measure, bound = result.gate.measure, result.gate.bound
+    first, *rest = measure.value.lower().split("_")
+    name = first + "".join(word.title() for word in rest)
+    body = {
+        "verdict": f"VERDICT_{result.verdict.value}",
+        "value": result.value,
+        "canaryInstances": str(result.canary_instances or ""),
+        "stableInstances": str(result.stable_instances or ""),
+        "measureTime": timestamp(result.measure_time),
+    }
+    gate = {name: _duration(bound) if measure is Measure.MAX_P95_DURATION else bound}
+    return {"gate": gate, **_without_defaults(body)}
+
+
+def _duration(seconds: float) -> str:
+    """Give seconds as protobuf's JSON has them: no, three or six digits of a second."""
+    return f"{seconds:.6f}".removesuffix("000").removesuffix(".000") + "s"
 
 
 def timestamp(time: datetime) -> str:

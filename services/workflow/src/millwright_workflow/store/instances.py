@@ -57,6 +57,7 @@ async def insert(connection: Connection, instance: Instance) -> None:
         instance.parent,
         instance.parent_task,
         instance.depth,
+        instance.routing_key,
     )
     if not written:
         raise InstanceExists(instance=instance.instance)
@@ -162,6 +163,7 @@ def from_row(row: asyncpg.Record) -> Instance:
         parent=row["parent"],
         parent_task=row["parent_task"],
         depth=row["depth"],
+        routing_key=row["routing_key"],
     )
 
 
@@ -171,18 +173,19 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
-    sequence, creator, create_time, start_time, end_time, parent, parent_task, depth"""
+    sequence, creator, create_time, start_time, end_time, parent, parent_task, depth, routing_key"""
 _GET = f"SELECT {COLUMNS}, step FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
 _INSERT = """
 INSERT INTO workflow.instance
     (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time, parent,
-     parent_task, depth)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+     parent_task, depth, routing_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _PAGE = f"""
 SELECT tenant, instance, workflow, channel, version, state, 'null' AS input, NULL AS output, error, cancel_reason,
-       finished_tasks, sequence, creator, create_time, start_time, end_time, parent, parent_task, depth
+       finished_tasks, sequence, creator, create_time, start_time, end_time, parent, parent_task, depth,
+       routing_key
 FROM workflow.instance
 WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND ($2::integer IS NULL OR version = $2)
   AND (cardinality($3::text[]) = 0 OR state = ANY ($3))

@@ -10,7 +10,7 @@ from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain.errors import ChannelNotFound
 from millwright_workflow.domain.releases import Channel, Decision, Ledger, Operation, Release, RunPolicy
-from millwright_workflow.store import workflows
+from millwright_workflow.store import canaries, workflows
 
 
 async def lock_row(connection: Connection, workflow: str) -> None:
@@ -27,11 +27,12 @@ async def lock(connection: Connection, workflow: str, versions: Sequence[int] = 
 async def read(connection: Connection, workflow: str, versions: Sequence[int] = ()) -> Ledger:
     """Give the state of the workflow's releases; that of a workflow that is not there is empty.
 
-    `versions` are the numbers that the decision names; those that channels point to are there too.
+    `versions` are the numbers that the decision names; those that channels point to or try are there too.
     """
     row = await workflows.find(connection, workflow)
     channels = {channel.channel: channel for channel in await list_channels(connection, workflow)}
     numbers = {*versions, *(channel.version for channel in channels.values())}
+    numbers |= {channel.canary.version for channel in channels.values() if channel.canary}
     return Ledger(
         workflow=workflow,
         latest_version=row.latest_version if row else 0,
@@ -48,7 +49,7 @@ async def visited(connection: Connection, workflow: str, channel: str) -> Sequen
 
 
 async def write(connection: Connection, tenant: str, workflow: str, decision: Decision) -> None:
-    """Write what was decided: the row of the log, the channel, the marks, the hold."""
+    """Write what was decided: the row of the log, the channel, its canary, the marks, the hold."""
     release = decision.release
     if release is None:
         return
@@ -67,6 +68,9 @@ async def write(connection: Connection, tenant: str, workflow: str, decision: De
         release.actor,
         release.automatic,
         release.create_time,
+        release.canary_version,
+        release.canary_weight_bp,
+        canaries.write_results(release.evidence),
     )
     if decision.channel:
         await _write_channel(connection, tenant, workflow, decision.channel)
@@ -77,6 +81,7 @@ async def write(connection: Connection, tenant: str, workflow: str, decision: De
 
 
 async def _write_channel(connection: Connection, tenant: str, workflow: str, channel: Channel) -> None:
+    canary = channel.canary
     await connection.execute(
         _POINT,
         tenant,
@@ -86,7 +91,11 @@ async def _write_channel(connection: Connection, tenant: str, workflow: str, cha
         channel.revision,
         channel.freeze_time,
         channel.update_time,
+        canary.version if canary else None,
+        canary.revision if canary else None,
+        canary.current.weight_bp if canary else 0,
     )
+    await canaries.write(connection, tenant, workflow, channel.channel, canary)
 
 
 async def get_channel(connection: Connection, workflow: str, channel: str) -> Channel:
@@ -94,13 +103,13 @@ async def get_channel(connection: Connection, workflow: str, channel: str) -> Ch
     row = await connection.fetchrow(f"{_SELECT_CHANNEL} AND channel = $2", workflow, channel)
     if row is None:
         raise ChannelNotFound(workflow=workflow, channel=channel)
-    return Channel(**row)
+    return _channel(row)
 
 
 async def list_channels(connection: Connection, workflow: str) -> Sequence[Channel]:
     """Give a workflow's channels by id."""
     rows = await connection.fetch(f"{_SELECT_CHANNEL} ORDER BY channel", workflow)
-    return [Channel(**row) for row in rows]
+    return [_channel(row) for row in rows]
 
 
 async def page(
@@ -116,10 +125,22 @@ async def after(connection: Connection, workflow: str, revision: int, limit: int
     return [_release(row) for row in await connection.fetch(_AFTER, workflow, revision, limit)]
 
 
+def _channel(row: asyncpg.Record) -> Channel:
+    return Channel(
+        channel=row["channel"],
+        version=row["version"],
+        revision=row["revision"],
+        freeze_time=row["freeze_time"],
+        update_time=row["update_time"],
+        canary=canaries.from_row(row) if row["canary_version"] else None,
+    )
+
+
 def _release(row: asyncpg.Record) -> Release:
     values = dict(row)
     values["operation"] = Operation(values["operation"])
     values["run_policy"] = RunPolicy(values["run_policy"]) if values["run_policy"] else None
+    values["evidence"] = canaries.read_results(values["evidence"])
     return Release(**values)
 
 
@@ -138,15 +159,18 @@ WITH counted AS (
 )
 INSERT INTO workflow.release
     (tenant, workflow, revision, operation, channel, from_version, to_version, marked_bad, run_policy, reason, actor,
-     automatic, create_time)
-VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+     automatic, create_time, canary_version, canary_weight_bp, evidence)
+VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 _POINT = """
-INSERT INTO workflow.channel (tenant, workflow, channel, version, revision, freeze_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO workflow.channel
+    (tenant, workflow, channel, version, revision, freeze_time, update_time, canary_version, canary_revision,
+     canary_weight_bp)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (tenant, workflow, channel) DO UPDATE
 SET version = excluded.version, revision = excluded.revision, freeze_time = excluded.freeze_time,
-    update_time = excluded.update_time
+    update_time = excluded.update_time, canary_version = excluded.canary_version,
+    canary_revision = excluded.canary_revision, canary_weight_bp = excluded.canary_weight_bp
 """
 _MARK = f"UPDATE workflow.version SET bad_reason = $3 WHERE tenant = {TENANT} AND workflow = $1 AND number = $2"
 # Tell the engine what is wanted of the instances on the version left.
@@ -159,12 +183,13 @@ SET revision = excluded.revision, run_policy = excluded.run_policy, reason = exc
     create_time = excluded.create_time
 """
 _SELECT_CHANNEL = f"""
-SELECT channel, version, revision, freeze_time, update_time FROM workflow.channel
+SELECT channel, version, channel.revision, freeze_time, update_time, {canaries.COLUMNS}
+FROM workflow.channel LEFT JOIN workflow.canary USING (tenant, workflow, channel)
 WHERE tenant = {TENANT} AND workflow = $1
 """
 _SELECT_RELEASE = f"""
 SELECT revision, operation, channel, from_version, to_version, marked_bad, run_policy, reason, actor, automatic,
-       create_time
+       create_time, canary_version, canary_weight_bp, evidence
 FROM workflow.release WHERE tenant = {TENANT} AND workflow = $1
 """
 _PAGE = f"""

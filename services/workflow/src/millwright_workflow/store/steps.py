@@ -204,7 +204,8 @@ WITH tenure AS (
 UPDATE workflow.instance AS instance
 SET step = step.last, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
     state = coalesce(step.state, instance.state), pause_reason = CASE WHEN step.state IS NULL THEN pause_reason END,
-    output = step.output, error = step.error, end_time = step.end_time
+    output = step.output, error = step.error, end_time = step.end_time,
+    settle_time = CASE WHEN canary_revision IS NOT NULL AND step.end_time IS NOT NULL THEN clock_timestamp() END
 FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
             $12::text[], $13::timestamptz[])
     AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)

@@ -52,9 +52,34 @@ CREATE TABLE workflow.channel (
     revision bigint NOT NULL,
     freeze_time timestamptz,
     update_time timestamptz NOT NULL,
+    canary_version integer,
+    canary_revision bigint,
+    canary_weight_bp integer NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, workflow, channel),
-    FOREIGN KEY (tenant, workflow, version) REFERENCES workflow.version
+    FOREIGN KEY (tenant, workflow, version) REFERENCES workflow.version,
+    FOREIGN KEY (tenant, workflow, canary_version) REFERENCES workflow.version
 );
+COMMENT ON COLUMN workflow.channel.canary_version IS 'NULL without a canary; claims lock the row and read no other';
+
+CREATE TABLE workflow.canary (
+    tenant text NOT NULL,
+    workflow text NOT NULL,
+    channel text NOT NULL,
+    revision bigint NOT NULL,
+    steps text NOT NULL,
+    promote_at_end boolean NOT NULL,
+    step integer NOT NULL,
+    state text NOT NULL,
+    gates text NOT NULL,
+    start_time timestamptz NOT NULL,
+    step_time timestamptz NOT NULL,
+    look_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, workflow, channel),
+    FOREIGN KEY (tenant, workflow, channel) REFERENCES workflow.channel
+);
+CREATE INDEX canary_looked_at ON workflow.canary (look_time);
+COMMENT ON TABLE workflow.canary IS 'The canary of a channel, there while it is under way';
+COMMENT ON COLUMN workflow.canary.look_time IS 'when its gates were looked at last, on the clock of the database';
 
 CREATE TABLE workflow.release (
     tenant text NOT NULL,
@@ -70,6 +95,9 @@ CREATE TABLE workflow.release (
     actor text NOT NULL,
     automatic boolean NOT NULL,
     create_time timestamptz NOT NULL,
+    canary_version integer,
+    canary_weight_bp integer NOT NULL,
+    evidence text NOT NULL,
     PRIMARY KEY (tenant, workflow, revision),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 );
@@ -128,6 +156,10 @@ CREATE TABLE workflow.instance (
     start_time timestamptz,
     end_time timestamptz,
     seal_nonce uuid NOT NULL DEFAULT gen_random_uuid(),
+    routing_key text,
+    canary_revision bigint,
+    bind_time timestamptz,
+    settle_time timestamptz,
     PRIMARY KEY (tenant, instance),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 ) WITH (fillfactor = 70);
@@ -143,6 +175,13 @@ CREATE INDEX instance_parent ON workflow.instance (tenant, parent, create_time D
     WHERE parent IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
+CREATE INDEX instance_of_canary ON workflow.instance (tenant, workflow, channel, canary_revision, version, settle_time)
+    WHERE settle_time IS NOT NULL;
+COMMENT ON COLUMN workflow.instance.routing_key IS 'NULL: its id';
+COMMENT ON COLUMN workflow.instance.canary_revision IS
+    'which canary was under way in its channel when it began, on whichever version; NULL if none was';
+COMMENT ON COLUMN workflow.instance.settle_time IS
+    'when it ended, as bind_time when it began: on the clock of the database, and only where a canary measures it';
 COMMENT ON COLUMN workflow.instance.version IS 'bound when the instance begins, unless it was started on a version';
 COMMENT ON COLUMN workflow.instance.sequence IS 'of its newest event';
 COMMENT ON COLUMN workflow.instance.step IS 'how often its worker wrote: what a checkpoint is compared by';
@@ -384,6 +423,7 @@ TENANTED = (
     "workflow",
     "version",
     "channel",
+    "canary",
     "release",
     "hold",
     "instance",
@@ -408,6 +448,7 @@ GRANT INSERT, UPDATE (latest_version, latest_revision, update_time) ON workflow.
 GRANT INSERT, UPDATE (bad_reason) ON workflow.version TO {role};
 GRANT INSERT, UPDATE ON workflow.channel, workflow.hold TO {role};
 GRANT INSERT ON workflow.release TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.canary TO {role};
 GRANT INSERT, UPDATE ON workflow.instance TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.task_progress TO {role};
 GRANT INSERT ON workflow.task_result TO {role};
