@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from millwright_workflow.domain import instances, releases
+from millwright_workflow.domain.canaries import CanaryState
 from millwright_workflow.domain.instances import State
 from millwright_workflow.domain.releases import Channel, ChannelState, VersionState
 
@@ -77,6 +78,16 @@ def test_the_release_page_draws_the_transitions_of_versions_and_channels():
     assert channel == {(*edge[:2], edge[2] | {"time"}) if edge[:2] == thaw else edge for edge in expected}
 
 
+def test_the_canary_page_draws_the_transitions_of_canaries():
+    [diagram] = drawn("canary-states.md")
+
+    assert diagram == {
+        ("[*]", CanaryState.ABSENT.value, frozenset()),
+        (CanaryState.RUNNING.value, CanaryState.HELD.value, frozenset({"gates"})),
+        *_allowed(releases.CANARY_TRANSITIONS),
+    }
+
+
 def test_only_a_frozen_channel_changes_by_time_alone():
     now = datetime(2026, 3, 2, tzinfo=UTC)
     frozen, pointing = Channel("prod", 1, 1, now, now), Channel("prod", 1, 1, None, now)
@@ -86,7 +97,9 @@ def test_only_a_frozen_channel_changes_by_time_alone():
     assert (pointing.state(early), pointing.state(late)) == (ChannelState.POINTING, ChannelState.POINTING)
 
 
-@pytest.mark.parametrize(("page", "is_labelled"), [("instance-states.md", False), ("release-states.md", True)])
+@pytest.mark.parametrize(
+    ("page", "is_labelled"), [("instance-states.md", False), ("release-states.md", True), ("canary-states.md", True)]
+)
 def test_the_tables_have_a_row_for_each_edge_that_is_drawn(page, is_labelled):
     for diagram, table in zip(drawn(page), rows(page), strict=True):
         edges = singly(diagram)

@@ -1,19 +1,23 @@
-"""Nothing moves but along the tables: instances, marks of versions, channels."""
+"""Nothing moves but along the tables: instances, marks of versions, channels, canaries."""
 
 from __future__ import annotations
 
 import itertools
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from millwright_workflow.domain import instances, releases
+from millwright_workflow.domain import canary_decisions, instances, releases
+from millwright_workflow.domain.canaries import Canary, CanaryState, CanaryStep
+from millwright_workflow.domain.canary_decisions import CanaryMove, CanaryStart
 from millwright_workflow.domain.instances import TRANSITIONS, Happening, Instance, State
 from millwright_workflow.domain.releases import (
     Actor,
     Channel,
     ChannelState,
+    Decision,
     Ledger,
     Operation,
     Promotion,
@@ -97,7 +101,12 @@ def test_a_channel_is_frozen_until_its_freeze_time_and_not_at_it():
 def test_every_edge_of_a_channel_is_made_by_a_decision_and_no_decision_makes_another():
     later = NOW + timedelta(minutes=5)
     begins = [ledger(), ledger(point=3), ledger(point=3, freeze_time=later)]
-    made = set()
+    made = {
+        (begin.channels["prod"].state(NOW), decision.channel.state(NOW), decision.release.operation)
+        for begin in (*begins[1:], trial(), trial(freeze_time=later))
+        for decision in canary_decisions_of(begin)
+        if decision.channel and decision.release
+    }
     for begin, to, freeze in itertools.product(begins, (1, 2), (timedelta(0), timedelta(hours=1))):
         before = begin.channels["prod"].state(NOW) if begin.channels else ChannelState.ABSENT
         decisions = [releases.promote(begin, Promotion("prod", to), actor())]
@@ -125,6 +134,7 @@ def test_every_edge_of_a_mark_is_made_by_a_decision_and_no_decision_makes_anothe
                 ledger(point=3, bad=(2,)), Rollback("prod", 2, allow_bad_target=True), actor(), visited=[]
             ),
         ),
+        (trial(), canary_decisions.abort(trial(), CanaryMove("prod", mark_bad=True), actor())),
     ]
     made = set()
     for begin, decision in decisions:
@@ -138,6 +148,42 @@ def test_every_edge_of_a_mark_is_made_by_a_decision_and_no_decision_makes_anothe
     }
 
 
+def test_every_edge_of_a_canary_is_made_by_a_decision_and_no_decision_makes_another():
+    made = set()
+    for begin in (ledger(point=3), trial(), trial(state=CanaryState.HELD), trial(step=1)):
+        before = begin.channels["prod"].canary_state
+        decisions = canary_decisions_of(begin)
+        if before is not CanaryState.ABSENT:
+            decisions += [
+                releases.promote(begin, Promotion("prod", 2), actor()),
+                releases.rollback(begin, Rollback("prod"), actor(), visited=[]),
+            ]
+        for decision in decisions:
+            assert decision.channel is not None
+            assert decision.release is not None
+            made.add((before, decision.channel.canary_state, decision.release.operation))
+
+    assert made == {
+        (*move, operation) for move, operations in releases.CANARY_TRANSITIONS.items() for operation in operations
+    }
+
+
+STEPS = tuple(CanaryStep(weight_bp, timedelta(), 20, ()) for weight_bp in (1000, 5000))
+
+
+def trial(state: CanaryState = CanaryState.RUNNING, step: int = 0, freeze_time: datetime | None = None) -> Ledger:
+    begin = ledger(point=3, freeze_time=freeze_time)
+    canary = Canary(2, 3, STEPS, promote_at_end=False, step=step, state=state, start_time=NOW, step_time=NOW)
+    return replace(begin, channels={"prod": replace(begin.channels["prod"], canary=canary)})
+
+
+def canary_decisions_of(begin: Ledger) -> list[Decision]:
+    """Give what can be decided about a channel's canary: its start, or its step and its end."""
+    if begin.channels["prod"].canary is None:
+        return [canary_decisions.start(begin, CanaryStart("prod", 2, STEPS), actor())]
+    return [decide(begin, CanaryMove("prod"), actor()) for decide in (canary_decisions.step, canary_decisions.abort)]
+
+
 def row(operation: Operation) -> Release:
     return Release(4, operation, "prod", 3, 2, False, None, "because", "kim", False, NOW)
 
@@ -146,13 +192,13 @@ def test_a_decision_that_would_move_a_channel_in_no_allowed_way_is_never_given()
     frozen = Channel("prod", 2, 4, NOW + timedelta(hours=1), NOW)
 
     with pytest.raises(ImpossibleTransition, match="a channel cannot go from POINTING to FROZEN by PROMOTE"):
-        releases._decided(ledger(point=3), row(Operation.PROMOTE), frozen)
+        releases.decided(ledger(point=3), row(Operation.PROMOTE), frozen)
     with pytest.raises(ImpossibleTransition, match="a channel cannot go from ABSENT to FROZEN by ROLLBACK"):
-        releases._decided(ledger(), row(Operation.ROLLBACK), frozen)
+        releases.decided(ledger(), row(Operation.ROLLBACK), frozen)
 
 
 def test_a_decision_that_would_mark_a_version_in_no_allowed_way_is_never_given():
     with pytest.raises(ImpossibleTransition, match="a version cannot go from GOOD to BAD by PROMOTE"):
-        releases._decided(ledger(point=3), row(Operation.PROMOTE), marks={2: "wrong"})
+        releases.decided(ledger(point=3), row(Operation.PROMOTE), marks={2: "wrong"})
     with pytest.raises(ImpossibleTransition, match="a version cannot go from GOOD to GOOD by MARK_GOOD"):
-        releases._decided(ledger(point=3), row(Operation.MARK_GOOD), marks={2: None})
+        releases.decided(ledger(point=3), row(Operation.MARK_GOOD), marks={2: None})
