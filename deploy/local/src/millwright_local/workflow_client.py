@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 import grpc.aio
 from google.protobuf import json_format, struct_pb2
 from millwright.workflow.v1 import (
+    event_service_pb2_grpc,
     instance_pb2,
     instance_service_pb2,
     instance_service_pb2_grpc,
@@ -21,7 +22,7 @@ Response = TypeVar("Response")
 
 
 class WorkflowClient:
-    """The three services of one process. An async context manager that closes the connection."""
+    """The services of one process. An async context manager that closes the connection."""
 
     def __init__(self, address: str, token: str) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
@@ -29,6 +30,7 @@ class WorkflowClient:
         self.workflows = workflow_service_pb2_grpc.WorkflowServiceStub(self._channel)
         self.releases = release_service_pb2_grpc.ReleaseServiceStub(self._channel)
         self.instances = instance_service_pb2_grpc.InstanceServiceStub(self._channel)
+        self.events = event_service_pb2_grpc.EventServiceStub(self._channel)
 
     async def call(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Call once. Raises grpc.aio.AioRpcError, after CALL_SECONDS at the latest."""

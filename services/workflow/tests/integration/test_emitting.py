@@ -7,8 +7,8 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright_local.processes import until
 from nats.aio.client import Client as NatsClient
-from workflow_rig.definitions import NAME, get, written
-from workflow_rig.events import emit, listen, one
+from workflow_rig.definitions import NAME, written
+from workflow_rig.events import emit, listen
 
 
 @pytest.fixture
@@ -66,9 +66,7 @@ async def test_it_goes_out_over_nats_as_a_cloud_event(client, overheard):
 
 async def test_who_listens_here_gets_it_once_though_it_comes_back_over_nats(client, overheard, sql):
     either = {"any": [{"with": {"type": "weld.done"}}], "until": "${ length == 2 }"}
-    await client.PublishVersion(
-        definition=written([listen(either)]).replace('"line"', '"ear"'), promote_to="prod"
-    )
+    await client.PublishVersion(definition=written([listen(either)]).replace('"line"', '"ear"'), promote_to="prod")
     await client.release([emit("weld.done", data=1), emit("weld.done", "again", data=2)])
     ear = await client.start(workflow="workflows/plant.ear")
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import uuid
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Value
 from millwright_local.processes import until
 from nats.aio.client import Client as NatsClient
 from workflow_rig.client import InstanceEvent
@@ -15,7 +15,6 @@ from workflow_rig.refusals import refused
 
 HEARD = "SELECT count(*) FROM workflow.subscription WHERE tenant = $1"
 WAITING = "SELECT count(*) FROM workflow.delivery WHERE tenant = $1"
-LEFT = "SELECT (SELECT count(*) FROM workflow.{}  WHERE tenant = $1)"
 
 
 @pytest.fixture
@@ -168,7 +167,7 @@ async def test_an_event_is_only_for_the_instance_whose_key_it_carries(client, sq
     names = {}
     for part in ("a", "b", "3"):
         data = {"part": int(part) if part.isdecimal() else part}
-        names[part] = (await client.StartInstance(workflow=NAME, input=json_format.ParseDict(data, value()))).instance
+        names[part] = (await client.StartInstance(workflow=NAME, input=json_format.ParseDict(data, Value()))).instance
     await subscribed(sql, client.tenant, 3)
     for part in ("b", "3"):
         answer = await client.PublishEvents(events=[event("part.measured", {"part": part})])
@@ -177,10 +176,14 @@ async def test_an_event_is_only_for_the_instance_whose_key_it_carries(client, sq
     assert (await client.get(names["a"].name)).state == 2
 
 
-def value():
-    from google.protobuf.struct_pb2 import Value
+async def open_at(sql, tenant, pointer):
+    """Wait until the one thing that is listened for is that of the task at `pointer`."""
 
-    return Value()
+    async def there():
+        found = await sql.fetch("SELECT pointer FROM workflow.subscription WHERE tenant = $1", tenant)
+        return [row["pointer"] for row in found] == [pointer]
+
+    await until(there, 15.0)
 
 
 async def test_a_listen_inside_a_try_lets_go_when_its_time_is_up(client, sql):
@@ -188,18 +191,10 @@ async def test_a_listen_inside_a_try_lets_go_when_its_time_is_up(client, sql):
     task = {"attempt": {"try": [{"hear": hear}], "catch": {"do": [{"wait": listen(one("later"), "wait")["wait"]}]}}}
     await client.release([task])
     name = await client.start()
-    await client_has(sql, client.tenant, "/do/0/attempt/catch/do/0/wait")
+    await open_at(sql, client.tenant, "/do/0/attempt/catch/do/0/wait")
     assert (await client.PublishEvents(events=[event("never")])).deliveries == 0
     await client.PublishEvents(events=[event("later", 1)])
     assert output(await client.ended(name)) == [1]
-
-
-async def client_has(sql, tenant, pointer):
-    async def there():
-        found = await sql.fetch("SELECT pointer FROM workflow.subscription WHERE tenant = $1", tenant)
-        return [row["pointer"] for row in found] == [pointer]
-
-    await until(there, 15.0)
 
 
 async def test_a_cancelled_instance_listens_no_more(client, listening, sql):
@@ -209,7 +204,7 @@ async def test_a_cancelled_instance_listens_no_more(client, listening, sql):
     assert await sql.fetchval(HEARD, client.tenant) == 0
 
 
-async def test_events_come_in_while_an_instance_rests(client, sql):
+async def test_events_that_come_at_once_are_consumed_in_their_order(client, sql):
     either = {"any": [{"with": {"type": "weld.done"}}], "until": "${ length == 3 }"}
     await client.release([listen(either)])
     name = await client.start()
@@ -233,7 +228,7 @@ async def test_data_over_256_kib_is_refused(client):
 
 
 async def test_every_wrong_event_is_told_at_once(client):
-    wrong = [event(""), event("tick", source=""), event("tick", **{"Line": "1"}), event("t" * 1025), event("tick")]
+    wrong = [event(""), event("tick", source=""), event("tick", Line="1"), event("t" * 1025), event("tick")]
     refusal = await refused(client.PublishEvents(events=wrong))
     assert refusal.fields == ["events[0].type", "events[1].source", "events[2].Line", "events[3].type"]
 
@@ -245,7 +240,7 @@ async def test_a_thousand_instances_get_each_its_own_event(client, sql):
     parts = [f"part-{number}" for number in range(1000)]
 
     async def start(part):
-        given = json_format.ParseDict({"part": part}, value())
+        given = json_format.ParseDict({"part": part}, Value())
         return (await client.StartInstance(workflow=NAME, input=given)).instance.name
 
     names = []
