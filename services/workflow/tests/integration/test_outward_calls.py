@@ -5,7 +5,7 @@ import json
 import grpc
 import pytest
 from aiohttp import web as aio
-from google.protobuf import message_factory
+from google.protobuf import json_format, message_factory
 from millwright_workflow.engine.protos import Protos
 from millwright_workflow.settings import WorkflowSettings
 from workflow_rig.client import InstanceEvent
@@ -48,7 +48,8 @@ async def outcome(client, do, version, **sections):
     await client.publish(do, version, promote_to="prod", **sections)
     instance = await client.run()
     error = instance.error
-    return json.loads(instance.output or "null"), (error.type.rpartition("/")[2], error.status) if error.type else None
+    output = json_format.MessageToDict(instance.output) if instance.HasField("output") else None
+    return output, (error.type.rpartition("/")[2], error.status) if error.type else None
 
 
 def operation(**more):
