@@ -71,8 +71,8 @@ class GrpcCalls:
         except (OSError, ValueError):
             return GrpcAnswer(grpc.StatusCode.UNAVAILABLE.value[0], detail="The name of the host has no address.")
         metadata = _metadata(caller, call, proof)
-        await caller.confirm()
         async with self._turns.seat(tenant):
+            await caller.confirm()
             answer = await self._call(target, method, request, metadata, keyring, proof)
         if answer.code == grpc.StatusCode.UNAUTHENTICATED.value[0]:
             self._credentials.disbelieve(proof)
