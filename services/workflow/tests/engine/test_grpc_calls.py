@@ -1,17 +1,14 @@
 """Calls of a real gRPC server by its proto file."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
 from aiohttp import web as aio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import json_format, message_factory
 from millwright_workflow.domain.interpreter import Authentication
 from millwright_workflow.engine.protos import Protos
+from workflow_rig.certificate import certificate
 
 PROTO = """
 syntax = "proto3";
@@ -206,29 +203,6 @@ async def test_a_denied_network_is_not_called(open_calls, press, proto, web, fau
 @pytest.mark.parametrize("host", ["", "a/b", "ftp://a", "a@b"])
 async def test_what_is_no_host_is_refused(calls, proto, fault, host):
     assert (await fault(calls.ask(proto, host, 1, "Press")))[0] == "configuration"
-
-
-def certificate():
-    """Make a certificate of `press.plant.example` and `localhost`, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "press")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private, built.public_bytes(serialization.Encoding.PEM)
 
 
 async def test_tls_checks_the_name_that_was_asked_for(calls, proto, monkeypatch, tmp_path):

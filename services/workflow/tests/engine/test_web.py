@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import time
 
 import pytest
 from aiohttp import web as aio
+from workflow_rig.certificate import certificate
 
 MIB = 1024 * 1024
 
@@ -180,6 +182,18 @@ async def test_a_name_without_an_address_and_a_refused_connection_read_different
 async def test_a_server_that_speaks_no_tls_is_told_so(calls, web, fault):
     _, _, detail = await fault(calls.send(web.url.replace("http:", "https:")))
     assert "TLS could not be agreed upon" in detail
+
+
+async def test_a_certificate_that_nobody_has_signed_is_not_trusted(calls, fault, tmp_path):
+    for name, content in zip(("key", "chain"), certificate(), strict=True):
+        (tmp_path / name).write_bytes(content)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "chain", tmp_path / "key")
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        _, status, detail = await fault(calls.send(f"https://localhost:{port}/"))
+    assert (status, "its certificate is not trusted (self" in detail) == (503, True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "[::ffff:127.0.0.1]"])
