@@ -45,14 +45,17 @@ def worker(
     concurrency: int = 1,
     name: str | None = None,
     credentials: grpc.ChannelCredentials | None = None,
+    plaintext: bool | None = None,
 ) -> Tasks:
     """Take work from `queues`, at most `concurrency` tasks at a time: `async with worker(…) as tasks`.
 
-    `name` is this process's own; it must never be another's. Without `credentials`, the connection is in plaintext to
-    this machine and with TLS to any other.
+    `name` is this process's own; it must never be another's. `endpoint` is a gRPC target, such as `host:port`. Unless
+    `plaintext` says otherwise, the connection is in plaintext to this machine and with TLS to any other; `credentials`
+    take the place of the system's.
     """
     unique = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return Tasks(queues, endpoint, token, concurrency, unique, credentials)
+    is_plain = endpoint.rpartition(":")[0] in _HOME if plaintext is None else plaintext
+    return Tasks(queues, lambda: _open(endpoint, credentials, is_plain=is_plain), token, concurrency, unique)
 
 
 class Tasks:
@@ -61,19 +64,17 @@ class Tasks:
     def __init__(
         self,
         queues: Iterable[str],
-        endpoint: str,
+        connect: Callable[[], grpc.aio.Channel],
         token: Token,
         concurrency: int,
         name: str,
-        credentials: grpc.ChannelCredentials | None,
     ) -> None:
         """Prepare a worker; `worker` is how to make one."""
         self.name = name
         self._queues = list(queues)
-        self._endpoint = endpoint
+        self._connect = connect
         self._token = token
         self._concurrency = concurrency
-        self._credentials = credentials
         self._held: dict[str, Task] = {}
         self._arrived: asyncio.Queue[Task | None] = asyncio.Queue()
         self._outgoing: asyncio.Queue[pb.StreamWorkRequest | None] | None = None
@@ -125,7 +126,7 @@ class Tasks:
 
     async def _connect_once(self) -> None:
         """Work over one connection until it ends."""
-        async with self._channel() as channel:
+        async with self._connect() as channel:
             token = self._token() if callable(self._token) else self._token
             outgoing: asyncio.Queue[pb.StreamWorkRequest | None] = asyncio.Queue()
             outgoing.put_nowait(pb.StreamWorkRequest(open=pb.OpenWork(worker=self.name, queues=self._queues)))
@@ -146,13 +147,6 @@ class Tasks:
                 beating.cancel()
                 stream.cancel()
                 outgoing.put_nowait(None)
-
-    def _channel(self) -> grpc.aio.Channel:
-        if self._credentials is None and self._endpoint.rpartition(":")[0] in _HOME:
-            return grpc.aio.insecure_channel(self._endpoint, options=_OPTIONS)
-        return grpc.aio.secure_channel(
-            self._endpoint, self._credentials or grpc.ssl_channel_credentials(), options=_OPTIONS
-        )
 
     def _send(self, message: pb.StreamWorkRequest) -> None:
         """Send a message if there is a connection; what matters is said again on the next one."""
@@ -201,3 +195,9 @@ async def _each(outgoing: asyncio.Queue[pb.StreamWorkRequest | None]) -> AsyncIt
 async def _handle(task: Task, handler: Handler) -> None:
     async with task:
         await task.complete(await handler(task))
+
+
+def _open(endpoint: str, credentials: grpc.ChannelCredentials | None, *, is_plain: bool) -> grpc.aio.Channel:
+    if is_plain:
+        return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+    return grpc.aio.secure_channel(endpoint, credentials or grpc.ssl_channel_credentials(), options=_OPTIONS)

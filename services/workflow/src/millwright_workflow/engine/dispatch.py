@@ -98,6 +98,7 @@ class Dispatch:
         self._streams: list[Stream] = []
         self._held: dict[uuid.UUID, HeldItem] = {}
         self._is_draining = False
+        self._again: set[asyncio.Task[None]] = set()
         heartbeats.on_lost = lambda _: self._signals.notify(LOST)
 
     @contextmanager
@@ -177,14 +178,17 @@ class Dispatch:
         taken: list[list[Handed]] = [[] for _ in hungry]
         try:
             async with self._database.transaction(ALL_TENANTS) as connection:
-                found = await working.take(connection, demands)
-            taken = await self._with_newest_states(found)
+                taken = await working.take(connection, demands)
         finally:
             for stream, demand, items in zip(hungry, demands, taken, strict=True):
                 stream.credit += demand.credit - len(items)
         self._streams.append(self._streams.pop(0))  # another one is first the next time
         for stream, items in zip(hungry, taken, strict=True):
-            self._hand(stream, items)
+            self._hand(stream, [each for each in items if not each.work.attempt])
+            if again := [each for each in items if each.work.attempt]:
+                task = asyncio.create_task(self._hand_again(stream, again))
+                self._again.add(task)
+                task.add_done_callback(self._again.discard)
         return sum(map(len, taken))
 
     async def check_once(self) -> int:
@@ -228,12 +232,10 @@ class Dispatch:
             waiting = await work_items.waiting(connection, [tenant for tenant, _ in wanted], [q for _, q in wanted])
         return [each for each in hungry if any((each.tenant, queue) in waiting for queue in each.queues)]
 
-    async def _with_newest_states(self, taken: list[list[Handed]]) -> list[list[Handed]]:
-        again = {each.work.key: each.saved for items in taken for each in items if each.work.attempt}
-        if not again:
-            return taken
-        newest = await self._heartbeats.newest(again)
-        return [[replace(each, saved=newest.get(each.work.key, each.saved)) for each in items] for items in taken]
+    async def _hand_again(self, stream: Stream, items: Sequence[Handed]) -> None:
+        """Send items that were worked on before, with the newest state there is; who else waits is not held up."""
+        newest = await self._heartbeats.newest({each.work.key: each.saved for each in items})
+        self._hand(stream, [replace(each, saved=newest[each.work.key]) for each in items])
 
     def _hand(self, stream: Stream, items: Sequence[Handed]) -> None:
         is_here = stream in self._streams
@@ -269,6 +271,8 @@ class Lapses:
     _LOOK_SECONDS = 0.5
     _FORGET_SECONDS = 5.0
     _BATCH = 200
+    _GRACE_SECONDS = 6.0
+    """After we were away, for workers to be heard again: what fell silent may have been we, not they."""
 
     def __init__(self, database: Database, signals: Signals, notices: Notices) -> None:
         self._database = database
@@ -276,9 +280,10 @@ class Lapses:
         self._notices = notices
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled; whenever this begins anew, the service or the database has been away."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forget())
+            await asyncio.sleep(self._GRACE_SECONDS)
             while True:
                 if await self.run_once() < self._BATCH:
                     await asyncio.sleep(self._LOOK_SECONDS)

@@ -22,6 +22,8 @@ from millwright_workflow.store.work_items import Beat
 
 _FLUSH_SECONDS = 1.0
 _BATCH = 250
+_SECOND_LOOK_SECONDS = 1.2
+"""Longer than Valkey is left alone after a failure, and much less than an acknowledgement may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,9 @@ class Heartbeats:
     async def newest(self, known: dict[TaskKey, Saved | None]) -> dict[TaskKey, Saved | None]:
         """Give the newest states of tasks, whichever tier has them; `known` are those of Postgres."""
         cached = await self._states.get(list(known))
+        if cached is None:  # only for a moment, perhaps: a state is worth a second look
+            await asyncio.sleep(_SECOND_LOOK_SECONDS)
+            cached = await self._states.get(list(known)) or {}
         pending = {self._keys[item]: beat.saved for item, beat in self._beats.items() if beat.saved}
         newest = dict(known)
         for key in known:

@@ -33,19 +33,18 @@ class SavedStates:
 
         await self._valkey.attempt(run, None)
 
-    async def get(self, keys: Sequence[TaskKey]) -> dict[TaskKey, Saved]:
-        """Give what is here of the states of tasks."""
+    async def get(self, keys: Sequence[TaskKey]) -> dict[TaskKey, Saved] | None:
+        """Give what is here of the states of tasks; None if Valkey is away."""
 
-        async def run(client: Any) -> list[Mapping[bytes, bytes]]:
+        async def run(client: Any) -> list[Mapping[bytes, bytes]] | None:
             async with client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hgetall(_name(key))
                 found: list[Mapping[bytes, bytes]] = await pipeline.execute()
                 return found
 
-        nothing: list[Mapping[bytes, bytes]] = []
-        found = await self._valkey.attempt(run, nothing)
-        return {key: _saved(values) for key, values in zip(keys, found, strict=False) if values}
+        found = await self._valkey.attempt(run, None)
+        return None if found is None else {key: _saved(each) for key, each in zip(keys, found, strict=True) if each}
 
 
 def _saved(values: Mapping[bytes, bytes]) -> Saved:
