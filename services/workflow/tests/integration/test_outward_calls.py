@@ -10,6 +10,7 @@ from millwright_workflow.engine.protos import Protos
 from millwright_workflow.settings import WorkflowSettings
 from workflow_rig.client import InstanceEvent
 from workflow_rig.definitions import get
+from workflow_rig.refusals import refused
 
 TENANT = "plant-of-secrets"
 PROTO = """
@@ -187,3 +188,16 @@ async def test_a_seal_in_a_result_is_opened_after_a_pause(plant, web):
     await plant.ResumeInstance(name=instance)
     assert not (await plant.ended(instance)).error.type
     assert {name.lower(): value for name, value in web.hits["/a"][0][1].items()}["x-key"] == "S3CRET"
+
+
+async def test_a_schema_that_is_none_is_found_when_it_is_published(plant):
+    schema = {"schema": {"document": {"type": "objekt"}}}
+    refusal = await refused(plant.publish([{"a": {"set": {"b": 1}, "output": schema}}], input=schema))
+    assert refusal.faults == [
+        ("/do/0/a/output/schema/document", "SCHEMA_INVALID"),
+        ("/input/schema/document", "SCHEMA_INVALID"),
+    ]
+
+
+async def test_a_secret_that_there_is_not_does_not_keep_a_version_from_being_published(plant):
+    await plant.publish([{"a": {"set": {"b": "${ $secrets.gone }"}}}], "8.0.0", use={"secrets": ["gone"]})

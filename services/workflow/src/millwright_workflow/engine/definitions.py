@@ -11,11 +11,15 @@ from millwright_runtime.errors import Violation
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.domain import definition as domain
-from millwright_workflow.domain.definition import Definition, Examination, Fault
+from millwright_workflow.domain.definition import Definition, Examination, Fault, Workflow
+from millwright_workflow.domain.definition.parts import Schema
+from millwright_workflow.domain.definition.walk import walk_values
 from millwright_workflow.domain.errors import InvalidDefinition
 from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
+from millwright_workflow.domain.json import to_text
 from millwright_workflow.engine import expressions
 from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
+from millwright_workflow.engine.validators import SchemaInvalid
 from millwright_workflow.store import claims
 
 _REMEMBERED_PLANS = 512
@@ -34,13 +38,15 @@ class Definitions:
     async def check(self, source: str) -> Definition:
         """Give the definition in `source`; raise InvalidDefinition with every fault at once.
 
-        Besides what the domain checks, each expression must compile; jq does that in the sandbox.
+        Besides what the domain checks, each expression must compile and each schema written in it must be one; that is
+        found out in the sandbox. Whether secrets exist is not: a definition is the same on every replica.
         """
         examination = await asyncio.to_thread(domain.examine, source)
         faults = _violations(examination.faults)
         if examination.sound is not None:
             faults += _violations(domain.unsupported(examination.sound))
             faults += await self._expression_faults(examination)
+            faults += await self._schema_faults(examination.sound)
         if faults or examination.definition is None:
             raise InvalidDefinition(sorted(faults, key=lambda fault: fault.field))
         return examination.definition
@@ -70,6 +76,17 @@ class Definitions:
             for site, fault in zip(sites, faults, strict=True)
             if fault is not None and not (examination.definition is None and _UNDEFINED_VARIABLE.search(fault))
         ]
+
+    async def _schema_faults(self, document: Workflow) -> list[Violation]:
+        faults = []
+        for pointer, value in walk_values(document):
+            if isinstance(value, Schema) and value.document is not None:
+                try:
+                    await self._sandbox.validate(to_text(value.document), "null")
+                except (SchemaInvalid, SandboxFault) as fault:
+                    message = f"Write a JSON Schema here: {fault}."
+                    faults.append(Violation(f"{pointer}/document", "SCHEMA_INVALID", message))
+        return faults
 
     async def _compile_faults(self, programs: list[str]) -> list[str | None]:
         """Give why each program does not compile, or None; one that cannot be compiled within limits is told apart."""
