@@ -144,7 +144,8 @@ def _release(row: asyncpg.Record) -> Release:
     return Release(**values)
 
 
-_LOCK = f"SELECT FROM workflow.workflow WHERE tenant = {TENANT} AND workflow = $1 FOR UPDATE"
+# Instances that are started meanwhile refer to the row, and need not wait.
+_LOCK = f"SELECT FROM workflow.workflow WHERE tenant = {TENANT} AND workflow = $1 FOR NO KEY UPDATE"
 _VISITED = f"""
 SELECT to_version, max(revision) AS last_visit FROM workflow.release
 WHERE tenant = {TENANT} AND workflow = $1 AND channel = $2 GROUP BY to_version ORDER BY last_visit DESC
