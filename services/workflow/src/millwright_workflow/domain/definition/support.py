@@ -19,7 +19,6 @@ NOT_YET: Constructs = MappingProxyType(
     {
         tasks.A2aCall: "call: a2a",
         tasks.AsyncApiCall: "call: asyncapi",
-        tasks.ForkTask: "fork",
         tasks.FunctionCall: "call of a function",
         tasks.McpCall: "call: mcp",
         parts.Catalog: "use.catalogs",
