@@ -24,6 +24,10 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
+    if value is None:
+        return "unset"
+    if value == "":
+        return "empty"
     return f"`{value.get_secret_value() if isinstance(value, SecretStr) else value}`"
 
 
