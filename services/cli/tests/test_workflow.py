@@ -7,11 +7,12 @@ import pytest
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1.release_pb2 import Channel
-from millwright.workflow.v1.workflow_pb2 import Change, Version, Workflow
+from millwright.workflow.v1.workflow_pb2 import Change, Schedule, Version, Workflow
 from millwright.workflow.v1.workflow_service_pb2 import (
     DiffVersionsResponse,
     GetVersionResponse,
     GetWorkflowResponse,
+    ListSchedulesResponse,
     ListVersionsResponse,
     ListWorkflowsResponse,
     PublishVersionResponse,
@@ -221,3 +222,31 @@ def test_control_characters_in_an_answer_never_reach_the_terminal(run, peer):
     result = run("workflow", "versions", "a.b")
     assert "gone" in result.stdout
     assert not {"\x1b", "\x07", "\x9b"} & set(result.stdout)
+
+
+def test_a_schedule_tells_what_it_is_and_when_it_starts_next(run, peer):
+    schedule = Schedule(
+        workflow="workflows/quality.defect-alert", version=3, next_time=ago(hours=-2), last_time=ago(days=1)
+    )
+    schedule.definition.update({"cron": "0 3 * * *"})
+    peer.answers("ListSchedules", ListSchedulesResponse(schedules=[schedule]))
+
+    result = run("workflow", "schedule", "quality.defect-alert")
+
+    assert result.exit_code == 0
+    assert '"cron": "0 3 * * *"' in result.stdout
+    assert "Next start" in result.stdout
+    (request,) = peer.requests("ListSchedules")
+    assert request.workflow == "workflows/quality.defect-alert"
+
+
+def test_a_schedule_that_waits_for_an_event_says_so(run, peer):
+    peer.answers(
+        "ListSchedules", ListSchedulesResponse(schedules=[Schedule(workflow="workflows/quality.defect-alert")])
+    )
+    assert "when an event" in run("workflow", "schedule", "quality.defect-alert").stdout
+
+
+def test_a_workflow_without_a_schedule_says_so(run, peer):
+    peer.answers("ListSchedules", ListSchedulesResponse())
+    assert "no schedule" in run("workflow", "schedule", "quality.defect-alert").stdout

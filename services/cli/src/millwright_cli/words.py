@@ -41,14 +41,18 @@ class Word(Enum):
     ENDED = Phrase("Ended", "종료")
     ERROR = Phrase("Error", "오류")
     FROZEN = Phrase("Frozen until", "동결 기한")
+    IN_FORCE = Phrase("In force since", "적용 시작")
     INPUT = Phrase("Input", "입력")
     INSTANCE = Phrase("Instance", "인스턴스")
+    LAST_RUN = Phrase("Last start", "지난 시작")
     LATEST = Phrase("Latest", "최신 버전")
     MOVE = Phrase("Version", "버전 이동")
+    NEXT_RUN = Phrase("Next start", "다음 시작")
     OPERATION = Phrase("Operation", "작업")
     OUTPUT = Phrase("Output", "출력")
     REASON = Phrase("Reason", "사유")
     REVISION = Phrase("Revision", "리비전")
+    SCHEDULE = Phrase("Schedule", "일정")
     SEMVER = Phrase("Semver", "문서 버전")
     STARTED = Phrase("Started", "시작")
     STATE = Phrase("State", "상태")
@@ -59,6 +63,11 @@ class Word(Enum):
     WHEN = Phrase("When", "시각")
     WORKFLOW = Phrase("Workflow", "워크플로")
 
+    NO_SCHEDULE = Phrase(
+        "{workflow} starts by itself at no time: the version that prod points to has no schedule",
+        "{workflow}: prod가 가리키는 버전에 일정이 없어 스스로 시작하지 않습니다",
+    )
+    ON_EVENT = Phrase("when an event or the end of the last instance says so", "이벤트 또는 지난 인스턴스 종료 시")
     # Spans and moments
     MILLISECONDS = Phrase("{n} ms", "{n} ms")
     SECONDS = Phrase("{n} s", "{n}초")

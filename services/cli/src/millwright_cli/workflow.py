@@ -127,6 +127,16 @@ def diff(
     session.screen.answer(answer, *views.differences(answer, from_version, to_version, session.say))
 
 
+@app.command(cls=Verb)
+def schedule(ctx: typer.Context, name: WorkflowName) -> None:
+    """Show when a workflow starts by itself, and when it last did."""
+    session = current(ctx)
+    connection, stub = _connect(session)
+    request = workflow_service_pb2.ListSchedulesRequest(workflow=name)
+    answer = connection.call(stub.ListSchedules, request)
+    session.screen.answer(answer, *views.schedule(answer, name, session.say))
+
+
 app.add_typer(release.app)
 
 

@@ -113,6 +113,24 @@ def definition(version: workflow_pb2.Version, say: Words) -> list[RenderableType
     return [title, Syntax(text, lexer, theme="ansi_dark", background_color="default", word_wrap=True)]
 
 
+def schedule(answer: workflow_service_pb2.ListSchedulesResponse, name: str, say: Words) -> list[RenderableType]:
+    """Draw when a workflow starts by itself."""
+    if not answer.schedules:
+        return [Text(say(Word.NO_SCHEDULE, workflow=clean(short(name))))]
+    found = answer.schedules[0]
+    is_clocked = found.HasField("next_time")
+    known = (
+        (Word.WORKFLOW, short(found.workflow)),
+        (Word.VERSION, str(found.version)),
+        (Word.SCHEDULE, json_text(Value(struct_value=found.definition))),
+        (Word.NEXT_RUN, moment(found.next_time, say) if is_clocked else say(Word.ON_EVENT)),
+        (Word.LAST_RUN, moment(found.last_time, say)),
+        (Word.INSTANCE, short(found.last_instance)),
+        (Word.IN_FORCE, moment(found.begin_time, say)),
+    )
+    return [facts(known, say)]
+
+
 def differences(
     answer: workflow_service_pb2.DiffVersionsResponse, before: int, after: int, say: Words
 ) -> list[RenderableType]:
