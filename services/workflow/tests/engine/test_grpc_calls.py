@@ -200,6 +200,13 @@ async def test_a_denied_network_is_not_called(open_calls, press, proto, web, fau
     assert not press.metadata
 
 
+@pytest.mark.parametrize("token", ["S3CRET\n", "S3CRÉT", "S3CRET\0"])
+async def test_a_token_that_metadata_cannot_hold_is_refused_unseen(calls, press, proto, fault, token):
+    policy = Authentication("bearer", settings={"token": token})
+    kind, _, detail = await fault(calls.ask(proto, "127.0.0.1", press.port, "Press", auth=policy))
+    assert (kind, "S3CR" in detail, press.metadata) == ("configuration", False, [])
+
+
 @pytest.mark.parametrize("host", ["", "a/b", "ftp://a", "a@b"])
 async def test_what_is_no_host_is_refused(calls, proto, fault, host):
     assert (await fault(calls.ask(proto, host, 1, "Press")))[0] == "configuration"

@@ -134,3 +134,10 @@ async def test_the_answer_is_given_as_it_came(calls, web):
     web.answer("/a", lambda _: aio.Response(status=418, body=b"\xff\0", headers=[("X-A", "1"), ("X-A", "2")]))
     answer = await calls.send(f"{web.url}/a")
     assert (answer.status, answer.body, answer.headers["x-a"]) == (418, b"\xff\0", "1, 2")
+
+
+@pytest.mark.parametrize("token", ["S3CRET\n", "S3CRET\0"])
+async def test_a_token_that_a_header_cannot_hold_is_refused_unseen(calls, web, fault, token):
+    policy = Authentication("bearer", settings={"token": token})
+    kind, _, detail = await fault(calls.send(f"{web.url}/a", auth=policy))
+    assert (kind, "S3CR" in detail, web.hits["/a"]) == ("configuration", False, [])

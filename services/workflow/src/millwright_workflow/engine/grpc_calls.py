@@ -6,6 +6,7 @@ Owns how a call becomes a request, and its seals, which are opened here. Whateve
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final
 
 import grpc
@@ -26,6 +27,8 @@ _CALLS_AT_ONCE: Final = 256
 _TLS_PORT: Final = 443
 _LONGEST_DETAIL: Final = 500
 _SHORT: Final = 64 * 1024
+_RESOLVE_SECONDS: Final = 5.0
+_SENDABLE: Final = re.compile(r"[\x20-\x7e]*")
 
 
 class GrpcCalls:
@@ -66,6 +69,8 @@ class GrpcCalls:
         proof = await self._credentials.prove(tenant, call.authentication, keyring, pointer)
         if proof.digest:
             raise errors.configuration(pointer, "Digest authentication is of HTTP: a gRPC call takes another.")
+        if not _SENDABLE.fullmatch(proof.authorization or ""):  # gRPC would raise an error that shows it
+            raise errors.configuration(pointer, "The authentication holds what metadata cannot: only ASCII is sent.")
         try:
             target = await self._locate(call)
         except (OSError, ValueError):
@@ -93,7 +98,8 @@ class GrpcCalls:
             )
         is_secure = scheme == "https" or (not scheme and port == _TLS_PORT)
         try:
-            found = await self._network.resolve(host.strip("[]"), port)
+            async with asyncio.timeout(_RESOLVE_SECONDS):
+                found = await self._network.resolve(host.strip("[]"), port)
         except AddressDenied:
             detail = f"{host[:200]} may not be called: its address is in a denied network."
             raise errors.authorization(call.reference.pointer, detail) from None

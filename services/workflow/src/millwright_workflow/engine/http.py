@@ -21,6 +21,7 @@ from millwright_workflow.engine.credentials import Credentials, Proof
 from millwright_workflow.engine.driver import Caller
 from millwright_workflow.engine.secrets import Keyring, Secrets
 from millwright_workflow.engine.tokens import basic
+from millwright_workflow.engine.turns import Turns
 from millwright_workflow.engine.web import Trouble, Web, WebFault, WebRequest
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -29,6 +30,7 @@ _OURS: Final = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 """Headers that say how a message is sent, which is not for an author to say."""
+_CALLS_AT_ONCE: Final = 256
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -39,6 +41,7 @@ class HttpCalls:
         self._web = web
         self._secrets = secrets
         self._credentials = credentials
+        self._turns = Turns(_CALLS_AT_ONCE)
 
     async def carry_out(self, caller: Caller, call: CallHttp) -> HttpAnswer:
         """Send the request of a task, with a key that is the same however often the task is sent."""
@@ -47,8 +50,9 @@ class HttpCalls:
         proof = await self._credentials.prove(caller.instance.tenant, call.authentication, keyring, pointer)
         try:
             request = _Draft(call, keyring).request(proof, _own_headers(caller, call))
-            await caller.confirm()
-            answer = await self._web.send(request)
+            async with self._turns.seat(caller.instance.tenant):
+                await caller.confirm()
+                answer = await self._web.send(request)
         except WebFault as fault:
             raise web_fault(pointer, describe(call.method, call.uri), fault) from None
         except (ValueError, TypeError, RecursionError):

@@ -199,7 +199,10 @@ def _assert(name: str, secret: str, audience: str) -> str:
     """Give a client's own statement of who it is (RFC 7523, section 3)."""
     now = int(time.time())
     claims = {"iss": name, "sub": name, "aud": audience, "jti": str(uuid.uuid4())}
-    return jwt.encode({**claims, "iat": now, "exp": now + _ASSERTION_SECONDS}, secret, algorithm="HS256")
+    try:
+        return jwt.encode({**claims, "iat": now, "exp": now + _ASSERTION_SECONDS}, secret, algorithm="HS256")
+    except jwt.PyJWTError:
+        raise PolicyUnusable("the client's secret is none that a JWT can be signed with") from None
 
 
 def _read(answer: WebAnswer) -> _Issue:
