@@ -43,7 +43,7 @@ async def read_bad_versions(postgres: Postgres, tenant: str, workflow: str) -> s
 _COMMIT = "(extract(epoch FROM pg_xact_commit_timestamp({table}.xmin)) * 1000000)::bigint"
 _MOVES = f"""
 SELECT revision, operation, coalesce(channel, ''), coalesce(from_version, 0), to_version, marked_bad,
-       {_COMMIT.format(table="release")}
+       {_COMMIT.format(table="release")}, coalesce(canary_version, 0)
 FROM workflow.release WHERE tenant = $1 AND workflow = $2 ORDER BY revision
 """
 _BEGINS = f"""

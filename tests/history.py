@@ -17,12 +17,13 @@ class Move:
     """A row of the release log."""
 
     revision: int
-    operation: str  # PUBLISH, PROMOTE, ROLLBACK, MARK_BAD, MARK_GOOD
+    operation: str  # PUBLISH, PROMOTE, ROLLBACK, MARK_BAD, MARK_GOOD, CANARY_START, CANARY_STEP, CANARY_ABORT
     channel: str = ""
     from_version: int = 0
     to_version: int = 0
     marked_bad: bool = False
     commit_time: int = 0  # microseconds, by the database
+    canary_version: int = 0  # of the channel's canary afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A rollback that was answered."""
+    """A rollback, or an abort of a canary, that was answered."""
 
     revision: int
     time: float  # by the client
@@ -51,6 +52,7 @@ class State:
     revision: int = 0
     latest_version: int = 0
     channels: dict[str, int] = field(default_factory=dict)
+    canaries: dict[str, int] = field(default_factory=dict)
     bad: set[int] = field(default_factory=set)
 
 
@@ -103,8 +105,11 @@ def check_answers(moves: Sequence[Move], begins: Iterable[Begin], answers: Itera
 def _faults(state: State, move: Move) -> Sequence[tuple[str, bool]]:
     """Return what could be wrong with a row, and whether it is."""
     pointed = state.channels.get(move.channel, 0)
-    moves_channel = move.operation in ("PROMOTE", "ROLLBACK")
+    leaves_canary = _leaves_canary(state, move)
+    moves_channel = move.operation in ("PROMOTE", "ROLLBACK") and not leaves_canary
     return (
+        *_faults_of_canaries(state, move),
+        ("moves the channel with its canary", leaves_canary and move.to_version != pointed),
         (f"follows revision {state.revision}", move.revision != state.revision + 1),
         (f"leaves {move.from_version}, the channel was at {pointed}", moves_channel and move.from_version != pointed),
         ("goes nowhere", moves_channel and move.to_version == pointed),
@@ -119,8 +124,29 @@ def _faults(state: State, move: Move) -> Sequence[tuple[str, bool]]:
     )
 
 
+def _faults_of_canaries(state: State, move: Move) -> Sequence[tuple[str, bool]]:
+    pointed, tried = state.channels.get(move.channel, 0), state.canaries.get(move.channel, 0)
+    is_start, is_step = (move.operation == f"CANARY_{name}" for name in ("START", "STEP"))
+    return (
+        ("begins a second canary", is_start and tried != 0),
+        ("tries what the channel points to", is_start and move.canary_version == pointed),
+        ("tries another version", is_step and not 0 < move.canary_version == tried),
+        ("tries a bad version", move.canary_version in state.bad),
+        ("moves the channel", (is_start or is_step) and move.to_version != pointed),
+        ("goes on with a canary", not (is_start or is_step) and move.canary_version != 0),
+        ("aborts no canary", move.operation == "CANARY_ABORT" and not 0 < move.from_version == tried),
+        ("promotes past a canary", move.operation == "PROMOTE" and tried not in (0, move.to_version)),
+    )
+
+
+def _leaves_canary(state: State, move: Move) -> bool:
+    return move.operation in ("ROLLBACK", "CANARY_ABORT") and 0 < move.from_version == state.canaries.get(move.channel)
+
+
 def _apply(state: State, move: Move) -> None:
     state.revision = move.revision
+    if move.channel:
+        state.canaries[move.channel] = move.canary_version
     match move.operation:
         case "PUBLISH":
             state.latest_version = move.to_version
@@ -131,6 +157,8 @@ def _apply(state: State, move: Move) -> None:
             state.bad.discard(move.to_version)
             if move.marked_bad:
                 state.bad.add(move.from_version)
+        case "CANARY_ABORT" if move.marked_bad:
+            state.bad.add(move.from_version)
         case "MARK_BAD":
             state.bad.add(move.to_version)
         case "MARK_GOOD":
@@ -138,7 +166,8 @@ def _apply(state: State, move: Move) -> None:
 
 
 def _may_begin(state: State, begin: Begin) -> bool:
-    is_channels = not begin.channel or state.channels.get(begin.channel) == begin.version
+    offered = (state.channels.get(begin.channel), state.canaries.get(begin.channel))
+    is_channels = not begin.channel or begin.version in offered
     return is_channels and begin.version not in state.bad
 
 

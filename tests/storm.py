@@ -1,4 +1,4 @@
-"""A storm: a thousand publish, promote, rollback and start calls at once, and a note of what became of each.
+"""A storm: a thousand calls at once that publish, promote, try, roll back and start, and a note of what became of each.
 
 It decides nothing about right and wrong: `history` judges what the database holds afterwards.
 """
@@ -15,14 +15,21 @@ from typing import Any
 
 import grpc
 from millwright.workflow.v1.instance_service_pb2 import StartInstanceRequest
-from millwright.workflow.v1.release_service_pb2 import PromoteVersionRequest, RollbackVersionRequest
+from millwright.workflow.v1.release_pb2 import CanaryStep
+from millwright.workflow.v1.release_service_pb2 import (
+    AbortCanaryRequest,
+    PromoteVersionRequest,
+    RollbackVersionRequest,
+    StartCanaryRequest,
+    StepCanaryRequest,
+)
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.workflow_client import WorkflowClient, to_value
 
 WORKFLOW = "workflows/test.storm"
 CHANNELS = ("prod", "canary")
 FIRST_VERSIONS = 6
-MIX = {"publish": 10, "promote": 25, "rollback": 25, "start": 40}
+MIX = {"publish": 10, "promote": 25, "rollback": 25, "start": 40, "try": 5, "step": 5, "abort": 3}
 ATTEMPTS = 60
 # What a call may be told when others move the same channels: the domain's own refusals, and nothing else.
 REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED)
@@ -73,6 +80,16 @@ class Storm:
                 return _make(client, kind, client.releases.PromoteVersion, self._promotion())
             case "rollback":
                 return _make(client, kind, client.releases.RollbackVersion, self._rollback())
+            case "try":
+                return _make(client, kind, client.releases.StartCanary, self._canary())
+            case "step":
+                step = StepCanaryRequest(channel=self._channel(), request_id=_id())
+                return _make(client, kind, client.releases.StepCanary, step)
+            case "abort":
+                abort = AbortCanaryRequest(
+                    channel=self._channel(), reason="a storm", mark_bad=self._chance.random() < 0.5, request_id=_id()
+                )
+                return _make(client, kind, client.releases.AbortCanary, abort)
             case _:
                 return _make(client, kind, client.instances.StartInstance, self._start())
 
@@ -93,6 +110,12 @@ class Storm:
         if self._chance.random() < 0.8:
             request.target_version = self._version()
         return request
+
+    def _canary(self) -> StartCanaryRequest:
+        steps = [CanaryStep(weight_bp=weight_bp, min_instances=3) for weight_bp in (3000, 10_000)]
+        return StartCanaryRequest(
+            channel=self._channel(), version=self._version(), steps=steps, promote_at_end=True, request_id=_id()
+        )
 
     def _start(self) -> StartInstanceRequest:
         request = StartInstanceRequest(workflow=WORKFLOW, input=to_value(None), request_id=_id())

@@ -15,6 +15,14 @@ GOOD = [
     Move(6, "MARK_GOOD", to_version=2, commit_time=60),
     Move(7, "PROMOTE", "canary", 0, 2, commit_time=70),
 ]
+TRIED = [
+    *GOOD,
+    Move(8, "CANARY_START", "prod", 1, 1, commit_time=80, canary_version=2),
+    Move(9, "CANARY_STEP", "prod", 1, 1, commit_time=90, canary_version=2),
+    Move(10, "CANARY_ABORT", "prod", 2, 1, commit_time=100),
+    Move(11, "CANARY_START", "prod", 1, 1, commit_time=110, canary_version=2),
+    Move(12, "ROLLBACK", "prod", 2, 1, marked_bad=True, commit_time=120),
+]
 
 
 def begin(version: int, commit_time: int, channel: str = "prod", call_time: float = 0) -> Begin:
@@ -46,6 +54,36 @@ def test_a_row_that_does_not_follow_is_found(row: int, change: dict, fault: str)
     moves = [*GOOD[:row], replace(GOOD[row], **change)]
     _, violations = replay(moves)
     assert any(fault in violation for violation in violations), violations
+
+
+def test_canaries_may_begin_step_and_end() -> None:
+    state, violations = replay(TRIED)
+    assert violations == []
+    assert (state.channels["prod"], state.canaries["prod"], state.bad) == (1, 0, {2})
+
+
+@pytest.mark.parametrize(
+    ("row", "change", "fault"),
+    [
+        (9, {"operation": "CANARY_START", "revision": 9, "canary_version": 2}, "begins a second canary"),
+        (8, {"canary_version": 1}, "tries another version"),
+        (8, {"to_version": 2}, "moves the channel"),
+        (9, {"from_version": 1}, "aborts no canary"),
+        (9, {"to_version": 2}, "moves the channel with its canary"),
+        (9, {"canary_version": 2}, "goes on with a canary"),
+        (7, {"canary_version": 1}, "tries what the channel points to"),
+        (11, {"operation": "PROMOTE", "from_version": 1, "to_version": 3}, "promotes past a canary"),
+        (11, {"from_version": 1}, "goes nowhere"),
+    ],
+)
+def test_a_row_of_a_canary_that_does_not_follow_is_found(row: int, change: dict, fault: str) -> None:
+    _, violations = replay([*TRIED[:row], replace(TRIED[row], **change)])
+    assert any(fault in violation for violation in violations), violations
+
+
+def test_a_canary_may_be_begun_while_it_is_under_way_and_no_longer() -> None:
+    assert check_begins(TRIED, [begin(version, 85) for version in (1, 2)]) == []
+    assert len(check_begins(TRIED, [begin(2, 105), begin(2, 125), begin(1, 105)])) == 2
 
 
 def test_a_row_that_is_missing_is_found() -> None:

@@ -71,7 +71,7 @@ def answered(aftermath: Aftermath, kind: str) -> list[Call]:
 
 def test_calls_of_every_kind_get_through(aftermath) -> None:
     assert len(aftermath.calls) == CALLS
-    for kind, least in (("publish", 50), ("promote", 50), ("rollback", 50), ("start", 150)):
+    for kind, least in (("publish", 50), ("promote", 50), ("rollback", 50), ("start", 150), ("try", 5), ("abort", 1)):
         assert len(answered(aftermath, kind)) > least
     assert len(aftermath.begins) > 150
 
@@ -101,11 +101,14 @@ def test_no_instance_begins_on_a_version_that_is_bad_or_not_the_channels(afterma
     assert check_begins(aftermath.moves, aftermath.begins) == []
 
 
-def test_no_instance_that_is_asked_for_after_a_rollbacks_answer_begins_on_the_version_left(aftermath) -> None:
+def test_no_instance_that_is_asked_for_after_the_answer_of_a_rollback_or_abort_begins_on_the_version_left(
+    aftermath,
+) -> None:
     answers = [
         Answer(call.response.release.revision, call.end)
-        for call in answered(aftermath, "rollback")
-        if call.response.changed
+        for kind in ("rollback", "abort")
+        for call in answered(aftermath, kind)
+        if call.response.HasField("release")
     ]
     assert answers
     assert check_answers(aftermath.moves, aftermath.begins, answers) == []
