@@ -42,6 +42,8 @@ _MARKS = {
     "KIND_TASK_COMPLETED": ("green", "·"),
     "KIND_TASK_RETRIED": ("yellow", "↻"),
     "KIND_TASK_PROGRESS": ("cyan", "…"),
+    "KIND_CORRELATION_STARTED": ("cyan", "?"),
+    "KIND_CORRELATION_COMPLETED": ("green", "!"),
     "KIND_PAUSED": ("yellow", "‖"),
     "KIND_RESUMED": ("cyan", "▶"),
     "KIND_COMPLETED": ("green", "✔"),

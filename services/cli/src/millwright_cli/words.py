@@ -98,6 +98,8 @@ class Word(Enum):
     KIND_TASK_COMPLETED = Phrase("task done", "태스크 완료")
     KIND_TASK_RETRIED = Phrase("task failed, trying again", "태스크 실패, 재시도")
     KIND_TASK_PROGRESS = Phrase("task {percent:.0f} % done", "태스크 {percent:.0f} % 진행")
+    KIND_CORRELATION_STARTED = Phrase("listens for events", "이벤트 대기")
+    KIND_CORRELATION_COMPLETED = Phrase("has the events", "이벤트 수신 완료")
     KIND_RESUMED = Phrase("goes on", "재개")
     POLICY_DRAIN = Phrase("they run to their end", "끝까지 실행")
     POLICY_PAUSE = Phrase("they pause", "일시 중지")

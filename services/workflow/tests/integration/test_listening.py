@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright_local.processes import until
 from nats.aio.client import Client as NatsClient
+from nats.js.errors import NotFoundError
 from workflow_rig.client import InstanceEvent
 from workflow_rig.definitions import NAME
 from workflow_rig.events import Bus, event, listen, one
@@ -22,6 +23,14 @@ async def bus(nats, client):
     """What another system of the tenant has."""
     connection = NatsClient()
     await connection.connect(nats.url)
+
+    async def there():
+        try:
+            return await connection.jetstream().stream_info("MILLWRIGHT_EVENTS")
+        except NotFoundError:
+            return False
+
+    await until(there, 10.0)  # the service makes it
     yield Bus(connection, client.tenant)
     await connection.close()
 
@@ -263,3 +272,17 @@ async def test_a_thousand_instances_get_each_its_own_event(client, sql):
     rows = await sql.fetch("SELECT input, output FROM workflow.instance WHERE tenant = $1", client.tenant)
     assert all(json.loads(row["output"]) == [json.loads(row["input"])] for row in rows)
     assert await sql.fetchval(HEARD, client.tenant) == 0
+
+
+async def test_the_instance_tells_when_it_begins_to_listen_and_when_it_has_what_it_listened_for(client, listening):
+    (name,) = await listening(listen(one("weld.done")))
+    await client.PublishEvents(events=[event("weld.done")])
+    await client.ended(name)
+    events = await client.events(name)
+    assert [each.sequence for each in events] == [1, 2, 3, 4, 5, 6]
+    told = [(InstanceEvent.Kind.Name(each.kind), each.task) for each in events][2:5]
+    assert told == [
+        ("KIND_CORRELATION_STARTED", "/do/0/hear"),
+        ("KIND_CORRELATION_COMPLETED", "/do/0/hear"),
+        ("KIND_TASK_COMPLETED", "/do/0/hear"),
+    ]

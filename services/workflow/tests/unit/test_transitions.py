@@ -88,7 +88,8 @@ def test_final_states_are_those_that_nothing_leaves():
 def test_every_state_can_be_reached_and_every_event_of_an_instance_that_moves_belongs_to_an_edge():
     assert {after for _, after in TRANSITIONS} | {instances.INITIAL} == set(State)
     of_tasks = {Happening.TASK_COMPLETED, Happening.TASK_RETRIED, Happening.TASK_PROGRESS}
-    assert set(TRANSITIONS.values()) | of_tasks | {Happening.CREATED} == set(Happening)
+    of_listening = {Happening.CORRELATION_STARTED, Happening.CORRELATION_COMPLETED}
+    assert set(TRANSITIONS.values()) | of_tasks | of_listening | {Happening.CREATED} == set(Happening)
 
 
 def test_a_channel_is_frozen_until_its_freeze_time_and_not_at_it():

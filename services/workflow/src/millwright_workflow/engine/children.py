@@ -42,6 +42,8 @@ ABANDONED = "abandoned"
 
 _BATCH = 100
 _LOOK_SECONDS = 1.0
+_AWAIT_SECONDS = 3.0
+"""How long a lost signal delays a parent: signals are the rule, and thousands may wait here."""
 
 
 class Children:
@@ -66,7 +68,7 @@ class Children:
         if not effect.is_awaited:
             return None
         name = f"{parent.tenant}/{names.instance(child)}"
-        ended = await caller.until(name, lambda: self._lookups.get((parent.tenant, child)))
+        ended = await caller.until(name, lambda: self._lookups.get((parent.tenant, child)), _AWAIT_SECONDS)
         return _outcome(ended, pointer)
 
     async def run(self) -> None:

@@ -37,7 +37,7 @@ from millwright_workflow.domain.interpreter.effects import Fail, Fork, TaskRefer
 from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.engine.clock import Clock
 from millwright_workflow.engine.recent import Recent
-from millwright_workflow.engine.writer import Writer
+from millwright_workflow.engine.writer import Superseded, Writer
 
 _OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 _LONGEST_SLEEP_SECONDS = 30.0
@@ -91,6 +91,10 @@ class Caller(Protocol):
         """Make durable, as an event of the instance, how far a task is."""
         ...
 
+    async def tell_listening(self, reference: TaskReference, *, begins: bool) -> None:
+        """Note that a task listens for events, and tell of it in an event of the instance if it only begins to."""
+        ...
+
 
 Carrier = Callable[[Caller, Any], Awaitable[Any]]
 """Carries out effects of one type: gives what the effect's docstring says is sent back, raises WorkflowFault."""
@@ -121,6 +125,7 @@ class Driver:
         self._begun: dict[str, datetime] = {}
         self.kept = Recent()
         """What was made durable here, as far as it is still in memory."""
+        self._listening: set[str] = set()
         self._stop: Stop | None = None
         self._stopping = asyncio.Event()
         self._is_abandoned = False
@@ -142,8 +147,10 @@ class Driver:
         return self._instance
 
     async def confirm(self) -> None:
-        """Return once it is sure that the instance is ours to act for."""
+        """Return once it is sure that the instance is ours to act for; raise Superseded if it is not any more."""
         await self._means.confirm()
+        if self._is_abandoned:  # the cancellation of a branch comes later than its awakening
+            raise Superseded
 
     async def until(self, name: str, look: Callable[[], Awaitable[T | None]], seconds: float = LOOK_SECONDS) -> T:
         """Give what `look` finds once it finds something; it looks when signal `name` comes, and every `seconds`.
@@ -182,6 +189,12 @@ class Driver:
     async def tell_progress(self, reference: TaskReference, percent: float) -> None:
         """Make durable, as an event of the instance, how far a task is."""
         await self._write(Happening.TASK_PROGRESS, task=str(reference), percent=percent)
+
+    async def tell_listening(self, reference: TaskReference, *, begins: bool) -> None:
+        """Note that a task listens for events; its result will tell that it has them."""
+        self._listening.add(str(reference))
+        if begins:
+            await self._write(Happening.CORRELATION_STARTED, task=str(reference))
 
     def stop(self, reason: Stop) -> None:
         """Ask to stop before the next task, or in the middle of waiting."""
@@ -275,6 +288,9 @@ class Driver:
         result = effect.result
         self._begun.pop(result.reference, None)
         output = _kept(result.output, result.reference.partition("@")[0])
+        if result.reference in self._listening:
+            self._listening.discard(result.reference)
+            await self._write(Happening.CORRELATION_COMPLETED, task=result.reference)
         happening = None if result.is_skipped else Happening.TASK_COMPLETED
         context = _kept(result.context, result.reference.partition("@")[0])
         await self._write(happening, task=result.reference, result=result, output=output, context=context)

@@ -18,6 +18,9 @@ from millwright_workflow.engine.writer import Superseded
 from millwright_workflow.store import attachments, subscriptions
 from millwright_workflow.store.subscriptions import Address, Place
 
+_LOOK_SECONDS = 3.0
+"""How long a lost signal delays an event: signals are the rule, and thousands may wait here."""
+
 
 class Listening:
     """Listens on behalf of instances."""
@@ -36,7 +39,9 @@ class Listening:
             if not await attachments.attach(connection, self._holdings.tenure, tenant, instance):
                 raise Superseded
             now = datetime.now(UTC)
-            await subscriptions.insert(connection, tenant, address, effect.reference.pointer, effect.subscription, now)
+            pointer = effect.reference.pointer
+            is_new = await subscriptions.insert(connection, tenant, address, pointer, effect.subscription, now)
+        await caller.tell_listening(effect.reference, begins=is_new)
         await self._intake.look_back(tenant, address, effect.subscription)
 
     async def consume(self, caller: Caller, effect: Consume) -> Delivery:
@@ -44,7 +49,7 @@ class Listening:
         tenant = caller.instance.tenant
         address = Address(caller.instance.instance, str(effect.reference))
         place = Place(tenant, address, effect.position)
-        return await caller.until(inbox_signal(tenant, address), lambda: self._lookups.get(place))
+        return await caller.until(inbox_signal(tenant, address), lambda: self._lookups.get(place), _LOOK_SECONDS)
 
     async def _read(self, places: Collection[Place]) -> Mapping[Place, Delivery]:
         async with self._platform.database.snapshot(ALL_TENANTS) as connection:

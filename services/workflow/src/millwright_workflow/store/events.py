@@ -37,6 +37,8 @@ INSTANCE_TYPES = {
     Happening.TASK_COMPLETED: "io.serverlessworkflow.task.completed.v1",
     Happening.TASK_RETRIED: "io.serverlessworkflow.task.retried.v1",
     Happening.TASK_PROGRESS: "io.millwright.workflow.task.progressed.v1",
+    Happening.CORRELATION_STARTED: "io.serverlessworkflow.workflow.correlation-started.v1",
+    Happening.CORRELATION_COMPLETED: "io.serverlessworkflow.workflow.correlation-completed.v1",
     Happening.PAUSED: "io.serverlessworkflow.workflow.suspended.v1",
     Happening.RESUMED: "io.serverlessworkflow.workflow.resumed.v1",
     Happening.COMPLETED: "io.serverlessworkflow.workflow.completed.v1",
