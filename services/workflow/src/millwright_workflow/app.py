@@ -11,6 +11,8 @@ from typing import Any
 from millwright.workflow.v1 import (
     approval_service_pb2,
     approval_service_pb2_grpc,
+    catalogue_service_pb2,
+    catalogue_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
     instance_service_pb2,
@@ -30,6 +32,7 @@ from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_workflow.api.approvals import ApprovalServicer
 from millwright_workflow.api.checkpoints import CheckpointCalls
+from millwright_workflow.api.circuits import CatalogueServicer
 from millwright_workflow.api.events import EventServicer
 from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
@@ -42,6 +45,7 @@ from millwright_workflow.engine.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.canaries import Canaries
 from millwright_workflow.engine.catalogue import Catalogue
 from millwright_workflow.engine.children import Children
+from millwright_workflow.engine.circuits import Circuits, guard_http
 from millwright_workflow.engine.credentials import Credentials
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.dispatch import Dispatch, Lapses
@@ -58,6 +62,7 @@ from millwright_workflow.engine.listening import Listening
 from millwright_workflow.engine.matching import Matching
 from millwright_workflow.engine.network import Network, parse_networks
 from millwright_workflow.engine.notices import Notices
+from millwright_workflow.engine.remote import Remote, RemoteCalls
 from millwright_workflow.engine.run import RunFactory
 from millwright_workflow.engine.sandbox import Sandbox
 from millwright_workflow.engine.scheduling import Scheduler
@@ -71,6 +76,7 @@ from millwright_workflow.engine.worker import Worker
 from millwright_workflow.engine.writer import Writer
 from millwright_workflow.settings import WorkflowSettings
 from millwright_workflow.store.checkpoints import Checkpoints
+from millwright_workflow.store.circuits import CircuitStates
 from millwright_workflow.store.saved_states import SavedStates
 from millwright_workflow.store.seals import Seals
 from millwright_workflow.store.storage import PostgresStorage
@@ -102,18 +108,23 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     settlements = Settlements(platform.database)
     heartbeats = Heartbeats(platform.database, SavedStates(platform.valkey))
     dispatch = Dispatch(platform.database, platform.signals, settlements, heartbeats, work_notices)
+    circuit_states = CircuitStates(platform.valkey)
+    circuits = Circuits(circuit_states)
+    remotes = _remotes(settings, circuits)
     catalogue = Catalogue(
         {
+            **{name: remote.carry_out for name, remote in remotes.items()},
             "task": WorkCalls(platform.database, platform.signals, work_notices).carry_out,
             "approve": ApprovalCalls(platform, log, approval_notices).carry_out,
         }
     )
     expressions = Expressions(sandbox)
+    http_calls = HttpCalls(web, secrets, credentials)
     carriers: dict[type[Any], Carrier] = {
         Evaluate: expressions.carry_out,
         Validate: Schemas(sandbox).carry_out,
         FetchDocument: documents.carry_out,
-        CallHttp: HttpCalls(web, secrets, credentials).carry_out,
+        CallHttp: guard_http(circuits, http_calls.carry_out) if settings.http_circuits else http_calls.carry_out,
         CallGrpc: grpc_calls.carry_out,
         Invoke: catalogue.carry_out,
     }
@@ -160,6 +171,11 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
                 ApprovalServicer(platform, log, approval_notices),
             ),
             Servicer(
+                catalogue_service_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
+                catalogue_service_pb2_grpc.add_CatalogueServiceServicer_to_server,
+                CatalogueServicer(circuit_states, tuple(remotes)),
+            ),
+            Servicer(
                 event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
                 event_service_pb2_grpc.add_EventServiceServicer_to_server,
                 EventServicer(intake),
@@ -182,8 +198,24 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Scheduler(platform, log),
             Canaries(platform, log),
         ],
-        closers=[sandbox.close, web.close, tokens.close, documents.close, grpc_calls.close],
+        closers=[
+            sandbox.close,
+            web.close,
+            tokens.close,
+            documents.close,
+            grpc_calls.close,
+            *(remote.close for remote in remotes.values()),
+        ],
     )
+
+
+def _remotes(settings: WorkflowSettings, circuits: Circuits) -> dict[str, RemoteCalls]:
+    """Give what carries out the functions of other services; none of these is in this release yet."""
+    places = (
+        Remote("judge", "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint, method=None),
+        Remote("run-pipeline", "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint, method=None),
+    )
+    return {place.function: RemoteCalls(place, circuits, settings.call_seconds) for place in places}
 
 
 SERVICE = Service(

@@ -32,6 +32,12 @@ class WorkflowSettings(ServiceSettings):
         "169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::/32,100.100.100.200/32"
     )
     """Networks that workflows may not call, with commas: by default where clouds keep the credentials of machines."""
+    http_circuits: bool = False
+    """Whether a host that keeps failing is left alone for a while by all of a tenant's workflows."""
+    judgment_endpoint: str | None = None
+    """Where the judgment service listens, for `call: judge`. Unset: it cannot be called."""
+    etl_endpoint: str | None = None
+    """Where the etl service listens, for `call: run-pipeline`. Unset: it cannot be called."""
     documents_directory: Path | None = None
     """Where `file:` URIs of workflows may lead, for every tenant. Unset: nowhere."""
     secrets_directory: Path | None = None
