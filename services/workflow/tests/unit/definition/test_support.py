@@ -21,6 +21,7 @@ def test_what_this_release_runs_is_supported(written):
         {"h": {"call": "grpc", "with": {"proto": RESOURCE, "service": {"name": "a", "host": "b"}, "method": "c"}}},
         {"i": {"call": "openapi", "with": {"document": RESOURCE, "operationId": "a"}}},
         {"j": {"set": {"a": 1}, "input": {"schema": {"document": {}}}}},
+        {"k": {"call": "task", "with": {"queue": "inspect"}}},
     ]
     use = {
         "authentications": {"key": {"bearer": {"token": "${ $secrets.key }"}}},

@@ -19,7 +19,6 @@ NOT_YET: Constructs = MappingProxyType(
     {
         tasks.A2aCall: "call: a2a",
         tasks.AsyncApiCall: "call: asyncapi",
-        tasks.FunctionCall: "call of a function",
         tasks.McpCall: "call: mcp",
         parts.Catalog: "use.catalogs",
         workflow.Extension: "use.extensions",
@@ -58,6 +57,9 @@ def _outside_models(document: workflow.Workflow) -> Iterator[Fault]:
         yield _value_fault("/evaluate/mode", "Set evaluate.mode to strict: this release cannot run loose mode yet.")
     if document.evaluate.language != "jq":
         yield _value_fault("/evaluate/language", "Write expressions in jq: this release runs no other language.")
+    for pointer, value in walk_values(document):
+        if isinstance(value, tasks.FunctionCall) and "://" in value.call:
+            yield _value_fault(pointer, "Define the function under use.functions: none is fetched from elsewhere yet.")
 
 
 def _value_fault(pointer: str, message: str) -> Fault:

@@ -1,0 +1,231 @@
+"""Circuits are shared by replicas through Valkey, work without it, and are shown; and the carrier that they guard."""
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import grpc
+import pytest
+from aiohttp import web
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from millwright.workflow.v1 import catalogue_service_pb2 as pb
+from millwright_runtime.service import running
+from millwright_runtime.valkey import Valkey
+from millwright_workflow.app import SERVICE
+from millwright_workflow.domain.circuit import FAILURES_TO_OPEN, State
+from millwright_workflow.domain.interpreter import TaskReference, WorkflowFault
+from millwright_workflow.domain.interpreter import errors as faults
+from millwright_workflow.domain.interpreter.effects import Invoke
+from millwright_workflow.engine.circuits import Circuits
+from millwright_workflow.engine.remote import Remote, RemoteCalls
+from millwright_workflow.store.circuits import CircuitStates
+from workflow_rig.client import Instance
+from workflow_rig.definitions import get
+
+NOWHERE = "redis://127.0.0.1:1/0"
+CHECK = "grpc.health.v1.Health/Check"
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(params=["with Valkey", "without"])
+async def states(request, valkey):
+    """Circuits as one process has them."""
+    client = Valkey(valkey.url if request.param == "with Valkey" else NOWHERE)
+    yield CircuitStates(client)
+    await client.close()
+
+
+async def breaking():
+    raise faults.communication("/do/0", "down", 503)
+
+
+async def refused_by(circuits, tenant, operation=breaking, name="press"):
+    """Call something that fails, and give the detail of the fault."""
+    with pytest.raises(WorkflowFault) as caught:
+        await circuits.call(tenant, name, "/do/0", operation)
+    return caught.value.error.detail
+
+
+async def test_failures_in_a_row_open_a_circuit_and_further_calls_are_refused_unsent(states, tenant):
+    circuits = Circuits(states)
+    for _ in range(FAILURES_TO_OPEN):
+        assert await refused_by(circuits, tenant) == "down"
+    assert (await states.get(tenant, "press")).state is State.OPEN
+    assert "The circuit of press is open" in await refused_by(circuits, tenant)
+    assert await circuits.call(tenant, "lathe", "/do/0", _fine) == "fine"  # each has its own
+
+
+async def test_what_one_replica_has_learned_another_knows(valkey, tenant):
+    one, other = Valkey(valkey.url), Valkey(valkey.url)
+    for _ in range(FAILURES_TO_OPEN):
+        await refused_by(Circuits(CircuitStates(one)), tenant)
+    assert "is open" in await refused_by(Circuits(CircuitStates(other)), tenant)
+    await one.close()
+    await other.close()
+
+
+async def test_failures_that_come_at_the_same_time_are_all_counted(valkey, tenant):
+    clients = [Valkey(valkey.url) for _ in range(4)]
+    await asyncio.gather(*(refused_by(Circuits(CircuitStates(client)), tenant) for client in clients))
+    assert (await CircuitStates(clients[0]).get(tenant, "press")).failures == 4
+    for client in clients:
+        await client.close()
+
+
+async def test_a_refusal_of_the_other_side_is_no_failure_of_its(states, tenant):
+    async def refuse():
+        raise faults.communication("/do/0", "no such thing", 404)
+
+    circuits = Circuits(states)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert await refused_by(circuits, tenant, refuse) == "no such thing"
+
+
+async def _fine():
+    return "fine"
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    """A service that is away a few times, and keeps what it was told."""
+
+    def __init__(self):
+        self.away = 0
+        self.metadata = []
+        self.requests = []
+
+    def Check(self, request, context):  # noqa: N802 - as gRPC has it
+        self.metadata.append(dict(context.invocation_metadata()))
+        self.requests.append(request)
+        if len(self.metadata) <= self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        if request.service == "nothing":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+
+
+@pytest.fixture
+def remote():
+    """A real server of another service, by a contract that is installed."""
+    server = grpc.server(ThreadPoolExecutor(2))
+    health = Health()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    health.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield health
+    server.stop(None).wait()
+
+
+@pytest.fixture
+async def invoke(states):
+    """Give a function that calls a remote function."""
+    opened = []
+
+    async def call(endpoint, method=CHECK, function=None, **arguments):
+        place = Remote(function or f"check-{uuid.uuid4().hex}", "MILLWRIGHT_WORKFLOW_CHECK_ENDPOINT", endpoint, method)
+        opened.append(RemoteCalls(place, Circuits(states), 5.0))
+        caller = SimpleNamespace(instance=SimpleNamespace(instance="7f"), confirm=lambda: asyncio.sleep(0))
+        return await opened[-1].carry_out(caller, Invoke(TaskReference("/do/0/check"), place.function, arguments))
+
+    yield call
+    for calls in opened:
+        await calls.close()
+
+
+async def test_arguments_become_the_request_and_the_answer_the_output(invoke, remote):
+    assert await invoke(remote.endpoint, service="press") == {"status": "SERVING"}
+    assert remote.requests[0].service == "press"
+
+
+async def test_a_service_that_is_away_is_called_again_with_the_same_key(invoke, remote):
+    remote.away = 2
+    assert await invoke(remote.endpoint) == {"status": "SERVING"}
+    assert [each["idempotency-key"] for each in remote.metadata] == ["7f/do/0/check"] * 3
+
+
+async def fault_of(call):
+    with pytest.raises(WorkflowFault) as caught:
+        await call
+    return caught.value.error
+
+
+async def test_what_it_refuses_is_a_communication_fault(invoke, remote):
+    error = await fault_of(invoke(remote.endpoint, service="nothing"))
+    assert (error.type, error.status) == (f"{faults.TYPES}communication", 404)
+
+
+async def test_a_service_that_stays_away_opens_its_circuit(invoke, remote):
+    remote.away, function = 100, f"check-{uuid.uuid4().hex}"
+    for _ in range(FAILURES_TO_OPEN):
+        assert (await fault_of(invoke(remote.endpoint, function=function))).status == 503
+    sent = len(remote.requests)
+    assert "is open" in (await fault_of(invoke(remote.endpoint, function=function))).detail
+    assert len(remote.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "method", "said"),
+    [
+        (None, CHECK, "MILLWRIGHT_WORKFLOW_CHECK_ENDPOINT does not say"),
+        ("127.0.0.1:1", None, "No service of this release"),
+        ("127.0.0.1:1", "plant.v1.Press/Press", "The contract of plant.v1.Press/Press is not installed"),
+    ],
+)
+async def test_what_cannot_be_called_is_a_configuration_fault_that_says_why(invoke, endpoint, method, said):
+    error = await fault_of(invoke(endpoint, method))
+    assert error.type == f"{faults.TYPES}configuration"
+    assert said in error.detail
+
+
+async def test_arguments_that_do_not_fit_are_a_validation_fault(invoke, remote):
+    assert (await fault_of(invoke(remote.endpoint, colour="red"))).type == f"{faults.TYPES}validation"
+
+
+@pytest.mark.parametrize("call", [("judge", {"ruleset": "quality.lots"}), ("run-pipeline", {"pipeline": "daily"})])
+async def test_functions_of_services_that_are_in_no_release_say_so(client, call):
+    function, arguments = call
+    await client.release([{"ask": {"call": function, "with": arguments}}])
+    ended = await client.run()
+    assert ended.state == Instance.STATE_FAULTED
+    assert ended.error.type.endswith("/errors/configuration")
+    assert "No service of this release" in ended.error.detail
+
+
+async def test_the_circuits_of_the_catalogue_are_listed_also_while_all_is_well(client):
+    circuits = (await client.ListCircuits()).circuits
+    assert [circuit.name for circuit in circuits] == ["judge", "run-pipeline"]
+    assert {circuit.state for circuit in circuits} == {pb.Circuit.STATE_CLOSED}
+
+
+async def test_a_host_that_keeps_failing_is_left_alone_if_wanted(
+    urls, nats, valkey, settings_for, connected
+):
+    hits = 0
+
+    async def fail(_request):
+        nonlocal hits
+        hits += 1
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_get("/", fail)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host = "{}:{}".format(*site._server.sockets[0].getsockname()[:2])
+    settings = settings_for(urls.service, nats.url, valkey.url, http_circuits=True)
+    async with running(SERVICE, settings) as service, connected(service) as client, connected(service) as stranger:
+        await client.release([get(f"http://{host}/")])
+        details = [(await client.run()).error.detail for _ in range(FAILURES_TO_OPEN + 2)]
+        assert hits == FAILURES_TO_OPEN
+        assert f"The circuit of {host} is open" in details[-1]
+        [circuit] = [each for each in (await client.ListCircuits()).circuits if each.name == host]
+        assert (circuit.state, circuit.failures) == (pb.Circuit.STATE_OPEN, FAILURES_TO_OPEN)
+        assert circuit.HasField("retry_time")
+        assert host not in [each.name for each in (await stranger.ListCircuits()).circuits]
+    await runner.cleanup()
