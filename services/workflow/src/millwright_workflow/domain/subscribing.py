@@ -8,6 +8,7 @@ whether an event is wanted is for `match_event` to say.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from millwright_workflow.domain.interpreter.subscription import (
     Subscription,
 )
 from millwright_workflow.domain.json import Json, JsonObject, from_text, to_text
+
+_PATH = re.compile(r"(?:@\d+(?:\.\d+)*)?(?:#\d+(?:\.\d+)*)?\Z", re.ASCII)
+"""What follows the pointer in a reference's text; see `effects.path_suffix`."""
 
 NO_KEY = b""
 """The template and the value of a pattern without an expected key."""
@@ -68,12 +72,9 @@ def key_value(value: Json) -> bytes:
 
 def pointer_of(reference: str) -> tuple[str, ...]:
     """Give the pointers that a reference's text may stand for: a task's own name may look like a path's suffix."""
-    head, _, tail = reference.rpartition("/")
-    for mark in ("@", "#"):
-        name, separator, path = tail.partition(mark)
-        if separator and path.replace(".", "").replace("#", "").isdecimal():
-            return (reference, f"{head}/{name}")
-    return (reference,)
+    match = _PATH.search(reference)
+    assert match is not None  # it may be empty
+    return (reference, reference[: match.start()]) if match[0] else (reference,)
 
 
 def write(subscription: Subscription) -> str:
