@@ -48,6 +48,14 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text)))
 
 
+def percent_bp(text: str) -> int:
+    """Read a percentage such as `10%` or `0.5%` in hundredths of a percent."""
+    match = re.fullmatch(r"(\d{1,3})(?:\.(\d{1,2}))?\s*%", text)
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no percentage such as 10% or 0.25%")
+    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+
+
 def since(text: str) -> datetime:
     """Read an instant: how long ago, such as `2h`, or ISO 8601, in local time if it names no zone."""
     try:

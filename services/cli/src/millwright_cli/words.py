@@ -93,6 +93,21 @@ class Word(Enum):
     OPERATION_ROLLBACK = Phrase("rollback", "롤백")
     OPERATION_MARK_BAD = Phrase("mark bad", "불량 표시")
     OPERATION_MARK_GOOD = Phrase("mark good", "정상 표시")
+    OPERATION_CANARY_START = Phrase("canary start", "카나리 시작")
+    OPERATION_CANARY_STEP = Phrase("canary step", "카나리 확대")
+    OPERATION_CANARY_ABORT = Phrase("canary abort", "카나리 중단")
+    STATE_HELD = Phrase("held", "보류")
+    VERDICT_PASS = Phrase("pass", "통과")
+    VERDICT_FAIL = Phrase("fail", "불합격")
+    VERDICT_INCONCLUSIVE = Phrase("inconclusive", "판정 보류")
+    GATE_MIN_SUCCESS_RATE = Phrase("success rate at least {bound}", "성공률 {bound} 이상")
+    GATE_MAX_SUCCESS_RATE_DROP = Phrase(
+        "success rate at most {bound} below the stable version's", "안정 버전 대비 성공률 하락 {bound} 이하"
+    )
+    GATE_MAX_P95_DURATION = Phrase("95 of 100 within {bound}", "95백분위 소요 {bound} 이하")
+    GATE_MAX_P95_RATIO = Phrase(
+        "95 of 100 within {bound} of the stable version's time", "95백분위 소요, 안정 버전의 {bound} 이하"
+    )
     KIND_CREATED = Phrase("accepted", "접수됨")
     KIND_STARTED = Phrase("started on version {version}", "버전 {version}(으)로 시작")
     KIND_TASK_COMPLETED = Phrase("task done", "태스크 완료")
@@ -126,6 +141,21 @@ class Word(Enum):
     UNMOVED = Phrase(
         "{channel}: on version {version} already, nothing changed", "{channel}: 이미 버전 {version}, 변경 없음"
     )
+    CANARY_TAKES = Phrase(
+        "{channel}: {share} begin on version {version}, the others on {stable}, revision {revision}, in {took}",
+        "{channel}: {share}는 버전 {version}, 나머지는 {stable}, 리비전 {revision}, {took}",
+    )
+    CANARY_ENDED = Phrase(
+        "{channel}: the canary on version {version} is taken back, all begin on {stable}, revision {revision}, in {took}",
+        "{channel}: 버전 {version} 카나리 중단, 모두 버전 {stable}, 리비전 {revision}, {took}",
+    )
+    CANARY_STANDS = Phrase(
+        "{channel}: version {version} on {share}, step {step} of {steps}",
+        "{channel}: 버전 {version} {share}, {steps}단계 중 {step}단계",
+    )
+    CANARY_SINCE = Phrase("this step began {time}", "이 단계 시작 {time}")
+    GATE_SAMPLE = Phrase("{canary} on the canary, {stable} on the stable version", "카나리 {canary}개, 안정 버전 {stable}개")
+    NO_CANARY = Phrase("{channel} has no canary", "{channel}: 카나리 없음")
     LEFT_BAD = Phrase("version {version} is marked bad", "버전 {version} 불량 표시")
     IMPACT = Phrase(
         "{running} running and {paused} paused on version {version}: {policy}",
@@ -219,6 +249,14 @@ class Words:
 
 # What to do about an error: by the reason in its ErrorInfo, or by its code where no reason says more.
 HINTS: dict[str, Phrase] = {
+    "CANARY_IS_STABLE": Phrase("Choose another version.", "다른 버전을 고르십시오."),
+    "CANARY_UNDER_WAY": Phrase(
+        "See it with `millwright workflow canary show NAME`; step it to its end, or abort it.",
+        "`millwright workflow canary show NAME`으로 확인하고, 끝까지 진행하거나 중단하십시오.",
+    ),
+    "NO_CANARY": Phrase(
+        "Begin one with `millwright workflow canary start`.", "`millwright workflow canary start`로 시작하십시오."
+    ),
     "BAD_ENDPOINT": Phrase("Write it as 127.0.0.1:50051.", "127.0.0.1:50051처럼 적으십시오."),
     "BAD_STACK": Phrase(
         "Run `make up` again, or pass --endpoint.", "`make up`을 다시 실행하거나 --endpoint를 지정하십시오."

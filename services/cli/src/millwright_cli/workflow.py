@@ -138,6 +138,7 @@ def schedule(ctx: typer.Context, name: WorkflowName) -> None:
 
 
 app.add_typer(release.app)
+app.add_typer(canary.app, name="canary")
 
 
 def _connect(session: Session) -> tuple[Connection, workflow_service_pb2_grpc.WorkflowServiceStub]:

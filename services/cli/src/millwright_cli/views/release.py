@@ -112,6 +112,8 @@ def _move(
 def _versions(release: release_pb2.Release) -> Text:
     if release.operation in _OPERATIONS_ON_VERSIONS:
         return Text(str(release.to_version))
+    if release.canary_version:
+        return Text(f"{release.to_version} + {release.canary_version} ({release.canary_weight_bp / 100:g} %)")
     text = Text(f"{release.from_version or '–'} → {release.to_version}")
     if release.marked_bad:
         text.append(f"  ✘ {release.from_version}", style="red")

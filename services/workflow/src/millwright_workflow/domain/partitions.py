@@ -25,6 +25,8 @@ class View:
     alive: frozenset[uuid.UUID]
     owners: Mapping[int, uuid.UUID | None]
     """By partition; None where the owner is gone or dead."""
+    epochs: Mapping[int, int]
+    """By partition."""
 
 
 @dataclass(frozen=True, slots=True)

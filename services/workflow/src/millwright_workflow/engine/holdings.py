@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -47,32 +47,55 @@ class Holdings:
         self._storage = storage
         self._clock = clock or Clock()
         self.tenure = Tenure(worker, {})
+        self._given: frozenset[int] = frozenset()
+        """Partitions that are ours and about to be another's."""
+        self._is_leaving = False
+        self._has_left = False
         self._valid_until = float("-inf")
+        self._renewing = asyncio.Lock()
         self._renewed = asyncio.Event()
+
+    @property
+    def kept(self) -> Tenure:
+        """Give the tenure as it is now, without what is about to be another's: where instances may begin."""
+        given = self.tenure.epochs.keys() if self._is_leaving else self._given
+        return Tenure(self.tenure.worker, {p: epoch for p, epoch in self.tenure.epochs.items() if p not in given})
+
+    def keeps(self, partition: int, earlier: Tenure) -> bool:
+        """Tell whether a partition is ours without a break since `earlier`, and to stay."""
+        if self._is_leaving or partition in self._given:
+            return False
+        return partition in earlier.epochs and self.tenure.epochs.get(partition) == earlier.epochs[partition]
 
     async def run(self, occupant: Occupant) -> None:
         """Keep the lease and the share of partitions until cancelled; `occupant` follows."""
-        while True:
-            await self.run_once(occupant)
-            await asyncio.sleep(_PASS_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay_alive(occupant))
+            while True:
+                await self.run_once(occupant)
+                await asyncio.sleep(_PASS_SECONDS)
 
     async def run_once(self, occupant: Occupant) -> None:
         """Renew the lease and move towards the fair share once."""
-        begin = self._clock.monotonic()
-        view = await self._storage.renew(self.tenure.worker, LEASE)
-        self._valid_until = begin + LEASE.total_seconds() - _MARGIN_SECONDS
-        self._renewed.set()
-        self._notice_losses(view, occupant)
-        plan = partitions.plan(view, self.tenure.worker)
+        view = await self._renew(occupant)
+        if view is None or self._is_leaving:
+            return
+        worker = self.tenure.worker
+        plan = partitions.plan(view, worker)
         if plan.release:
             await self._release(plan.release, occupant)
-        if plan.acquire:
-            await self._acquire(plan.acquire, occupant)
+        # Ours by an acquisition whose answer was lost: they are acquired once more.
+        unknown = {p for p, owner in view.owners.items() if owner == worker and p not in self.tenure.epochs}
+        if wanted := unknown.difference(plan.release).union(plan.acquire):
+            await self._acquire(sorted(wanted), occupant)
 
     async def leave(self, occupant: Occupant) -> None:
         """Stop everything and give up the lease."""
+        self._is_leaving = True
         await occupant.vacate(tuple(self.tenure.epochs))
-        await self._storage.leave(self.tenure.worker)
+        async with self._renewing:
+            self._has_left = True
+            await self._storage.leave(self.tenure.worker)
         self.tenure.epochs.clear()
 
     async def confirm(self) -> None:
@@ -84,6 +107,24 @@ class Holdings:
             self._renewed.clear()
             await self._renewed.wait()
 
+    async def _stay_alive(self, occupant: Occupant) -> None:
+        """Renew the lease, however long it takes to move in or out somewhere."""
+        while True:
+            await asyncio.sleep(_PASS_SECONDS)
+            await self._renew(occupant)
+
+    async def _renew(self, occupant: Occupant) -> partitions.View | None:
+        async with self._renewing:
+            if self._has_left:
+                return None
+            held = dict(self.tenure.epochs)
+            begin = self._clock.monotonic()
+            view = await self._storage.renew(self.tenure.worker, LEASE)
+            self._notice_losses(held, view, occupant)
+            self._valid_until = begin + LEASE.total_seconds() - _MARGIN_SECONDS
+            self._renewed.set()
+            return view
+
     async def _acquire(self, wanted: Collection[int], occupant: Occupant) -> None:
         acquired = await self._storage.acquire(self.tenure.worker, wanted)
         self.tenure.epochs.update(acquired)
@@ -92,16 +133,27 @@ class Holdings:
             await occupant.move_in(tuple(acquired))
 
     async def _release(self, given: Collection[int], occupant: Occupant) -> None:
-        await occupant.vacate(given)
-        await self._storage.release(self.tenure.worker, given)
-        for partition in given:
+        self._given = frozenset(given)
+        try:
+            await occupant.vacate(given)
+        finally:
+            self._given = frozenset()
+        for partition in given:  # before it is known whether we gave them up: if not, we shall see that they are ours
             self.tenure.epochs.pop(partition, None)
+        await self._storage.release(self.tenure.worker, given)
         _log.info("partitions released", extra={"partitions": sorted(given), "held": len(self.tenure.epochs)})
 
-    def _notice_losses(self, view: partitions.View, occupant: Occupant) -> None:
-        lost = [partition for partition in self.tenure.epochs if view.owners.get(partition) != self.tenure.worker]
+    def _notice_losses(self, held: Mapping[int, int], view: partitions.View, occupant: Occupant) -> None:
+        """Let go of what was ours before `view` was asked for, and is not ours in it under the same epoch."""
+        worker, epochs = self.tenure.worker, self.tenure.epochs
+        lost = [
+            partition
+            for partition, epoch in held.items()
+            if (view.owners.get(partition), view.epochs.get(partition)) != (worker, epoch)
+            and epochs.get(partition) == epoch
+        ]
         if lost:
             _log.warning("partitions lost", extra={"partitions": sorted(lost)})
             for partition in lost:
-                del self.tenure.epochs[partition]
+                del epochs[partition]
             occupant.abandon(lost)

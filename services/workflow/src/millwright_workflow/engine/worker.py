@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from millwright_runtime.events.signals import Signals
 
 from millwright_workflow.domain import names, partitions
-from millwright_workflow.domain.execution import Active, Checkpoint
+from millwright_workflow.domain.execution import Active, Checkpoint, Tenure
 from millwright_workflow.domain.instances import Key
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.engine.driver import Stop
@@ -31,6 +32,16 @@ _AUDIT_SECONDS = 15.0
 _CLAIM_BATCH = 100
 _RECALLS_AT_ONCE = 8
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look into the database for instances to run. What it finds is begun only if it cannot be old by then."""
+
+    tenure: Tenure
+    """What was ours when it began, and has to be ours still."""
+    left: set[Key] = field(default_factory=set)
+    """The instances that have left since: they may be further than it saw."""
 
 
 class Worker:
@@ -54,6 +65,7 @@ class Worker:
         self._max_instances = max_instances
         self._hand_over_seconds = hand_over_seconds
         self._running: dict[Key, Run] = {}
+        self._looks: list[_Look] = []
         self._recalling = asyncio.Semaphore(_RECALLS_AT_ONCE)
         self._lost = asyncio.Event()
         """Set when instances may be ours in the database that do not run here."""
@@ -87,23 +99,32 @@ class Worker:
         await self._fulfil_wishes()
         for instance in await self._storage.cancel_paused(_CLAIM_BATCH):
             self._signals.notify(f"{instance.tenant}/{names.instance(instance.instance)}")
-        for active in await self._storage.take_resumed(self._holdings.tenure):
-            await self._recall(active)
+        with self._looking() as look:
+            for active in await self._storage.take_resumed(look.tenure):
+                await self._recall(active, look)
         begun = 0
-        while (room := self._max_instances - len(self._running)) > 0:
-            claimed = await self._storage.claim(self._holdings.tenure, min(room, _CLAIM_BATCH))
-            for active in claimed:
-                await self._begin_claimed(active)
-            begun += len(claimed)
-            if not claimed:
-                break
+        while claimed := await self._claim():
+            begun += claimed
         return begun
+
+    async def _claim(self) -> int:
+        room = self._max_instances - len(self._running)
+        if room <= 0:
+            return 0
+        with self._looking() as look:
+            claimed = await self._storage.claim(look.tenure, min(room, _CLAIM_BATCH))
+            for active in claimed:
+                if active.step == 0:
+                    self._begin(active, self._runs.fresh(active), look)
+                else:  # it was forked: its results are there before it begins
+                    await self._recall(active, look)
+        return len(claimed)
 
     async def audit_once(self) -> int:
         """Go on with instances of our partitions that nobody advances, whatever the reason; give how many."""
-        held = tuple(self._holdings.tenure.epochs)
-        stranded = [active for active in await self._storage.running(held) if active.instance.key not in self._running]
-        return await self._go_on(stranded)
+        with self._looking() as look:
+            found = await self._storage.running(tuple(look.tenure.epochs))
+            return await self._go_on([it for it in found if it.instance.key not in self._running], look)
 
     async def _audit(self) -> None:
         while True:
@@ -115,39 +136,50 @@ class Worker:
 
     async def move_in(self, gained: Collection[int]) -> None:
         """Go on with what runs in partitions that are ours from now on."""
-        count = await self._go_on(await self._storage.running(gained))
+        with self._looking() as look:
+            count = await self._go_on(await self._storage.running(gained), look)
         _log.info("instances taken in", extra={"count": count})
         self._signals.notify(WORK)
 
-    async def _go_on(self, found: Sequence[Active]) -> int:
-        await asyncio.gather(*(self._recall(active) for active in found))
+    @contextmanager
+    def _looking(self) -> Iterator[_Look]:
+        look = _Look(self._holdings.kept)
+        self._looks.append(look)
+        try:
+            yield look
+        finally:
+            self._looks.remove(look)
+
+    async def _go_on(self, found: Sequence[Active], look: _Look) -> int:
+        recalls = [self._recall(active, look) for active in found]
+        for outcome in await asyncio.gather(*recalls, return_exceptions=True):  # none outlives the look
+            if outcome is not None:
+                raise outcome
         return len(found)
 
-    async def _recall(self, active: Active) -> None:
+    async def _recall(self, active: Active, look: _Look) -> None:
         async with self._recalling:
-            key = active.instance.key
-            if key in self._running or self._is_draining:
-                return
-            run = self._runs.recalled(active, await self._storage.recall(active))
-            if partitions.of(active.instance.instance) in self._holdings.tenure.epochs and key not in self._running:
-                self._begin(active, run)
+            if self._may_begin(active, look):
+                self._begin(active, self._runs.recalled(active, await self._storage.recall(active)), look)
 
-    async def _begin_claimed(self, active: Active) -> None:
-        if active.step == 0:
-            self._begin(active, self._runs.fresh(active))
-        else:  # it was forked: its results are there before it begins
-            await self._recall(active)
-
-    def _begin(self, active: Active, run: Run) -> None:
+    def _may_begin(self, active: Active, look: _Look) -> bool:
         key = active.instance.key
-        self._running[key] = run
-        if self._is_draining:
-            run.stop(Stop.HAND_OVER)
-        run.start(left=lambda: self._left(key, run))
+        if key in self._running:
+            self._running[key].is_lost = True  # it is leaving, and what was seen of it may be newer
+            return False
+        return key not in look.left and self._holdings.keeps(partitions.of(active.instance.instance), look.tenure)
+
+    def _begin(self, active: Active, run: Run, look: _Look) -> None:
+        if self._may_begin(active, look):
+            key = active.instance.key
+            self._running[key] = run
+            run.start(left=lambda: self._left(key, run))
 
     def _left(self, key: Key, run: Run) -> None:
         if self._running.get(key) is run:
             del self._running[key]
+            for look in self._looks:
+                look.left.add(key)
         if run.is_lost:
             self._lost.set()
         if len(self._running) == self._max_instances - 1:

@@ -1,0 +1,177 @@
+"""The simulation can fail: of each mistake that an engine could have, some seed tells soon."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from millwright_workflow.domain import partitions
+from millwright_workflow.domain.execution import Memory
+from millwright_workflow.engine.holdings import Holdings
+from millwright_workflow.engine.worker import Worker
+from workflow_simulation.database import MemoryDatabase
+from workflow_simulation.process import Plant, WitnessedStorage, WitnessedWriter
+from workflow_simulation.transactions import PASS, Lock
+from workflow_simulation.world import Parts, simulate
+
+SEEDS = 400
+
+
+class DatabaseThatIgnoresEpochs(MemoryDatabase):
+    def _lock_tenure(self, tenure):
+        yield PASS
+        return set(tenure.epochs)
+
+
+class DatabaseThatIgnoresSteps(MemoryDatabase):
+    def _fits(self, key, group, held):
+        return self.rows[key].instance.state.value == "RUNNING" and partitions.of(key[1]) in held
+
+
+class DatabaseThatTakesFromTheLiving(MemoryDatabase):
+    def lives(self, worker):
+        return super().lives(worker) and self._time() % 7 > 1
+
+
+class DatabaseThatRevivesTheDead(MemoryDatabase):
+    """It decides who is dead before it waits for their last write, and locks none of them."""
+
+    def acquire(self, worker, wanted):
+        free = [part for part in sorted(wanted) if self.owners[part] in {None, worker} or not self.lives(self.owners[part])]
+        yield Lock(tuple(("partition", part) for part in free))
+        yield PASS
+        for part in free:
+            self.owners[part] = worker
+            self.epochs[part] += 1
+        return {part: self.epochs[part] for part in free}
+
+
+class DatabaseThatBindsWithoutLock(MemoryDatabase):
+    def _lock_bindings(self, pending):
+        yield PASS
+
+
+class StorageThatForgets(WitnessedStorage):
+    async def recall(self, active):
+        memory = await super().recall(active)
+        return Memory(memory.checkpoints[:-1], memory.progress)
+
+
+class StorageWithStaleCheckpoints(WitnessedStorage):
+    async def recall(self, active):
+        known = [memory for (key, step), memory in self.cache.items() if key == active.instance.key]
+        return known[0] if known else await super().recall(active)
+
+
+class WriterThatAcknowledgesFirst(WitnessedWriter):
+    def commit(self, step):
+        future = super().commit(step)
+        if not future.done():
+            future.set_result(False)
+        return future
+
+
+class WriterThatTakesSilenceForConsent(WitnessedWriter):
+    """It takes a step that is refused after a lost answer for one that was written before."""
+
+    async def _write(self, steps):
+        written = await super()._write(steps)
+        return {step.key: written.get(step.key, False) for step in steps}
+
+
+class HoldingsThatConfirmBlindly(Holdings):
+    async def confirm(self):
+        return
+
+
+class HoldingsThatForgetLostAnswers(Holdings):
+    async def _renew(self, occupant):
+        view = await super()._renew(occupant)
+        if view is None:
+            return None
+        ours = {part: self.tenure.worker for part in self.tenure.epochs}
+        owners = {part: None if owner == self.tenure.worker else owner for part, owner in view.owners.items()}
+        return replace(view, owners=owners | ours)
+
+
+class HoldingsThatKeepWhatTheyGive(Holdings):
+    def keeps(self, partition, earlier):
+        return partition in self.tenure.epochs
+
+
+class HoldingsThatOverlookLosses(Holdings):
+    def _notice_losses(self, held, view, occupant):
+        return
+
+
+class HoldingsThatHoldTheirBreath(Holdings):
+    """They do not renew the lease while they move."""
+
+    async def _stay_alive(self, occupant):
+        return
+
+
+class HoldingsThatGrabAll(Holdings):
+    async def _release(self, given, occupant):
+        return
+
+
+class WorkerThatNeverAudits(Worker):
+    async def audit_once(self):
+        return 0
+
+
+class WorkerThatBeginsWhatItSawOnce(Worker):
+    def _may_begin(self, active, look):
+        return active.instance.key not in self._running
+
+
+class WorkerThatGivesWithoutStopping(Worker):
+    async def vacate(self, given):
+        return
+
+
+class PlantWithNewKeys(Plant):
+    def carrier(self, worker):
+        carry_out = super().carrier(worker)
+
+        async def mutated(caller, call):
+            self._witness._keys.clear() if False else None
+            return await carry_out(caller, call)
+
+        return mutated
+
+
+MUTANTS = {
+    DatabaseThatIgnoresEpochs: "a former owner .* wrote",
+    DatabaseThatIgnoresSteps: "two results|lost or invented|are not|not ended|gap|is not there|mistake of ours|the events",
+    DatabaseThatTakesFromTheLiving: "a former owner|who is well",
+    DatabaseThatRevivesTheDead: "a former owner called|who is well",
+    DatabaseThatBindsWithoutLock: "after .* had left it",
+    StorageThatForgets: "ran again",
+    StorageWithStaleCheckpoints: "ran again",
+    WriterThatAcknowledgesFirst: "was acknowledged and is not there",
+    WriterThatTakesSilenceForConsent: "was acknowledged and is not there",
+    HoldingsThatConfirmBlindly: "a former owner called",
+    HoldingsThatForgetLostAnswers: "are nobody's|has not ended|shares",
+    HoldingsThatKeepWhatTheyGive: "a former owner called",
+    HoldingsThatOverlookLosses: "a former owner called",
+    HoldingsThatHoldTheirBreath: "who is well",
+    HoldingsThatGrabAll: "shares are",
+    WorkerThatNeverAudits: "has not ended",
+    WorkerThatBeginsWhatItSawOnce: "former owner called|ran again|while it is",
+    WorkerThatGivesWithoutStopping: "a former owner called",
+}
+PLACES = {MemoryDatabase: "database", WitnessedStorage: "storage", WitnessedWriter: "writer", Holdings: "holdings",
+          Worker: "worker"}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_mistake_is_found(mutant) -> None:
+    place = next(name for original, name in PLACES.items() if issubclass(mutant, original))
+    parts = Parts(**{place: mutant})
+    for seed in range(SEEDS):
+        if broken := simulate(seed, parts).broken:
+            assert re.search(MUTANTS[mutant], broken[0]), broken
+            return
+    pytest.fail(f"{SEEDS} seeds do not tell it from the engine")
