@@ -129,7 +129,8 @@ class Evaluate:
 
     `variables` are what expressions know as `$context`, `$input`, …, without the dollar: always `context`, `input`,
     `output`, `task`, `workflow` and `runtime` (null where the specification gives none), the names that enclosing
-    `for`, `catch` and `foreach` give, and `secrets` where the workflow declares some. `$secrets` holds seals, never
+    `for`, `catch` and `foreach` give, and `secrets` where the workflow declares some. From `match_event` it is what
+    the expressions mention, and no more. `$secrets` holds seals, never
     values (see `Identity.secrets`). Every visit of a task brings the same template object, not a copy. Nothing in it
     may be changed in place.
     """
