@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from millwright_workflow.domain.interpreter import CallHttp, HttpAnswer, errors
 
 _RESPONSE_LIMIT_BYTES = 4 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_CALL_SECONDS = 120.0
+"""For the whole of a call: the limits above are for each of its parts, and an answer may come drop by drop."""
 _CONNECTIONS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
 
 
@@ -43,10 +46,11 @@ class HttpCalls:
         if request.url.scheme not in ("http", "https") or not request.url.host:
             raise errors.configuration(pointer, f"The endpoint must be an http or https URI, not {call.uri[:200]!r}.")
         try:
-            return await self._exchange(request, call)
-        except httpx.TimeoutException:
+            async with asyncio.timeout(_CALL_SECONDS):
+                return await self._exchange(request, call)
+        except (httpx.TimeoutException, TimeoutError):
             raise errors.communication(pointer, f"{_where(request)} did not answer in time.", 504) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
             # The last two are what Python's sockets make of a host or a port that cannot be.
             raise errors.communication(pointer, f"{_where(request)} cannot be reached: {error}", 503) from None
 
