@@ -348,7 +348,8 @@ class Fork:
     Competing, the first branch that returns something other than None has won: the others are closed, and `(its
     index, what it returned)` is sent back. If all returned None, None is. A branch returns right after the `Commit` of
     its task; of two that could return, the one whose commit comes first in the history has won, for that is whom a
-    resumed walk takes for the winner. A fault that comes first ends a race too.
+    resumed walk takes for the winner. A fault that comes first ends a race too. Where the fork itself is closed, the
+    engine closes every branch first.
     """
 
     reference: TaskReference
