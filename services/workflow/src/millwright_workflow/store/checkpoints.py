@@ -6,10 +6,11 @@ it expires whole, and it grows only by the step right after its own: one that mi
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from millwright_runtime.valkey import Valkey
 
@@ -19,6 +20,7 @@ from millwright_workflow.store.steps import Memory, Step, read_progress, read_re
 LIFETIME_SECONDS = 3600
 _RESULT = "result "
 _PROGRESS = "progress "
+_FoundT = TypeVar("_FoundT")
 
 
 class Checkpoints:
@@ -44,7 +46,7 @@ class Checkpoints:
                         pipeline.eval(_GROW, 1, _key(tenant, instance), before, after, LIFETIME_SECONDS, *fields)
                 await pipeline.execute()
 
-        await self._valkey.attempt(run, None)
+        await self._attempt(run, None)
 
     async def recall(self, tenant: str, instance: uuid.UUID, step: int) -> Memory | None:
         """Give what is kept of an instance's tasks, if it is the state after `step`; else None."""
@@ -54,7 +56,7 @@ class Checkpoints:
             return found
 
         empty: Mapping[bytes, bytes] = {}
-        found = {name.decode(): value for name, value in (await self._valkey.attempt(run, empty)).items()}
+        found = {name.decode(): value for name, value in (await self._attempt(run, empty)).items()}
         if found.pop("step", b"") != str(step).encode():
             return None
         results = [read_result(value) for name, value in found.items() if name.startswith(_RESULT)]
@@ -62,6 +64,16 @@ class Checkpoints:
         failures = {entry.failure.reference: entry.failure for entry in progress if entry.failure}
         history = History({result.reference: result for result in results}, failures)
         return Memory(history, {entry.key: entry for entry in progress})
+
+    async def _attempt(self, run: Callable[[Any], Awaitable[_FoundT]], default: _FoundT) -> _FoundT:
+        """Give what `run` gives, or `default` without Valkey; a cancellation that redis-py swallows is raised again."""
+        task = asyncio.current_task()
+        assert task is not None
+        cancellations = task.cancelling()
+        found = await self._valkey.attempt(run, default)
+        if task.cancelling() > cancellations:
+            raise asyncio.CancelledError
+        return found
 
 
 def _fields(step: Step) -> list[str]:
