@@ -127,7 +127,7 @@ class Driver:
         return self._begun.setdefault(str(effect.reference), datetime.now(UTC))
 
     async def _call_http(self, effect: CallHttp) -> HttpAnswer:
-        return await self._means.http.send(effect, f"{self._instance.instance}{effect.reference}")
+        return await self._means.http.send(effect, f"{self._instance.instance}{effect.reference.operation}")
 
     async def _wait(self, effect: Wait) -> None:
         await self._sleep_until((await self._timer(f"wait {effect.reference}", effect.seconds)).due_time)

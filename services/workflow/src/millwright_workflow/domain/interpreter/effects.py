@@ -32,10 +32,18 @@ class TaskReference:
     pointer: str
     iterations: tuple[int, ...] = ()
     visits: tuple[int, ...] = ()
+    attempts: frozenset[int] = frozenset()
+    """Which places in `iterations` are attempts."""
 
     def __str__(self) -> str:
         """Give the form that stores, events and people use: `/do/2/each/do/0/call@3.0`, revisited `…@3.0#1.0`."""
         return self.pointer + path_suffix(self.iterations, self.visits)
+
+    @property
+    def operation(self) -> str:
+        """Give what is the same for every attempt at the same thing: a call's idempotency key in its instance."""
+        rounds = tuple(number for place, number in enumerate(self.iterations) if place not in self.attempts)
+        return self.pointer + path_suffix(rounds, self.visits)
 
 
 def path_suffix(iterations: tuple[int, ...], visits: tuple[int, ...]) -> str:
