@@ -120,11 +120,11 @@ class Worker:
 
     async def _claim(self, limit: int) -> int:
         """Bind pending instances to their versions and begin them; give how many pending ones were dealt with."""
-        now = datetime.now(UTC)
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             pending = await work.lock_pending(connection, limit)
             if not pending:
                 return 0
+            now = datetime.now(UTC)  # not before: an instance that has come meanwhile did not begin before it was made
             bindings = await work.lock_bindings(connection, pending)
             good = {key: binding for key, binding in bindings.items() if binding.bad_reason is None}
             await work.begin(connection, self._worker, good, now)
@@ -200,9 +200,9 @@ class Worker:
                     entry.driver.stop(Stop.PAUSE)
 
     async def _cancel_paused(self) -> None:
-        now = datetime.now(UTC)
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             paused = await work.lock_paused_to_cancel(connection, _CLAIM_BATCH)
+            now = datetime.now(UTC)
             for instance, reason in paused:
                 await running.cancel_now(connection, self._log, instance, reason, now)
         for instance, _reason in paused:
