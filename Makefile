@@ -21,7 +21,7 @@ up: setup ## Keep the suite running in the foreground until Ctrl-C; data stays i
 	@$(BIN)/millwright-local up
 
 test: setup ## Run every test against real Postgres, Valkey and NATS.
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check

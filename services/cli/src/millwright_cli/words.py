@@ -146,7 +146,7 @@ class Word(Enum):
         "{channel}: {share}는 버전 {version}, 나머지는 {stable}, 리비전 {revision}, {took}",
     )
     CANARY_ENDED = Phrase(
-        "{channel}: the canary on version {version} is taken back, all begin on {stable}, revision {revision}, in {took}",
+        "{channel}: version {version} is taken back, all begin on {stable}, revision {revision}, in {took}",
         "{channel}: 버전 {version} 카나리 중단, 모두 버전 {stable}, 리비전 {revision}, {took}",
     )
     CANARY_STANDS = Phrase(
@@ -154,7 +154,9 @@ class Word(Enum):
         "{channel}: 버전 {version} {share}, {steps}단계 중 {step}단계",
     )
     CANARY_SINCE = Phrase("this step began {time}", "이 단계 시작 {time}")
-    GATE_SAMPLE = Phrase("{canary} on the canary, {stable} on the stable version", "카나리 {canary}개, 안정 버전 {stable}개")
+    GATE_SAMPLE = Phrase(
+        "{canary} on the canary, {stable} on the stable version", "카나리 {canary}개, 안정 버전 {stable}개"
+    )
     NO_CANARY = Phrase("{channel} has no canary", "{channel}: 카나리 없음")
     LEFT_BAD = Phrase("version {version} is marked bad", "버전 {version} 불량 표시")
     IMPACT = Phrase(

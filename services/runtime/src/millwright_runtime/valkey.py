@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -40,9 +41,22 @@ class Valkey:
     async def attempt(
         self, operation: Callable[[redis.asyncio.Redis], Awaitable[ResultT]], default: ResultT
     ) -> ResultT:
-        """Give what `operation` gives, or `default` if Valkey is away; never raises on its behalf."""
+        """Give what `operation` gives, or `default` if Valkey is away; never raises on its behalf.
+
+        A cancellation that redis-py swallows, as it does while it connects, is raised again.
+        """
         if self._clock() < self._away_until:
             return default
+        task = asyncio.current_task()
+        cancellations = task.cancelling() if task else 0
+        found = await self._attempt(operation, default)
+        if task and task.cancelling() > cancellations:
+            raise asyncio.CancelledError
+        return found
+
+    async def _attempt(
+        self, operation: Callable[[redis.asyncio.Redis], Awaitable[ResultT]], default: ResultT
+    ) -> ResultT:
         try:
             return await operation(self._client)
         except (RedisError, OSError) as error:

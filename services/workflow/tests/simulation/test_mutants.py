@@ -88,7 +88,7 @@ class HoldingsThatForgetLostAnswers(Holdings):
         view = await super()._renew(occupant)
         if view is None:
             return None
-        ours = {part: self.tenure.worker for part in self.tenure.epochs}
+        ours = dict.fromkeys(self.tenure.epochs, self.tenure.worker)
         owners = {part: None if owner == self.tenure.worker else owner for part, owner in view.owners.items()}
         return replace(view, owners=owners | ours)
 

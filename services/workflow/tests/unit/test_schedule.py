@@ -73,9 +73,20 @@ def test_events_start_instances_in_the_clocks_stead():
 
 
 @pytest.mark.parametrize(
-    "written", [{"cron": "every day"}, {"every": "PT0.5S"}, {"every": "${ .x }"}, {"after": "${ .x }"}, {},
-                {"every": "PT1H", "cron": "* * * * *"}]
+    "written", [{"cron": "every day"}, {"every": "PT0.5S"}, {"every": "${ .x }"}, {"after": "${ .x }"}, {}]
 )  # fmt: skip
 def test_a_schedule_that_nobody_could_keep_is_refused(written):
     with pytest.raises(ValidationError):
         schedule(**written)
+
+
+def test_of_a_schedule_that_has_several_the_earliest_counts():
+    both = schedule(every="PT45M", cron="30 * * * *")
+    assert next_start(both, BEGUN, BEGUN) == BEGUN + timedelta(minutes=30)
+    assert next_start(both, BEGUN + timedelta(minutes=30), BEGUN) == BEGUN + timedelta(minutes=45)
+
+
+def test_until_of_a_schedule_is_told_apart_from_the_events_that_end_it():
+    asked = plan_trigger(schedule(on={"any": [], "until": "length > 2"}))
+    assert (asked.until, asked.gathering.strategy.goes_on) == ("${ length > 2 }", True)
+    assert plan_trigger(schedule(on={"any": [], "until": {"one": {"with": {"type": "stop"}}}})).until is None

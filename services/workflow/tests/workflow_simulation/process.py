@@ -31,6 +31,7 @@ from workflow_simulation.workflows import NoSecrets, Plans
 
 START = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 DRAIN_SECONDS = 10.0
+CALL_SECONDS = (0.01, 0.01, 0.05, 0.05, 0.3, 0.3, 1.0, 1.0, 3.0, 7.0)
 EXPRESSIONS = Expressions(None)
 """Every expression here is one that needs no sandbox."""
 
@@ -187,7 +188,7 @@ class Plant:
             await caller.confirm()
             key = caller.instance.key
             self._witness.called(worker, key, str(call.reference), idempotency_key(caller, call))
-            await asyncio.sleep(self._dice.choice((0.01, 0.05, 0.3, 1.0, 3.0)))
+            await asyncio.sleep(self._dice.choice(CALL_SECONDS))
             if "flaky" in call.uri and self._fails(call.uri, key):
                 return HttpAnswer(503, {}, b"")
             return HttpAnswer(200, {"content-type": "application/json"}, b'{"heat": 7}')

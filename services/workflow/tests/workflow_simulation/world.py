@@ -138,7 +138,7 @@ class World:
         )
 
     def _statement_seconds(self) -> float:
-        return self.dice.expovariate(20.0) if self._is_slow and self.dice.random() < 0.05 else 0.0
+        return self.dice.expovariate(10.0) if self._is_slow and self.dice.random() < 0.15 else 0.0
 
     def _channel(self, kind: int) -> tuple[str, str, str]:
         return TENANT, f"plant.line-{kind}", "prod"
@@ -148,11 +148,18 @@ class World:
     async def _call(self) -> None:
         kinds = self.dice.sample(range(len(workflows.LINES)), 3)
         for _ in range(self.dice.randint(2, 5)):
-            await self._start(self.dice.choice(kinds))
+            kind = self.dice.choice(kinds)
+            await self._start(kind)
+            if self.dice.random() < 0.25:
+                await self._soon(self._roll_back(kind))
             await asyncio.sleep(self.dice.expovariate(1.5))
         for _ in range(self.dice.randrange(4)):
             await self.dice.choice((self._cancel, self._pause, self._roll_back, self._start))(self.dice.choice(kinds))
             await asyncio.sleep(self.dice.expovariate(1.0))
+
+    async def _soon(self, act: Coroutine[Any, Any, None]) -> None:
+        await asyncio.sleep(self.dice.uniform(0.0, 0.6))
+        await act
 
     async def _start(self, kind: int) -> None:
         version = 1 if self.dice.random() < 0.1 else None

@@ -18,6 +18,8 @@ from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 from millwright_local.workflow_client import WorkflowClient
 
+END_SECONDS = 1.0
+
 
 async def perform(console: Console) -> int:
     """Tell the story in a stack of its own; return 0, or 1 once a step did not hold."""
@@ -59,14 +61,12 @@ async def _unless_one_ends(stack: Stack, story: Coroutine[None, None, None]) -> 
     ending = asyncio.create_task(stack.wait_for_end())
     try:
         await asyncio.wait({telling, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if telling.done() and isinstance(telling.exception(), grpc.aio.AioRpcError):
+            # A dying process lets go of its connections first, and how it ended says more than the call that broke.
+            await asyncio.wait({ending}, timeout=END_SECONDS)
         if ending.done():
             raise ending.result()
         await telling
-    except grpc.aio.AioRpcError:
-        for process in stack.processes:  # whose end says more than the call that missed it
-            if not process.is_running:
-                raise process.ended() from None
-        raise
     finally:
         telling.cancel()
         ending.cancel()

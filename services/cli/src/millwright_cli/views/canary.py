@@ -11,9 +11,7 @@ from millwright_cli.words import Word, Words
 _BAR_CELLS = 20
 
 
-def moved(
-    channel: release_pb2.Channel, release: release_pb2.Release, took: str, say: Words
-) -> list[RenderableType]:
+def moved(channel: release_pb2.Channel, release: release_pb2.Release, took: str, say: Words) -> list[RenderableType]:
     """Say what a start, a step or an abort did."""
     sign = glyph(release_pb2.Release.Operation.Name(release.operation))
     name = short(channel.name)

@@ -23,7 +23,8 @@ from millwright_runtime.api.access import Rule
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
 
-_ANSWER_MARGIN_SECONDS = 0.02
+_ANSWER_MARGIN_SECONDS = 0.2
+"""Ending what was begun takes a moment: a statement to cancel, a transaction to roll back."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -215,7 +216,7 @@ def _remaining_seconds(context: Context, default: float) -> float:
     remaining = context.time_remaining()
     if remaining is None:
         return default
-    return max(0.0, remaining - min(_ANSWER_MARGIN_SECONDS, remaining / 10))
+    return max(0.0, remaining - min(_ANSWER_MARGIN_SECONDS, remaining / 5))
 
 
 async def _abort(context: Context, refusal: MillwrightError) -> NoReturn:

@@ -148,7 +148,9 @@ def is_connection_loss(error: BaseException) -> bool:
         (
             ConnectionError,
             TimeoutError,
+            DatabaseUnavailable,
             asyncpg.PostgresConnectionError,
+            asyncpg.InternalClientError,  # what asyncpg makes of a server that dies in the middle of an exchange
             asyncpg.CannotConnectNowError,
             asyncpg.AdminShutdownError,
             asyncpg.CrashShutdownError,

@@ -173,10 +173,10 @@ class Cancellation(Enum):
 
 def cancel(instance: Instance) -> Cancellation:
     """Decide a wish to cancel; raise InstanceEnded if it ended otherwise."""
+    if instance.state in (State.COMPLETED, State.FAULTED):
+        raise InstanceEnded(instance=instance.instance, state=instance.state.value)
     if instance.state is State.CANCELLED or instance.cancel_reason is not None:
         return Cancellation.UNCHANGED
-    if instance.state.is_terminal:
-        raise InstanceEnded(instance=instance.instance, state=instance.state.value)
     return Cancellation.REQUESTED if instance.state is State.RUNNING else Cancellation.NOW
 
 

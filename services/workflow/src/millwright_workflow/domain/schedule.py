@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from math import floor
 
 from cronsim import CronSim
@@ -19,7 +20,8 @@ from millwright_workflow.domain.definition import Duration
 from millwright_workflow.domain.definition.workflow import Schedule
 from millwright_workflow.domain.interpreter.gathering import Gathering
 from millwright_workflow.domain.interpreter.subscription import Subscription
-from millwright_workflow.domain.interpreter.wants import plan_wants
+from millwright_workflow.domain.interpreter.wants import plan_until, plan_wants
+from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ class Trigger:
     gathering: Gathering
     """Takes the deliveries, in their order. Complete, the events it took, whole, are the input of a new instance,
     and another gathering begins."""
+    until: Json
+    """The template of an `until` that is an expression: asked after each event taken, on the list of those taken, with
+    no variables, whether the gathering is complete. None where the gathering itself says."""
 
 
 def next_start(
@@ -42,24 +47,23 @@ def next_start(
     is_running: bool = False,
     zone: tzinfo = UTC,
 ) -> datetime | None:
-    """Give when the next instance starts, later than `after`, in UTC; None where that is not for a clock to say.
+    """Give when the next instance starts, in UTC; None where that is not for a clock to say.
 
     All times are aware. `begun` is when the schedule came into force: `every` counts from it, whatever happens to the
-    instances, and leaves out what was missed. `after` starts the first instance at `begun` and each other the delay
-    after `last_end`, so it may give a time that has passed; None while one `is_running`. `on` gives None, and so does
-    a cron expression that never comes true again.
+    instances, and leaves out what was missed. `cron` and `every` give a time later than `after`. `after` starts the
+    first instance at `begun` and each other the delay after `last_end`, so it may give a time that has passed; nothing
+    while one `is_running`. `on` gives nothing, and so does a cron expression that never comes true again. Of a
+    schedule that has several, the earliest counts.
     """
+    times: list[datetime] = []
     if schedule.cron is not None:
-        found = next(CronSim(schedule.cron, after.astimezone(zone)), None)
-        return None if found is None else found.astimezone(UTC)
+        times += islice(CronSim(schedule.cron, after.astimezone(zone)), 1)
     if isinstance(schedule.every, Duration):
         interval = timedelta(seconds=schedule.every.seconds)
-        rounds = max(1, floor((after - begun) / interval) + 1)
-        return (begun + rounds * interval).astimezone(UTC)
+        times.append(begun + max(1, floor((after - begun) / interval) + 1) * interval)
     if isinstance(schedule.after, Duration) and not is_running:
-        start = begun if last_end is None else last_end + timedelta(seconds=schedule.after.seconds)
-        return start.astimezone(UTC)
-    return None
+        times.append(begun if last_end is None else last_end + timedelta(seconds=schedule.after.seconds))
+    return min(times).astimezone(UTC) if times else None
 
 
 def plan_trigger(schedule: Schedule) -> Trigger | None:
@@ -67,4 +71,5 @@ def plan_trigger(schedule: Schedule) -> Trigger | None:
     if schedule.on is None:
         return None
     wants = plan_wants(schedule.on)
-    return Trigger(wants.subscribe_schedule("/schedule/on"), Gathering(wants.strategy))
+    until = plan_until(schedule.on)
+    return Trigger(wants.subscribe_schedule("/schedule/on"), Gathering(wants.strategy), until.value if until else None)

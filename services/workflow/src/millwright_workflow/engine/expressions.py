@@ -70,10 +70,14 @@ class Expressions:
 
 @lru_cache(maxsize=_REMEMBERED)
 def prepare(expression: str, known: frozenset[str]) -> Program:
-    """Make an expression ready that may use the variables `known`; raise ValueError if it does not compile."""
-    names = tuple(sorted(known & variables(expression)))
+    """Make an expression ready that may use the variables `known`; raise ValueError if it does not compile.
+
+    One that uses another, such as `$ENV`, does not run here: this process has an environment.
+    """
+    used = variables(expression)
+    names = tuple(sorted(known & used))
     text = wrap(expression, names)
-    return Program(text, names, jq.compile(text) if is_bounded(expression) else None)
+    return Program(text, names, jq.compile(text) if used <= known and is_bounded(expression) else None)
 
 
 def wrap(expression: str, names: tuple[str, ...]) -> str:

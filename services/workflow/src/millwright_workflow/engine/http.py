@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from millwright_runtime import tracing
 from yarl import URL
 
-from millwright_workflow.domain.interpreter import CallHttp, HttpAnswer, WorkflowFault, errors
+from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, HttpAnswer, WorkflowFault, errors
 from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.engine.credentials import Credentials, Proof
 from millwright_workflow.engine.driver import Caller
@@ -141,9 +141,9 @@ def web_fault(pointer: str, what: str, fault: WebFault) -> WorkflowFault:
     return errors.communication(pointer, f"{what} {fault}.", fault.trouble.value)
 
 
-def idempotency_key(caller: Caller, call: object) -> str:
+def idempotency_key(caller: Caller, call: CallHttp | CallGrpc) -> str:
     """Give what a task's call is known by however often it is sent; task names may be in any script."""
-    return quote(f"{caller.instance.instance}{getattr(call, 'reference', '')}", safe="/@,.:~")
+    return quote(f"{caller.instance.instance}{call.reference.operation}", safe="/@,.:~")
 
 
 def trace_of(caller: Caller) -> tracing.Trace:

@@ -8,6 +8,7 @@ C code too; what allocates too much ends by abort.
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -27,6 +28,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Answer questions on the inherited socket until it closes."""
     descriptor, seconds, memory_bytes, output_bytes = sys.argv[1:]
+    os.environ.clear()  # Python itself has put its locale there
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a killed service leaves one behind
     resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes), int(memory_bytes)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

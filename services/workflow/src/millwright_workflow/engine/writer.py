@@ -38,6 +38,7 @@ class Writer:
         self._storage = storage
         self._holdings = holdings
         self._waiting: deque[_Entry] = deque()
+        self._last: asyncio.Future[bool] | None = None
         self._arrived = asyncio.Event()
 
     def commit(self, step: Step) -> asyncio.Future[bool]:
@@ -48,6 +49,7 @@ class Writer:
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((step, future))
+        self._last = future
         self._arrived.set()
         return future
 
@@ -62,8 +64,8 @@ class Writer:
 
     async def drain(self) -> None:
         """Return once every step that was queued is durable; nothing queues any more."""
-        while self._waiting:
-            await asyncio.wait([self._waiting[-1][1]])
+        while self._last and not self._last.done():
+            await asyncio.wait([self._last])
 
     async def _flush(self, batch: list[_Entry]) -> None:
         """Write a batch. What Postgres refuses is refused alone: the steps beside it are nobody's fault."""

@@ -52,12 +52,12 @@ class PostgresStorage:
 
     async def claim(self, tenure: Tenure, limit: int) -> Sequence[Active]:
         """Begin pending instances, each bound to its version now."""
-        now = datetime.now(UTC)
         async with self._database.transaction(ALL_TENANTS) as connection:
             held = await claims.lock_tenure(connection, tenure)
             pending = await claims.lock_pending(connection, held, limit)
             if not pending:
                 return ()
+            now = datetime.now(UTC)  # not before: one that has come meanwhile did not begin before it was made
             steps_of = {active.instance.key: active.step for active in pending}
             accepted = [active.instance for active in pending]
             bindings = await claims.lock_bindings(connection, accepted)

@@ -4,6 +4,7 @@ import pytest
 from millwright_workflow.domain.definition.parts import Backoff
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.retry import LONGEST_DELAY_SECONDS, grow_delay
+from millwright_workflow.domain.interpreter.visit import Scope
 
 MES = "http://mes.example/orders"
 COMMUNICATION = "https://serverlessworkflow.io/spec/1.0.0/errors/communication"
@@ -174,3 +175,13 @@ def test_end_inside_a_try_or_its_handler_ends_the_workflow(run):
     assert run("do: [{t: {try: [{a: {set: {n: 1}, then: end}}], catch: {}}}, {never: {set: {n: 2}}}]") == {"n": 1}
     handler = "{do: [{b: {set: {n: 1}, then: end}}]}"
     assert run(f"do: [{{t: {{try: [{{a: {fail}}}], catch: {handler}}}}}, {{z: {{set: {{n: 2}}}}}}]") == {"n": 1}
+
+
+def test_every_attempt_is_the_same_operation_and_every_round_another():
+    scope = Scope().enter_round(3, {}).enter_attempt(0, {}).enter_round(1, {})
+    again = Scope().enter_round(3, {}).enter_attempt(2, {}).enter_round(1, {})
+    elsewhere = Scope().enter_round(4, {}).enter_attempt(0, {}).enter_round(1, {})
+
+    operations = [place.refer("/do/0/ask").operation for place in (scope, again, elsewhere)]
+
+    assert operations == ["/do/0/ask@3.1", "/do/0/ask@3.1", "/do/0/ask@4.1"]

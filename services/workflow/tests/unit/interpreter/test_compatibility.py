@@ -85,3 +85,16 @@ def test_what_has_begun_and_is_kept_elsewhere_must_be_the_same(plan, engine):
     begun = ["/do/2/t/try/1/e@0"]
     assert verdict(plan, engine, after, 9).is_compatible
     assert found(verdict(plan, engine, after, 9, begun=begun)) == [(begun[0], "CHANGED", "/do/2/t/try/1/e")]
+
+
+def test_a_long_history_is_compared_in_time(plan, engine):
+    before = """
+do:
+- l:
+    for: {in: '[range(2000)]'}
+    do: [{o: {do: [{b: {set: '${ . }'}}]}}]
+- z: {wait: PT1S}
+"""
+    got = verdict(plan, engine, before.replace("{set: '${ . }'}", "{set: {n: 1}}"), 3_000, before)
+    assert len(got.obstacles) == 1_500
+    assert {obstacle.reference.partition("@")[0] for obstacle in got.obstacles} == {"/do/0/l/do/0/o"}

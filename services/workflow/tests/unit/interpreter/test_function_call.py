@@ -95,3 +95,17 @@ def test_arguments_that_a_built_in_function_does_not_have_are_refused_before_any
 
 def test_a_function_of_the_workflow_stands_before_a_built_in_one(run):
     assert run("use: {functions: {judge: {set: {n: 1}}}}\ndo: [{j: {call: judge}}]") == {"n": 1}
+
+
+def test_functions_that_multiply_past_all_bounds_are_refused_before_anything_runs(plan):
+    levels = [f"f{n}: {{do: [{{a: {{call: f{n + 1}}}}}, {{b: {{call: f{n + 1}}}}}]}}" for n in range(30)]
+    chain = [f"g{n}: {{call: g{n + 1}}}" for n in range(300)]
+    use = ", ".join([*levels, *chain, "f30: {set: {n: 1}}", "g300: {set: {n: 1}}"])
+    for first in ("f0", "g0"):
+        with pytest.raises(WorkflowFault, match="too many"):
+            plan(f"use: {{functions: {{{use}}}}}\ndo: [{{a: {{call: {first}}}}}]")
+
+
+def test_functions_may_use_functions_as_deep_as_is_planned(run):
+    chain = ", ".join(f"g{n}: {{do: [{{a: {{call: g{n + 1}}}}}]}}" for n in range(47))
+    assert run(f"use: {{functions: {{{chain}, g47: {{set: {{n: 1}}}}}}}}\ndo: [{{a: {{call: g0}}}}]") == {"n": 1}

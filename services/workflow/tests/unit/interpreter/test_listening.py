@@ -2,9 +2,12 @@
 
 import base64
 import itertools
+import json
+from dataclasses import asdict
 
 import pytest
 from millwright_workflow.domain.interpreter.listening import read_event
+from millwright_workflow.domain.interpreter.subscription import read_delivery, read_subscription
 
 NUMBERS = itertools.count()
 
@@ -134,6 +137,14 @@ def test_a_subscription_keeps_of_the_variables_what_its_expressions_mention(plan
     assert pattern.texts == {"type": "line.stop"}
     assert pattern.conditions[0].variables == {"input": {"n": 1}}
     assert not pattern.keys["k"].is_expected
+
+
+def test_subscriptions_and_deliveries_can_be_kept_as_json(plan, engine):
+    one = engine(events=[event("line.pressure", 1, lineid="1"), event("line.temperature", 2, lineid="1")])
+    one.run(plan(CORRELATED.format(expect=", expect: '1'")), {})
+    subscription, (delivery, _) = one.subscriptions[0].subscription, one.inboxes["/do/0/l"]
+    assert read_subscription(json.loads(json.dumps(asdict(subscription)))) == subscription
+    assert read_delivery(json.loads(json.dumps(asdict(delivery)))) == delivery
 
 
 def test_what_is_read_is_data_the_envelope_or_the_bytes(run):

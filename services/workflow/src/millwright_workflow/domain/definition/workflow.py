@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field, StrictStr
+from pydantic import AfterValidator, Field, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from millwright_workflow.domain.definition.authentication import Authentication
@@ -26,7 +26,6 @@ from millwright_workflow.domain.definition.parts import (
     TimeoutOrReference,
 )
 from millwright_workflow.domain.definition.scalars import (
-    Choice,
     DataObject,
     Duration,
     DurationOrExpression,
@@ -143,15 +142,19 @@ class Use(Model):
     timeouts: dict[str, Timeout] = Field(default_factory=dict)
 
 
-class Schedule(Choice):
-    """When the workflow runs by itself."""
-
-    choices = ("after", "cron", "every", "on")
+class Schedule(Model):
+    """When the workflow runs by itself: at each time that any of these gives."""
 
     every: Interval | None = None
     cron: CronExpression | None = None
     after: FixedDuration | None = None
     on: EventStrategy | None = None
+
+    @model_validator(mode="after")
+    def _require_some(self) -> Schedule:
+        if not self.model_fields_set:
+            raise PydanticCustomError("invalid_value", "Write at least one of after, cron, every, on here.")
+        return self
 
 
 class Evaluate(Model):

@@ -75,7 +75,7 @@ class Attempts:
         return Outcome(visit.input)
 
     def _attempt(self, visit: Visit, attempt: int) -> Part[Outcome]:
-        walk = walk_list(self.tasks, visit.progress, visit.scope.enter_round(attempt, {}), visit.input)
+        walk = walk_list(self.tasks, visit.progress, visit.scope.enter_attempt(attempt, {}), visit.input)
         if self.policy is None or self.policy.attempt_limit is None:
             return (yield from walk)
         seconds = yield from visit.seconds(self.policy.attempt_limit, visit.input)
@@ -83,7 +83,7 @@ class Attempts:
         return outcome
 
     def _handle(self, visit: Visit, failure: Failure) -> Part[Outcome]:
-        scope = visit.scope.enter_round(failure.attempt, self._names(failure.error))
+        scope = visit.scope.enter_attempt(failure.attempt, self._names(failure.error))
         return walk_list(self.handler, visit.progress, scope, visit.input)
 
     def _catches(self, visit: Visit, error: WorkflowError) -> Part[bool]:
@@ -141,4 +141,4 @@ def _failure(visit: Visit, attempt: int, error: WorkflowError, *, is_retried: bo
 
 
 def _attempt_reference(visit: Visit, attempt: int) -> TaskReference:
-    return visit.scope.enter_round(attempt, {}).refer(f"{visit.plan.pointer}/try")
+    return visit.scope.enter_attempt(attempt, {}).refer(f"{visit.plan.pointer}/try")

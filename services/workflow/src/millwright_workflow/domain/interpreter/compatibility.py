@@ -9,11 +9,12 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
-from millwright_workflow.domain.interpreter.effects import History, TaskReference
+from millwright_workflow.domain.interpreter.effects import History
 from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
-from millwright_workflow.domain.interpreter.references import is_inside, read_reference
+from millwright_workflow.domain.interpreter.references import ReferenceSet, read_reference
 from millwright_workflow.domain.json import Json
 
 _INDEXES: Final = re.compile(r"(/(?:do|branches|try))/\d+(?=/)", re.ASCII)
@@ -73,50 +74,56 @@ def compare(source: WorkflowPlan, target: WorkflowPlan, history: History, begun:
     timer, a subscription, a child, a person). A task that moved is an obstacle: its result is kept by pointer, and
     what was put in before it has not been done.
     """
-    done = [(text, read_reference(text, source)) for text in history.results]
-    finished = [reference for _, reference in done if reference]
-    counting = [(text, reference) for text, reference in done if not _is_over(reference, finished)]
-    open_tries = [(text, read_reference(text, source)) for text in history.failures if text not in history.results]
-    others = [(text, read_reference(text, source)) for text in begun]
-    unfinished = [(text, reference) for text, reference in open_tries + others if not _is_over(reference, finished)]
+    over = ReferenceSet()
+    for reference in map(partial(read_reference, plan=source), history.results):
+        if reference is not None:
+            over.add(reference)
+    open_tries = [text for text in history.failures if text not in history.results]
+    comparison = _Comparison(source, target)
     obstacles = []
-    for text, reference in counting + unfinished:
-        if obstacle := _obstacle(text, reference, source, target):
-            obstacles.append(obstacle)
-    if not obstacles:
-        return Compatibility((), history)
-    return Compatibility(tuple(obstacles), _common(source, history, obstacles))
+    for text in (*history.results, *open_tries, *begun):
+        reference = read_reference(text, source)
+        if reference is None:
+            obstacles.append(Obstacle(text, Hindrance.REMOVED, None))
+        elif not over.surrounds(reference) and (found := comparison.hindrance(reference.pointer)):
+            obstacles.append(Obstacle(text, *found))
+    return Compatibility(tuple(obstacles), _common(source, history, obstacles) if obstacles else history)
 
 
-def _is_over(reference: TaskReference | None, finished: list[TaskReference]) -> bool:
-    return reference is not None and any(is_inside(reference, outer) for outer in finished)
+class _Comparison:
+    """Two plans, task by task; each task is compared once, however often it ran."""
 
+    def __init__(self, source: WorkflowPlan, target: WorkflowPlan) -> None:
+        self._source = source
+        self._target = target
+        self._known: dict[str, tuple[Hindrance, str | None] | None] = {}
+        self._namesakes: dict[str, list[TaskPlan]] = {}
+        for task in target.tasks.values():
+            self._namesakes.setdefault(_by_name(task.pointer), []).append(task)
 
-def _obstacle(
-    text: str, reference: TaskReference | None, source: WorkflowPlan, target: WorkflowPlan
-) -> Obstacle | None:
-    if reference is None:
-        return Obstacle(text, Hindrance.REMOVED, None)
-    task = source.tasks[reference.pointer]
-    same = target.tasks.get(task.pointer)
-    if same is None or same.task_hash != task.task_hash:
-        return _departure(text, task, target)
-    for around in _around(task.pointer, source):
-        counterpart = target.tasks.get(around.pointer)
-        if counterpart is None or _manner(counterpart.definition) != _manner(around.definition):
-            return Obstacle(text, Hindrance.SURROUNDINGS_CHANGED, around.pointer)
-    return None
+    def hindrance(self, pointer: str) -> tuple[Hindrance, str | None] | None:
+        """Give what stands against a task of the source, and where; None if nothing does."""
+        if pointer not in self._known:
+            self._known[pointer] = self._compare(self._source.tasks[pointer])
+        return self._known[pointer]
 
+    def _compare(self, task: TaskPlan) -> tuple[Hindrance, str | None] | None:
+        same = self._target.tasks.get(task.pointer)
+        if same is None or same.task_hash != task.task_hash:
+            return self._departure(task)
+        for around in _around(task.pointer, self._source):
+            counterpart = self._target.tasks.get(around.pointer)
+            if counterpart is None or _manner(counterpart.definition) != _manner(around.definition):
+                return Hindrance.SURROUNDINGS_CHANGED, around.pointer
+        return None
 
-def _departure(text: str, task: TaskPlan, target: WorkflowPlan) -> Obstacle:
-    """Tell what became of a task that is not where it was, or not what it was."""
-    namesakes = [each for each in target.tasks.values() if _by_name(each.pointer) == _by_name(task.pointer)]
-    for each in namesakes:
-        if each.task_hash == task.task_hash:
-            return Obstacle(text, Hindrance.MOVED, each.pointer)
-    if namesakes:
-        return Obstacle(text, Hindrance.CHANGED, namesakes[0].pointer)
-    return Obstacle(text, Hindrance.REMOVED, None)
+    def _departure(self, task: TaskPlan) -> tuple[Hindrance, str | None]:
+        """Tell what became of a task that is not where it was, or not what it was."""
+        namesakes = self._namesakes.get(_by_name(task.pointer), [])
+        for each in namesakes:
+            if each.task_hash == task.task_hash:
+                return Hindrance.MOVED, each.pointer
+        return (Hindrance.CHANGED, namesakes[0].pointer) if namesakes else (Hindrance.REMOVED, None)
 
 
 def _around(pointer: str, plan: WorkflowPlan) -> Iterator[TaskPlan]:
@@ -145,12 +152,16 @@ def _by_name(pointer: str) -> str:
 
 def _common(source: WorkflowPlan, history: History, obstacles: list[Obstacle]) -> History:
     hindered = {obstacle.reference for obstacle in obstacles}
-    failed = [read_reference(text, source) for text in history.failures if text not in history.results]
+    anew = ReferenceSet()
+    for text in history.failures:
+        reference = read_reference(text, source)
+        if reference is not None and text not in history.results:
+            anew.add(reference)
     kept = {}
     for text, result in history.results.items():
         if text in hindered:
             break
         reference = read_reference(text, source)
-        if reference is None or not any(outer and is_inside(reference, outer) for outer in failed):
+        if reference is None or not anew.surrounds(reference):
             kept[text] = result
     return History(kept)

@@ -32,10 +32,18 @@ class TaskReference:
     pointer: str
     iterations: tuple[int, ...] = ()
     visits: tuple[int, ...] = ()
+    attempts: frozenset[int] = frozenset()
+    """Which places in `iterations` are attempts."""
 
     def __str__(self) -> str:
         """Give the form that stores, events and people use: `/do/2/each/do/0/call@3.0`, revisited `…@3.0#1.0`."""
         return self.pointer + path_suffix(self.iterations, self.visits)
+
+    @property
+    def operation(self) -> str:
+        """Give what is the same for every attempt at the same thing: a call's idempotency key in its instance."""
+        rounds = tuple(number for place, number in enumerate(self.iterations) if place not in self.attempts)
+        return self.pointer + path_suffix(rounds, self.visits)
 
 
 def path_suffix(iterations: tuple[int, ...], visits: tuple[int, ...]) -> str:
@@ -129,7 +137,8 @@ class Evaluate:
 
     `variables` are what expressions know as `$context`, `$input`, …, without the dollar: always `context`, `input`,
     `output`, `task`, `workflow` and `runtime` (null where the specification gives none), the names that enclosing
-    `for`, `catch` and `foreach` give, and `secrets` where the workflow declares some. `$secrets` holds seals, never
+    `for`, `catch` and `foreach` give, and `secrets` where the workflow declares some. From `match_event` it is what
+    the expressions mention, and no more. `$secrets` holds seals, never
     values (see `Identity.secrets`). Every visit of a task brings the same template object, not a copy. Nothing in it
     may be changed in place.
     """
@@ -347,7 +356,8 @@ class Fork:
     Competing, the first branch that returns something other than None has won: the others are closed, and `(its
     index, what it returned)` is sent back. If all returned None, None is. A branch returns right after the `Commit` of
     its task; of two that could return, the one whose commit comes first in the history has won, for that is whom a
-    resumed walk takes for the winner. A fault that comes first ends a race too.
+    resumed walk takes for the winner. A fault that comes first ends a race too. Where the fork itself is closed, the
+    engine closes every branch first.
     """
 
     reference: TaskReference

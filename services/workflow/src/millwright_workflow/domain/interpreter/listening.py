@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from millwright_workflow.domain.definition import Expression, ListenTask
+from millwright_workflow.domain.definition import ListenTask
 from millwright_workflow.domain.definition.tasks import Iteration
 from millwright_workflow.domain.interpreter.conformance import SchemaPlan, plan_schema
 from millwright_workflow.domain.interpreter.effects import Consume, Part, Subscribe
@@ -19,9 +19,9 @@ from millwright_workflow.domain.interpreter.plan import END, ListPlan, Outcome
 from millwright_workflow.domain.interpreter.sequence import walk_list
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.subscription import Delivery
-from millwright_workflow.domain.interpreter.template import Template, plan_condition, plan_template, plan_transformation
+from millwright_workflow.domain.interpreter.template import Template, plan_template, plan_transformation
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.interpreter.wants import Wants, plan_wants
+from millwright_workflow.domain.interpreter.wants import Wants, plan_until, plan_wants
 from millwright_workflow.domain.json import Json, JsonObject, to_text
 
 
@@ -96,11 +96,10 @@ class Listening:
 
 def plan_listen(task: ListenTask, site: Site) -> Listening:
     """Prepare a `listen` task."""
-    until = task.listen.to.until
     return Listening(
         plan_wants(task.listen.to),
         task.listen.read,
-        plan_condition(until) if isinstance(until, Expression) and task.listen.to.any is not None else None,
+        plan_until(task.listen.to),
         _plan_for_event(task.foreach, site) if task.foreach else None,
     )
 

@@ -84,11 +84,16 @@ RUNNABLE_KINDS: Final = frozenset(kind.kind for kind in _PLANNERS)
 """The `kind` of each task that can be planned and walked; what publish lets through is `support`'s to say."""
 
 
+_MOST_TASKS: Final = 10_000
+_DEEPEST: Final = 96
+"""Task lists and functions around a task: what the walk's own depth of calls allows."""
+
+
 def plan_workflow(definition: Definition) -> WorkflowPlan:
     """Prepare a workflow for any number of walks.
 
-    Throws a configuration fault for what publish refuses: a kind that cannot run, a name under `use` that does not
-    exist.
+    Throws a configuration fault for what publish refuses (a kind that cannot run, a name under `use` that does not
+    exist) and for functions that use functions until the tasks come to more than 10,000, or lie too deep.
     """
     workflow = definition.document
     written: JsonObject = json.loads(definition.canonical)
@@ -96,6 +101,8 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
     undos: dict[str, TaskPlan] = {}
 
     def plan_task(site: Site, name: str, task: Task) -> TaskPlan:
+        if len(tasks) >= _MOST_TASKS or site.depth + len(site.callers) > _DEEPEST:
+            raise errors.configuration(site.pointer, "The functions of the workflow come to too many tasks.")
         undo = plan_undo(task, site)
         if undo is not None:
             undos[site.pointer] = undo

@@ -6,6 +6,7 @@ Owns the way from what a history holds to the tasks of a plan.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Final
 
 from millwright_workflow.domain.interpreter.effects import TaskReference
@@ -27,10 +28,22 @@ def read_reference(text: str, plan: WorkflowPlan) -> TaskReference | None:
     return TaskReference(task.pointer, iterations, visits or (0,) * task.depth)
 
 
-def is_inside(inner: TaskReference, outer: TaskReference) -> bool:
-    """Tell whether one task is part of another, in the same rounds and visits. Both as `read_reference` gives them."""
-    return (
-        inner.pointer.startswith(f"{outer.pointer}/")
-        and inner.iterations[: len(outer.iterations)] == outer.iterations
-        and inner.visits[: len(outer.visits)] == outer.visits
-    )
+@dataclass(slots=True)
+class ReferenceSet:
+    """References, as `read_reference` gives them, that can be asked what lies inside them."""
+
+    _paths: dict[str, set[tuple[tuple[int, ...], tuple[int, ...]]]] = field(default_factory=dict)
+
+    def add(self, reference: TaskReference) -> None:
+        """Add a reference."""
+        self._paths.setdefault(reference.pointer, set()).add((reference.iterations, reference.visits))
+
+    def surrounds(self, inner: TaskReference) -> bool:
+        """Tell whether a task is part of one of these, in the same rounds and visits. Takes time by its depth alone."""
+        pointer = inner.pointer
+        while pointer := pointer.rpartition("/")[0]:
+            if paths := self._paths.get(pointer):
+                iterations, visits = next(iter(paths))  # all paths of one pointer are of one length
+                if (inner.iterations[: len(iterations)], inner.visits[: len(visits)]) in paths:
+                    return True
+        return False

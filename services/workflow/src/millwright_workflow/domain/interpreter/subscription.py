@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from millwright_workflow.domain.json import Json, JsonObject
 
@@ -52,8 +53,8 @@ class EventPattern:
 class Subscription:
     """The patterns of a `listen` or of `schedule.on`: an event that matches any of them is delivered.
 
-    All of it is JSON but for the classes, so that `dataclasses.asdict` is a form to store. `texts` (`type` nearly
-    always) and expected keys are what a table of waiting subscriptions is looked up by.
+    All of it is JSON but for the classes: `dataclasses.asdict` is a form to store, and `read_subscription` reads it.
+    `texts` (`type` nearly always) and expected keys are what a table of waiting subscriptions is looked up by.
     """
 
     patterns: tuple[EventPattern, ...]
@@ -79,3 +80,19 @@ class Match:
     """Its index in the subscription."""
     keys: Mapping[str, Json] = field(default_factory=dict)
     """The values that the event has for the pattern's keys."""
+
+
+def read_subscription(values: Mapping[str, Any]) -> Subscription:
+    """Give the subscription that `dataclasses.asdict` gave the values of."""
+    return Subscription(tuple(_read_pattern(each) for each in values["patterns"]), values["instance"])
+
+
+def read_delivery(values: Mapping[str, Any]) -> Delivery:
+    """Give the delivery that `dataclasses.asdict` gave the values of."""
+    return Delivery(values["event"], tuple(Match(**each) for each in values["matches"]))
+
+
+def _read_pattern(values: Mapping[str, Any]) -> EventPattern:
+    conditions = tuple(Condition(**each) for each in values["conditions"])
+    keys = {name: Key(**each) for name, each in values["keys"].items()}
+    return EventPattern(values["texts"], values["data"], values["has_data"], conditions, keys)

@@ -13,7 +13,7 @@ from millwright_workflow.domain.definition import Task
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import History, Part, TaskReference, TaskResult, path_suffix
 from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
-from millwright_workflow.domain.interpreter.references import is_inside, read_reference
+from millwright_workflow.domain.interpreter.references import ReferenceSet, read_reference
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.task import walk_task
 from millwright_workflow.domain.interpreter.visit import Identity, Scope
@@ -60,11 +60,11 @@ def _to_undo(plan: WorkflowPlan, history: History) -> Iterator[tuple[TaskReferen
     A task that names an undo and has finished stands for all that finished inside it: whoever says how the whole is
     undone has said how its parts are.
     """
-    wholes: list[TaskReference] = []
+    wholes = ReferenceSet()
     for result in reversed(list(history.results.values())):
         reference = read_reference(result.reference, plan)
         if reference is None or reference.pointer not in plan.undos or result.is_skipped:
             continue
-        if not any(is_inside(reference, whole) for whole in wholes):
-            wholes.append(reference)
+        if not wholes.surrounds(reference):
+            wholes.add(reference)
             yield reference, result, plan.undos[reference.pointer]

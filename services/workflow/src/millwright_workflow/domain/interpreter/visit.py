@@ -6,7 +6,7 @@ Owns `$context` of the walk and the variables that expressions see. Never yields
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -74,23 +74,30 @@ class Scope:
     names: Mapping[str, Json] = field(default_factory=dict)
     suffix: str = ""
     """What the path adds to a task's pointer in the text of its reference."""
+    attempts: frozenset[int] = frozenset()
+    """Which places in `iterations` are attempts."""
 
     def enter_list(self) -> Scope:
         """Give the scope of the tasks of a list inside this scope, none of them visited yet."""
-        return Scope(self.iterations, (*self.visits, 0), self.names, path_suffix(self.iterations, (*self.visits, 0)))
+        visits = (*self.visits, 0)
+        return replace(self, visits=visits, suffix=path_suffix(self.iterations, visits))
 
     def jump_back(self) -> Scope:
         """Give the scope of the same list once a `then` has led backwards in it."""
         visits = (*self.visits[:-1], self.visits[-1] + 1)
-        return Scope(self.iterations, visits, self.names, path_suffix(self.iterations, visits))
+        return replace(self, visits=visits, suffix=path_suffix(self.iterations, visits))
 
     def enter_round(self, number: int, names: Mapping[str, Json]) -> Scope:
-        """Give the scope inside one round of a `for` or one attempt of a `try`."""
-        return Scope((*self.iterations, number), self.visits, {**self.names, **names})
+        """Give the scope inside one round of a `for`."""
+        return replace(self, iterations=(*self.iterations, number), names={**self.names, **names})
+
+    def enter_attempt(self, number: int, names: Mapping[str, Json]) -> Scope:
+        """Give the scope inside one attempt of a `try`."""
+        return replace(self.enter_round(number, names), attempts=self.attempts | {len(self.iterations)})
 
     def refer(self, pointer: str) -> TaskReference:
         """Give the full reference of what stands at `pointer` in this scope."""
-        return TaskReference(pointer, self.iterations, self.visits if any(self.visits) else ())
+        return TaskReference(pointer, self.iterations, self.visits if any(self.visits) else (), self.attempts)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from millwright_workflow.domain.definition.events import EventFilter, EventStrat
 from millwright_workflow.domain.interpreter.effects import Part
 from millwright_workflow.domain.interpreter.gathering import Kind, Strategy
 from millwright_workflow.domain.interpreter.subscription import Condition, EventPattern, Key, Subscription
-from millwright_workflow.domain.interpreter.template import Template, plan_template
+from millwright_workflow.domain.interpreter.template import Template, plan_condition, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
 from millwright_workflow.domain.json import Json
 
@@ -79,6 +79,12 @@ def plan_wants(written: EventStrategy) -> Wants:
     stop_kind, stops = _filters(until) if isinstance(until, StopStrategy) else (None, ())
     patterns = (*map(_plan_filter, wanted), *map(_plan_filter, stops))
     return Wants(Strategy(kind, len(wanted), until is not None, stop_kind, len(stops)), patterns)
+
+
+def plan_until(written: EventStrategy) -> Template | None:
+    """Prepare an `until` that is an expression; None for one that is events, and where there is none."""
+    until = written.until
+    return plan_condition(until) if written.any is not None and isinstance(until, Expression) else None
 
 
 def _filters(written: StopStrategy) -> tuple[Kind, tuple[EventFilter | None, ...]]:
