@@ -1,4 +1,4 @@
-"""A service is killed that listens, or awaits a child: what came stays and counts once, and no child is started twice."""
+"""A service is killed that listens, or awaits a child: what came stays and counts once, as does the child."""
 
 import asyncio
 
