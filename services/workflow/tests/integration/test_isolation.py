@@ -33,9 +33,9 @@ FOREIGN = {
     "ListInstanceEvents": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
 }
 """Each RPC that names something, with what it answers about another tenant's."""
-EMPTY = {"ListWorkflows": "workflows", "ListInstances": "instances"}
+EMPTY = {"ListWorkflows": "workflows", "ListInstances": "instances", "ListSchedules": "schedules"}
 """Each RPC that lists without naming, with where the list is."""
-NEW = {"PublishVersion"}
+NEW = {"PublishVersion", "PublishEvents"}
 """RPCs that make something of the caller's own."""
 
 
