@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from millwright_workflow.domain import instances, releases
+from millwright_workflow.domain import approvals, circuit, instances, releases, work
 from millwright_workflow.domain.canaries import CanaryState
 from millwright_workflow.domain.instances import State
 from millwright_workflow.domain.releases import Channel, ChannelState, VersionState
@@ -97,9 +97,44 @@ def test_only_a_frozen_channel_changes_by_time_alone():
     assert (pointing.state(early), pointing.state(late)) == (ChannelState.POINTING, ChannelState.POINTING)
 
 
-@pytest.mark.parametrize(
-    ("page", "is_labelled"), [("instance-states.md", False), ("release-states.md", True), ("canary-states.md", True)]
-)
+def test_the_work_page_draws_the_transitions_of_work_items():
+    [diagram] = drawn("work-states.md")
+
+    assert diagram == {
+        ("[*]", work.INITIAL.value, frozenset()),
+        *_allowed(work.TRANSITIONS),
+        *((state.value, "[*]", frozenset()) for state in work.State if state.is_settled),
+    }
+
+
+def test_the_approval_page_draws_the_transitions_of_approvals():
+    [diagram] = drawn("approval-states.md")
+    left = {before for before, _ in approvals.TRANSITIONS}
+
+    assert diagram == {
+        ("[*]", approvals.INITIAL.value, frozenset()),
+        *_caused(approvals.TRANSITIONS),
+        *((state.value, "[*]", frozenset()) for state in approvals.State if state not in left),
+    }
+
+
+def test_the_circuit_page_draws_the_transitions_of_circuits():
+    [diagram] = drawn("circuit-states.md")
+
+    assert diagram == {("[*]", circuit.INITIAL.value, frozenset()), *_caused(circuit.TRANSITIONS)}
+
+
+IS_LABELLED = {
+    "instance-states.md": False,
+    "release-states.md": True,
+    "canary-states.md": True,
+    "work-states.md": True,
+    "approval-states.md": True,
+    "circuit-states.md": True,
+}
+
+
+@pytest.mark.parametrize(("page", "is_labelled"), IS_LABELLED.items())
 def test_the_tables_have_a_row_for_each_edge_that_is_drawn(page, is_labelled):
     for diagram, table in zip(drawn(page), rows(page), strict=True):
         edges = singly(diagram)
@@ -113,3 +148,7 @@ def _allowed(transitions) -> set[Edge]:
         (before.value, after.value, frozenset(operation.value for operation in operations))
         for (before, after), operations in transitions.items()
     }
+
+
+def _caused(transitions) -> set[Edge]:
+    return {(before.value, after.value, frozenset({cause.value})) for (before, after), cause in transitions.items()}
