@@ -17,11 +17,16 @@ from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from millwright.workflow.v1 import instance_service_pb2, release_service_pb2, workflow_service_pb2
+from millwright.workflow.v1 import (
+    approval_service_pb2,
+    instance_service_pb2,
+    release_service_pb2,
+    workflow_service_pb2,
+)
 from millwright_cli.__main__ import app
 from typer.testing import CliRunner, Result
 
-CONTRACT = (workflow_service_pb2, release_service_pb2, instance_service_pb2)
+CONTRACT = (workflow_service_pb2, release_service_pb2, instance_service_pb2, approval_service_pb2)
 
 
 @dataclass

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from millwright_cli import instance, session, workflow
+from millwright_cli import approval, instance, session, workflow
 
 app = typer.Typer(
     name="millwright",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.callback()(session.root)
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(instance.app, name="instance")
+app.add_typer(approval.app, name="approval")
 
 
 def main() -> None:

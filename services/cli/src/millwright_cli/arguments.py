@@ -39,6 +39,11 @@ def instance_name(text: str) -> str:
     return _named("instances", text)
 
 
+def approval_name(text: str) -> str:
+    """Read an approval's id, with or without `approvals/`, as a resource name."""
+    return _named("approvals", text)
+
+
 def duration(text: str) -> timedelta:
     """Read a span such as `90s`, `1h` or `1h30m`; a bare number counts seconds."""
     if text.isdecimal():
@@ -69,6 +74,9 @@ WorkflowName = Annotated[
 ]
 InstanceName = Annotated[
     str, typer.Argument(parser=instance_name, metavar="ID", help="The instance's id.", show_default=False)
+]
+ApprovalName = Annotated[
+    str, typer.Argument(parser=approval_name, metavar="ID", help="The approval's id.", show_default=False)
 ]
 VersionNumber = Annotated[
     int, typer.Argument(metavar="VERSION", min=1, help="The version's number.", show_default=False)

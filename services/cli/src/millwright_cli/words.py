@@ -34,12 +34,19 @@ class Word(Enum):
 
     # Headings
     ACTOR = Phrase("By", "수행자")
+    APPROVAL = Phrase("Approval", "승인")
     CHANNEL = Phrase("Channel", "채널")
     CHANNELS = Phrase("Channels", "채널")
+    COMMENT = Phrase("Comment", "의견")
     CONTENT = Phrase("Content", "내용 해시")
     CREATED = Phrase("Created", "생성")
+    DECIDED = Phrase("Decided", "결정")
+    DECIDER = Phrase("Decided by", "결정자")
+    DETAILS = Phrase("Details", "세부 사항")
     ENDED = Phrase("Ended", "종료")
     ERROR = Phrase("Error", "오류")
+    ESCALATES = Phrase("Escalates", "상위 이관")
+    EXPIRES = Phrase("Expires", "만료")
     FROZEN = Phrase("Frozen until", "동결 기한")
     IN_FORCE = Phrase("In force since", "적용 시작")
     INPUT = Phrase("Input", "입력")
@@ -53,10 +60,13 @@ class Word(Enum):
     REASON = Phrase("Reason", "사유")
     REVISION = Phrase("Revision", "리비전")
     SCHEDULE = Phrase("Schedule", "일정")
+    ROLE = Phrase("Role", "역할")
     SEMVER = Phrase("Semver", "문서 버전")
     STARTED = Phrase("Started", "시작")
     STATE = Phrase("State", "상태")
+    TASK = Phrase("Task", "태스크")
     TASKS = Phrase("Tasks", "완료 태스크")
+    TITLE = Phrase("Title", "제목")
     TOOK = Phrase("Took", "소요")
     UPDATED = Phrase("Updated", "변경")
     VERSION = Phrase("Version", "버전")
@@ -88,6 +98,11 @@ class Word(Enum):
     STATE_FAULTED = Phrase("faulted", "실패")
     STATE_CANCELLED = Phrase("cancelled", "취소됨")
     STATE_CANCELLING = Phrase("being cancelled", "취소 중")
+    STATE_WAITING = Phrase("waiting", "결정 대기")
+    STATE_APPROVED = Phrase("approved", "승인됨")
+    STATE_REJECTED = Phrase("rejected", "반려됨")
+    STATE_EXPIRED = Phrase("expired", "만료됨")
+    STATE_WITHDRAWN = Phrase("withdrawn", "철회됨")
     OPERATION_PUBLISH = Phrase("publish", "게시")
     OPERATION_PROMOTE = Phrase("promote", "승격")
     OPERATION_ROLLBACK = Phrase("rollback", "롤백")
@@ -190,6 +205,7 @@ class Word(Enum):
     CANCELLED_NOW = Phrase("{instance} is cancelled", "{instance} 취소됨")
     CANCEL_ASKED = Phrase("{instance} is being cancelled", "{instance} 취소 중")
     RESUMED = Phrase("{instance} goes on", "{instance} 재개")
+    DECISION_MADE = Phrase("{approval} is {state}: its workflow goes on", "{approval} {state}: 워크플로 계속")
     FOLLOW = Phrase("follow it: millwright instance watch {id}", "지켜보기: millwright instance watch {id}")
     TASK_COUNT = Phrase("tasks done: {n}", "완료 태스크 {n}개")
 
@@ -259,6 +275,14 @@ HINTS: dict[str, Phrase] = {
     "NO_CANARY": Phrase(
         "Begin one with `millwright workflow canary start`.", "`millwright workflow canary start`로 시작하십시오."
     ),
+    "APPROVAL_CLOSED": Phrase(
+        "See what became of it with `millwright approval get ID`.",
+        "`millwright approval get ID`로 결과를 확인하십시오.",
+    ),
+    "APPROVAL_NOT_FOUND": Phrase(
+        "See what waits with `millwright approval list`.", "`millwright approval list`로 확인하십시오."
+    ),
+    "APPROVER_ROLE_MISSING": Phrase("Somebody with that role must decide.", "해당 역할이 있는 사람이 결정해야 합니다."),
     "BAD_ENDPOINT": Phrase("Write it as 127.0.0.1:50051.", "127.0.0.1:50051처럼 적으십시오."),
     "BAD_STACK": Phrase(
         "Run `make up` again, or pass --endpoint.", "`make up`을 다시 실행하거나 --endpoint를 지정하십시오."
