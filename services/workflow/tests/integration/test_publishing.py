@@ -171,7 +171,7 @@ BAD = {
         [("/do/0/a/run/script", "CONSTRUCT_FORBIDDEN")],
     ),
     "what cannot run yet": (
-        written([{"a": {"emit": {"event": {"with": {"type": "x", "source": "https://p.example"}}}}}]),
+        written([{"a": {"call": "mcp", "with": {"method": "tools/list", "transport": {"http": {"endpoint": "https://p.example"}}}}}]),
         [("/do/0/a", "UNSUPPORTED_CONSTRUCT")],
     ),
 }

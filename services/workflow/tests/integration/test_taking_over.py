@@ -10,6 +10,7 @@ from millwright.workflow.v1 import instance_pb2
 from millwright_local.processes import until
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
+from millwright_workflow.domain import partitions
 from workflow_rig.definitions import SET, get
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
@@ -26,21 +27,40 @@ async def three(client, web):
     return client
 
 
+class Owner:
+    """Who owns the partition of an instance."""
+
+    def __init__(self, sql, instance: str) -> None:
+        self._sql = sql
+        self._part = partitions.of(uuid.UUID(instance.partition("/")[2]))
+
+    async def get(self):
+        return await self._sql.fetchval("SELECT owner FROM workflow.partition WHERE part = $1", self._part)
+
+    async def become(self, worker, lease="-1 second"):
+        if worker:
+            await self._sql.execute(
+                "INSERT INTO workflow.worker VALUES ($1, now() + $2::text::interval)", worker, lease
+            )
+        await self._sql.execute(
+            "UPDATE workflow.partition SET owner = $2, epoch = epoch + 1 WHERE part = $1", self._part, worker
+        )
+
+    async def shares(self):
+        """Return once our worker has seen that somebody else lives, and has given up half of what it had."""
+
+        async def has_given_up():
+            return await self._sql.fetchval("SELECT count(*) FROM workflow.partition WHERE owner IS NULL") >= 31
+
+        await until(has_given_up, 10)
+
+
 @pytest.fixture
 async def owner(three, sql):
-    """Give functions that tell and change which worker owns the instance."""
-    instance = uuid.UUID(three.instance.partition("/")[2])
-
-    class Owner:
-        async def get(self):
-            return await sql.fetchval("SELECT owner FROM workflow.instance WHERE instance = $1", instance)
-
-        async def become(self, worker, lease="-1 second"):
-            if worker:
-                await sql.execute("INSERT INTO workflow.worker VALUES ($1, now() + $2::text::interval)", worker, lease)
-            await sql.execute("UPDATE workflow.instance SET owner = $2 WHERE instance = $1", instance, worker)
-
-    return Owner()
+    """Tells and changes who owns the instance's partition; whoever was made up is gone afterwards."""
+    real = await sql.fetch("SELECT worker FROM workflow.worker")
+    yield Owner(sql, three.instance)
+    await sql.execute("DELETE FROM workflow.worker WHERE worker <> ALL ($1)", [row["worker"] for row in real])
 
 
 async def test_the_instances_of_a_dead_worker_go_on_from_their_recorded_results(three, web, owner):
@@ -73,14 +93,14 @@ async def test_the_events_of_an_instance_that_was_taken_over_have_no_gap_and_no_
 async def test_a_worker_that_lives_keeps_its_instances(three, owner):
     alive = uuid.uuid4()
     await owner.become(alive, "1 hour")
-    await three.run(version=2)  # a pass of our worker has gone by
+    await owner.shares()
     assert await owner.get() == alive
 
 
 async def test_a_former_owner_writes_nothing(three, web, owner):
     await owner.become(uuid.uuid4(), "1 hour")
     web.let_go("/two")
-    await three.run(version=2)  # our worker has written other things since
+    await owner.shares()
     assert (await three.get(three.instance)).finished_tasks == 1
     assert not web.hits["/three"]
 
@@ -90,7 +110,7 @@ async def test_a_wait_that_was_begun_is_not_begun_anew(client, sql):
     instance = await client.start()
     await client.reached(instance, Kind.KIND_STARTED)
     for _ in range(3):
-        await sql.execute("UPDATE workflow.instance SET owner = NULL WHERE tenant = $1", client.tenant)
+        await Owner(sql, instance).become(None)
     ended = await client.ended(instance)
     rows = await sql.fetch("SELECT begin_time, due_time FROM workflow.task_progress WHERE tenant = $1", client.tenant)
     assert len(rows) == 1
