@@ -34,7 +34,7 @@ _RECALLS_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Look:
     """A look into the database for instances to run. What it finds is begun only if it cannot be old by then."""
 
