@@ -1,7 +1,7 @@
 """Dispatch: brings items of work to the workers that are connected here, and tells them when to let go.
 
 Takes no more for a stream than it has credit for. What another replica does to an item is seen by looking: for work
-to take ten times a second while anybody would take some, for items that were lost twice a second.
+to take twenty times a second while anybody would take some, for items that were lost twice a second.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUEUED = "work queued"
 LOST = "work lost"
 """The signal that items may not be their workers' any more."""
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
 _IDLE_SECONDS = 5.0
 _CHECK_SECONDS = 0.5
 _LARGEST_HANDFUL = 100

@@ -14,7 +14,7 @@ from millwright_runtime.postgres.database import ALL_TENANTS, Database
 from millwright_workflow.domain.work import TaskKey
 from millwright_workflow.store import notices as store
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
 _BATCH = 500
 
 
