@@ -64,6 +64,7 @@ from millwright_workflow.engine.network import Network, parse_networks
 from millwright_workflow.engine.notices import Notices
 from millwright_workflow.engine.remote import Remote, RemoteCalls
 from millwright_workflow.engine.run import RunFactory
+from millwright_workflow.engine.run_jobs import RunJobs
 from millwright_workflow.engine.sandbox import Sandbox
 from millwright_workflow.engine.scheduling import Scheduler
 from millwright_workflow.engine.schemas import Schemas
@@ -158,7 +159,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Servicer(
                 instance_service_pb2.DESCRIPTOR.services_by_name["InstanceService"],
                 instance_service_pb2_grpc.add_InstanceServiceServicer_to_server,
-                InstanceServicer(platform, log, CheckpointCalls(platform, storage, worker)),
+                InstanceServicer(platform, log, definitions, CheckpointCalls(platform, storage, worker)),
             ),
             Servicer(
                 worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
@@ -197,6 +198,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Reception(intake, stream),
             Scheduler(platform, log),
             Canaries(platform, log),
+            RunJobs(platform, log, definitions),
         ],
         closers=[
             sandbox.close,

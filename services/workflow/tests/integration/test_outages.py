@@ -111,7 +111,9 @@ async def test_events_wait_for_nats_and_come_in_order(client, servers):
     assert instance.state == Instance.STATE_COMPLETED
     await servers.nats.start()
     connection = await nats_client.connect(servers.nats.url)
-    subscription = await connection.jetstream().subscribe(f"millwright.{client.tenant}.>", ordered_consumer=True)
+    subscription = await connection.jetstream().subscribe(
+        f"millwright.{client.tenant}.workflow.>", stream="MILLWRIGHT_WORKFLOW", ordered_consumer=True
+    )
     messages = [await subscription.next_msg(timeout=20) for _ in range(6)]
     await connection.close()
     ids = [message.headers["ce-id"] for message in messages]
@@ -150,7 +152,7 @@ async def test_an_instance_is_taken_over_without_valkey(client, servers, web):
     await servers.valkey.stop()
     try:
         async with servers.postgres.connect("plant") as connection:
-            await connection.execute("UPDATE workflow.instance SET owner = NULL WHERE tenant = $1", client.tenant)
+            await connection.execute("UPDATE workflow.partition SET owner = NULL, epoch = epoch + 1")
         await web.arrival("/two", 2)
         web.let_go("/two")
         assert (await client.ended(instance)).finished_tasks == 2

@@ -188,15 +188,6 @@ async def test_a_wrong_field_is_named_and_nothing_changes(released, what):
     assert await state(released) == before
 
 
-@pytest.mark.parametrize("policy", ["MIGRATE_COMPATIBLE", "FORK_FROM_COMMON"])
-async def test_policies_of_a_later_release_are_refused_by_name(released, policy):
-    before = await state(released)
-    refusal = await refused(released.rollback(run_policy=f"RUN_POLICY_{policy}"))
-    assert refusal.kind == ("UNIMPLEMENTED", "RUN_POLICY_UNAVAILABLE")
-    assert refusal.info.metadata["run_policy"] == policy
-    assert await state(released) == before
-
-
 async def test_validating_only_answers_as_rolling_back_would_and_writes_nothing(released):
     before = await state(released)
     preview = await released.rollback(validate_only=True)

@@ -18,9 +18,11 @@ from millwright_runtime.service import Platform
 
 from millwright_workflow.api import requests, responses
 from millwright_workflow.api.checkpoints import CheckpointCalls
-from millwright_workflow.commands import running
+from millwright_workflow.commands import forking, running
 from millwright_workflow.domain import names
+from millwright_workflow.domain.errors import InstanceNotRunning
 from millwright_workflow.domain.instances import Happening
+from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.worker import WORK
 from millwright_workflow.store import events
 from millwright_workflow.store import instances as store
@@ -33,9 +35,12 @@ _FINAL_TYPES = frozenset(
 class InstanceServicer(pb_grpc.InstanceServiceServicer):
     """Serves InstanceService."""
 
-    def __init__(self, platform: Platform, log: EventLog, checkpoints: CheckpointCalls) -> None:
+    def __init__(
+        self, platform: Platform, log: EventLog, definitions: Definitions, checkpoints: CheckpointCalls
+    ) -> None:
         self._platform = platform
         self._log = log
+        self._definitions = definitions
         self._checkpoints = checkpoints
 
     async def StartInstance(self, request: pb.StartInstanceRequest, _context: Any) -> pb.StartInstanceResponse:
@@ -112,6 +117,40 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         self._committed(tenant, request.name)
         return pb.RetryInstanceResponse(instance=responses.instance(instance))
 
+    async def ForkInstance(self, request: pb.ForkInstanceRequest, _context: Any) -> pb.ForkInstanceResponse:
+        """Start an instance that goes on from a checkpoint of another."""
+        principal = calls.current().principal
+        wish = await self._fork(request, principal.tenant)
+
+        async def fork(connection: Connection) -> pb.ForkInstanceResponse:
+            now = datetime.now(UTC)
+            forked = await forking.fork(connection, self._log, principal.tenant, wish, principal.subject, now)
+            return pb.ForkInstanceResponse(instance=responses.instance(forked.instance), adopted_tasks=forked.adopted)
+
+        if request.validate_only:
+            async with self._platform.database.snapshot(principal.tenant) as connection:
+                adopted = await forking.check(connection, principal.tenant, wish)
+            return pb.ForkInstanceResponse(adopted_tasks=len(adopted))
+        response = await self._platform.requests.once(request, pb.ForkInstanceResponse, fork)
+        self._committed(principal.tenant, response.instance.name)
+        return response
+
+    async def _fork(self, request: pb.ForkInstanceRequest, tenant: str) -> forking.Fork:
+        instance_id = names.parse_instance(request.name, "name")
+        async with self._platform.database.snapshot(tenant) as connection:
+            source = await store.get(connection, instance_id)
+            if source.version is None:
+                raise InstanceNotRunning(instance=source.instance, state=source.state.value)
+            version = request.version or source.version
+            await running.check_version(connection, source.workflow, version)
+        return forking.Fork(
+            source=source,
+            source_plan=await self._definitions.plan(tenant, source.workflow, source.version),
+            version=version,
+            target_plan=await self._definitions.plan(tenant, source.workflow, version),
+            from_checkpoint=request.from_checkpoint if request.HasField("from_checkpoint") else None,
+        )
+
     async def ListCheckpoints(self, request: pb.ListCheckpointsRequest, _context: Any) -> pb.ListCheckpointsResponse:
         """List what is kept of an instance."""
         return await self._checkpoints.list(request)
@@ -146,7 +185,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
                     continue
                 sequence = event.sequence
                 yield pb.WatchInstanceResponse(sequence=sequence, event=responses.instance_event(event))
-                if event.type in _FINAL_TYPES:
+                if event.type in _FINAL_TYPES and await self._has_ended(tenant, instance_id, sequence):
                     return
 
     async def ListInstanceEvents(
@@ -170,6 +209,11 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
             events=[responses.instance_event(event) for event in found],
             sequence=found[-1].sequence if found else sequence,
         )
+
+    async def _has_ended(self, tenant: str, instance_id: uuid.UUID, sequence: int) -> bool:
+        """Tell whether the event at `sequence` is the last: an instance that was retried goes on after a final one."""
+        async with self._platform.database.snapshot(tenant) as connection:
+            return (await store.get(connection, instance_id)).sequence == sequence
 
     def _reader(self, tenant: str, resource: str) -> watch.Read[LoggedEvent]:
         async def read(after: int, limit: int) -> Sequence[LoggedEvent]:

@@ -16,6 +16,7 @@ from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
 from millwright_workflow.api import canaries, requests, responses
+from millwright_workflow.api.run_jobs import RunJobCalls
 from millwright_workflow.commands import releasing
 from millwright_workflow.domain import names
 from millwright_workflow.domain.releases import Decision, Release
@@ -32,6 +33,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
     def __init__(self, platform: Platform, log: EventLog) -> None:
         self._platform = platform
         self._log = log
+        self._run_jobs = RunJobCalls(platform)
 
     async def PromoteVersion(self, request: pb.PromoteVersionRequest, _context: Any) -> pb.PromoteVersionResponse:
         """Point a channel to a version."""
@@ -115,6 +117,28 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         response = await self._platform.requests.once(request, pb.AbortCanaryResponse, abort)
         self._platform.committed(tenant, names.workflow(workflow))
         return response
+
+    async def GetRunJob(self, request: pb.GetRunJobRequest, _context: Any) -> pb.GetRunJobResponse:
+        """Get the job that carries a run policy out."""
+        return await self._run_jobs.get(request)
+
+    async def ListRunJobOutcomes(
+        self, request: pb.ListRunJobOutcomesRequest, _context: Any
+    ) -> pb.ListRunJobOutcomesResponse:
+        """List what became of a job's instances."""
+        return await self._run_jobs.list_outcomes(request)
+
+    async def CancelRunJob(self, request: pb.CancelRunJobRequest, _context: Any) -> pb.CancelRunJobResponse:
+        """Stop a job."""
+        return await self._run_jobs.cancel(request)
+
+    async def WatchRunJob(
+        self, request: pb.WatchRunJobRequest, _context: Any
+    ) -> AsyncGenerator[pb.WatchRunJobResponse]:
+        """Watch a job until it ends."""
+        async with aclosing(self._run_jobs.watch(request)) as messages:
+            async for message in messages:
+                yield message
 
     async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
         """Mark a version bad."""

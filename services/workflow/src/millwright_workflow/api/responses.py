@@ -95,6 +95,7 @@ def release(workflow: str, value: Release) -> release_pb2.Release:
         canary_version=value.canary_version or 0,
         canary_weight_bp=value.canary_weight_bp,
         evidence=[canaries.result(each) for each in value.evidence],
+        run_job=names.run_job(value.run_job) if value.run_job else "",
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.commands import scheduling
+from millwright_workflow.commands.running import new_id
 from millwright_workflow.domain import canary_decisions, releases
 from millwright_workflow.domain.canary_decisions import CanaryMove, CanaryStart
-from millwright_workflow.domain.releases import Actor, Decision, Promotion, Rollback, Version
-from millwright_workflow.store import events, instances, workflows
+from millwright_workflow.domain.releases import Actor, Decision, Promotion, Release, Rollback, Version
+from millwright_workflow.domain.run_jobs import JOB_POLICIES, JobState, RunJob
+from millwright_workflow.store import events, instances, run_jobs, workflows
 from millwright_workflow.store import releases as release_store
 from millwright_workflow.store.instances import Bound
 
@@ -80,8 +82,32 @@ async def rollback(
     """Point a channel back. From the commit on, no instance begins on the version left."""
     await release_store.lock_row(connection, workflow)
     decision = await _decide_rollback(connection, workflow, wish, actor)
+    if decision.release and wish.run_policy in JOB_POLICIES:
+        decision = replace(decision, release=replace(decision.release, run_job=new_id()))
     await carry_out(connection, log, tenant, workflow, decision)
-    return await _with_bound(connection, workflow, decision)  # counted once no claim is under way any more
+    rolled_back = await _with_bound(connection, workflow, decision)  # counted once no claim is under way any more
+    if decision.release and decision.release.run_job:
+        await run_jobs.insert(connection, tenant, _order(workflow, decision.release, rolled_back.bound))
+    return rolled_back
+
+
+def _order(workflow: str, release: Release, bound: Bound) -> RunJob:
+    assert release.run_job is not None
+    assert release.channel is not None
+    assert release.from_version is not None
+    assert release.run_policy is not None
+    return RunJob(
+        run_job=release.run_job,
+        workflow=workflow,
+        channel=release.channel,
+        version=release.from_version,
+        target_version=release.to_version,
+        revision=release.revision,
+        run_policy=release.run_policy,
+        state=JobState.RUNNING,
+        total=bound.running,
+        create_time=release.create_time,
+    )
 
 
 async def preview_rollback(connection: Connection, workflow: str, wish: Rollback, actor: Actor) -> RolledBack:

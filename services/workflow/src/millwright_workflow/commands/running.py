@@ -42,7 +42,7 @@ async def start(
     Raises WorkflowNotFound, ChannelNotFound, VersionNotFound, VersionBad, InstanceExists.
     """
     await workflows.get(connection, wish.workflow)
-    await _check_version(connection, wish)
+    await check_version(connection, wish.workflow, await _version_now(connection, wish))
     instance = Instance(
         tenant=tenant,
         instance=wish.instance or new_id(),
@@ -70,16 +70,20 @@ async def start(
     return instance
 
 
-async def _check_version(connection: Connection, wish: Start) -> None:
-    """Refuse what could only fault: a version that is bad now, whether it is named or a channel points to it."""
-    number = wish.version
-    if number is None:
-        number = (await release_store.get_channel(connection, wish.workflow, wish.channel or "")).version
-    version = (await workflows.versions(connection, wish.workflow, [number])).get(number)
+async def _version_now(connection: Connection, wish: Start) -> int:
+    """Give the version that an instance would begin on now; raise ChannelNotFound."""
+    if wish.version is not None:
+        return wish.version
+    return (await release_store.get_channel(connection, wish.workflow, wish.channel or "")).version
+
+
+async def check_version(connection: Connection, workflow: str, number: int) -> None:
+    """Refuse a version on which an instance could only fault; raise VersionNotFound, VersionBad."""
+    version = (await workflows.versions(connection, workflow, [number])).get(number)
     if version is None:
-        raise VersionNotFound(version=number, workflow=wish.workflow)
+        raise VersionNotFound(version=number, workflow=workflow)
     if version.is_bad:
-        raise VersionBad(version=number, workflow=wish.workflow, bad_reason=version.bad_reason)
+        raise VersionBad(version=number, workflow=workflow, bad_reason=version.bad_reason)
 
 
 async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, reason: str, now: datetime) -> Instance:
@@ -121,7 +125,8 @@ async def retry(connection: Connection, log: EventLog, instance_id: uuid.UUID, n
     """Let a faulted or cancelled instance go on; raise InstanceNotFound, InstanceNotFaulted, VersionBad."""
     instance = await instances.get(connection, instance_id, lock=True)
     domain.check_faulted(instance)
-    await _check_version(connection, Start(instance.workflow, channel=None, version=instance.version, input=None))
+    assert instance.version is not None
+    await check_version(connection, instance.workflow, instance.version)
     retried = domain.move(instance, State.RUNNING, error=None, cancel_reason=None, end_time=None)
     await instances.retry(connection, instance_id, retried.sequence)
     await _log(connection, log, retried, Happening.RESUMED, now)

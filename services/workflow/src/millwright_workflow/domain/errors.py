@@ -11,9 +11,10 @@ from millwright_runtime.errors import (
     InvalidArgument,
     NotFound,
     PermissionDenied,
-    Unimplemented,
     Violation,
 )
+
+from millwright_workflow.domain.interpreter.compatibility import Obstacle
 
 
 class InvalidDefinition(InvalidArgument):
@@ -43,6 +44,10 @@ class VersionNotFound(NotFound):
 
 class ChannelNotFound(NotFound):
     """The workflow {workflow} has no channel {channel}. Promote a version to it first."""
+
+
+class RunJobNotFound(NotFound):
+    """There is no run job {run_job}."""
 
 
 class InstanceNotFound(NotFound):
@@ -97,6 +102,27 @@ class InstanceNotFaulted(FailedPrecondition):
     """Instance {instance} has nothing to retry: it is {state}."""
 
 
+class NotCompatible(FailedPrecondition):
+    """{count} finished task(s) are not the same in version {version}: fork from an earlier checkpoint. First: {first}"""
+
+    def __init__(self, version: int, obstacles: Sequence[Obstacle]) -> None:
+        self._violations = tuple(
+            Violation(obstacle.reference, str(obstacle.hindrance).upper(), _hindered(obstacle))
+            for obstacle in obstacles
+        )
+        super().__init__(version=version, count=len(obstacles), first=obstacles[0].reference)
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """Give each task that stands in the way."""
+        return self._violations
+
+
+def _hindered(obstacle: Obstacle) -> str:
+    where = f" It stands at {obstacle.pointer} there." if obstacle.pointer else ""
+    return f"The task is not the same in that version: {obstacle.hindrance}.{where}"
+
+
 class CheckpointNotFound(NotFound):
     """Instance {instance} has no checkpoint {sequence}, or it is no longer kept."""
 
@@ -107,10 +133,6 @@ class InstanceNotPaused(FailedPrecondition):
 
 class RevisionMismatch(Aborted):
     """Channel {channel} of {workflow} is at revision {revision}, not {expected_revision}. Read it and decide anew."""
-
-
-class RunPolicyUnavailable(Unimplemented):
-    """The run policy {run_policy} is not in this release. Use DRAIN, PAUSE or CANCEL."""
 
 
 class ApprovalNotFound(NotFound):

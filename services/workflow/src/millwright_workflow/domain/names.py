@@ -16,12 +16,14 @@ _FORMS = {
     "version": "workflows/{namespace}.{name}/versions/{number}",
     "channel": "workflows/{namespace}.{name}/channels/{channel}",
     "instance": "instances/{uuid}",
+    "run_job": "runJobs/{uuid}",
     "approval": "approvals/{uuid}",
 }
 _PATTERNS = {
     "workflow": re.compile(_WORKFLOW),
     "version": re.compile(rf"{_WORKFLOW}/versions/([1-9][0-9]{{0,8}})"),
     "channel": re.compile(rf"{_WORKFLOW}/channels/({_LABEL})"),
+    "run_job": re.compile(r"runJobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
     "instance": re.compile(rf"instances/({_UUID})"),
     "approval": re.compile(rf"approvals/({_UUID})"),
 }
@@ -60,6 +62,16 @@ def approval(approval: uuid.UUID) -> str:
 def parse_approval(name: str, field: str) -> uuid.UUID:
     """Give the id in an approval's name; raise InvalidFields for `field` if it is malformed."""
     return uuid.UUID(_parse("approval", name, field)[0])
+
+
+def run_job(run_job: uuid.UUID) -> str:
+    """Give the resource name of a run job."""
+    return f"runJobs/{run_job}"
+
+
+def parse_run_job(name: str, field: str) -> uuid.UUID:
+    """Give the id in a run job's name; raise InvalidFields for `field` if it is malformed."""
+    return uuid.UUID(_parse("run_job", name, field)[0])
 
 
 def parse_workflow(name: str, field: str) -> str:

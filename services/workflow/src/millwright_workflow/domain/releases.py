@@ -6,6 +6,7 @@ nothing. `docs/architecture/release-states.md` draws the states.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +20,6 @@ from millwright_workflow.domain.errors import (
     ChannelNotFound,
     NoRollbackTarget,
     RevisionMismatch,
-    RunPolicyUnavailable,
     VersionBad,
     VersionInUse,
     VersionNotFound,
@@ -105,9 +105,6 @@ class RunPolicy(Enum):
     FORK_FROM_COMMON = "FORK_FROM_COMMON"
 
 
-_AVAILABLE_POLICIES = frozenset({RunPolicy.DRAIN, RunPolicy.PAUSE, RunPolicy.CANCEL})
-
-
 @dataclass(frozen=True, slots=True)
 class Version:
     """A published version, without its definition."""
@@ -172,6 +169,8 @@ class Release:
     canary_weight_bp: int = 0
     evidence: tuple[GateResult, ...] = ()
     """What an automatic decision was based on."""
+    run_job: uuid.UUID | None = None
+    """The job that carries its run policy out."""
 
     @property
     def sequence(self) -> int:
@@ -305,8 +304,6 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     mark: nothing may run on a version that is still called bad. A canary ends with it. Where the channel keeps
     pointing where it does, which is so unless another target is named, the version left is the canary's.
     """
-    if wish.run_policy not in _AVAILABLE_POLICIES:
-        raise RunPolicyUnavailable(run_policy=wish.run_policy.value)
     channel = ledger.channel(wish.channel)
     check_revision(ledger, wish.channel, channel, wish.expected_revision)
     target = _rollback_target(ledger, wish, channel, visited)

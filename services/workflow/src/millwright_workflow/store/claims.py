@@ -172,7 +172,7 @@ WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND pause_reason IS NOT 
 UNION ALL
 SELECT tenant, instance, run_policy, reason FROM workflow.hold
 JOIN workflow.instance USING (tenant, workflow, channel, version)
-WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision
+WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision AND run_policy <> 'DRAIN'
 """
 _PAUSED_TO_CANCEL = f"""
 WITH wanted AS (

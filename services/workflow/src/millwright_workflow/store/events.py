@@ -73,6 +73,7 @@ def of_release(tenant: str, workflow: str, release: Release) -> Event:
         "canaryVersion": release.canary_version,
         "canaryWeightBp": release.canary_weight_bp,
         "evidence": [_gate_result(result) for result in release.evidence],
+        "runJob": names.run_job(release.run_job) if release.run_job else None,
     }
     return Event(
         tenant=tenant,

@@ -71,6 +71,7 @@ async def write(connection: Connection, tenant: str, workflow: str, decision: De
         release.canary_version,
         release.canary_weight_bp,
         canaries.write_results(release.evidence),
+        release.run_job,
     )
     if decision.channel:
         await _write_channel(connection, tenant, workflow, decision.channel)
@@ -160,8 +161,8 @@ WITH counted AS (
 )
 INSERT INTO workflow.release
     (tenant, workflow, revision, operation, channel, from_version, to_version, marked_bad, run_policy, reason, actor,
-     automatic, create_time, canary_version, canary_weight_bp, evidence)
-VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+     automatic, create_time, canary_version, canary_weight_bp, evidence, run_job)
+VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
 _POINT = """
 INSERT INTO workflow.channel
@@ -190,7 +191,7 @@ WHERE tenant = {TENANT} AND workflow = $1
 """
 _SELECT_RELEASE = f"""
 SELECT revision, operation, channel, from_version, to_version, marked_bad, run_policy, reason, actor, automatic,
-       create_time, canary_version, canary_weight_bp, evidence
+       create_time, canary_version, canary_weight_bp, evidence, run_job
 FROM workflow.release WHERE tenant = {TENANT} AND workflow = $1
 """
 _PAGE = f"""

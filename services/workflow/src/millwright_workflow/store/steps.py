@@ -137,6 +137,11 @@ async def page(
     return [(_checkpoint(row), row["size"]) for row in rows]
 
 
+async def adopt(connection: Connection, tenant: str, source: uuid.UUID, instance: uuid.UUID, last: int) -> None:
+    """Give a new instance the results of another up to the step `last`."""
+    await connection.execute(_ADOPT, tenant, source, instance, last)
+
+
 def _checkpoint(row: asyncpg.Record) -> Checkpoint:
     result = TaskResult(
         reference=row["reference"],
@@ -205,7 +210,13 @@ UPDATE workflow.instance AS instance
 SET step = step.last, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
     state = coalesce(step.state, instance.state), pause_reason = CASE WHEN step.state IS NULL THEN pause_reason END,
     output = step.output, error = step.error, end_time = step.end_time,
-    settle_time = CASE WHEN canary_revision IS NOT NULL AND step.end_time IS NOT NULL THEN clock_timestamp() END
+    settle_time = CASE WHEN canary_revision IS NOT NULL AND step.end_time IS NOT NULL THEN clock_timestamp() END,
+    held_revision = CASE WHEN step.state = 'PAUSED' AND pause_reason IS NULL THEN (
+        SELECT revision FROM workflow.hold
+        WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
+          AND hold.version = instance.version AND hold.revision > bound_revision
+          AND run_policy NOT IN ('PAUSE', 'CANCEL')
+    ) END
 FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
             $12::text[], $13::timestamptz[])
     AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)
@@ -214,7 +225,8 @@ WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND in
 RETURNING instance.tenant, instance.instance, instance.has_attachments, EXISTS (
     SELECT FROM workflow.hold
     WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
-      AND hold.version = instance.version AND hold.revision > bound_revision AND run_policy = 'PAUSE'
+      AND hold.version = instance.version AND hold.revision > bound_revision
+      AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
 ) OR pause_reason IS NOT NULL AS is_held
 """
 _WRITE_RESULTS = """
@@ -243,4 +255,18 @@ _PAGE = """
 SELECT step, reference, task_hash, 'null' AS output, 'null' AS context, next, is_skipped, finish_time,
        octet_length(output) AS size
 FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND step < $3 ORDER BY step DESC LIMIT $4
+"""
+# The results up to a step, as another instance's.
+_ADOPT = """
+WITH adopted AS (
+    INSERT INTO workflow.task_result
+        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
+    SELECT tenant, $3, reference, task_hash, output, context, next, is_skipped, step, finish_time
+    FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND step <= $4
+    RETURNING is_skipped
+)
+UPDATE workflow.instance AS instance
+SET step = $4, finished_tasks = (SELECT count(*) FROM adopted WHERE NOT is_skipped), seal_nonce = source.seal_nonce
+FROM workflow.instance AS source
+WHERE instance.tenant = $1 AND instance.instance = $3 AND source.tenant = $1 AND source.instance = $2
 """

@@ -98,6 +98,7 @@ CREATE TABLE workflow.release (
     canary_version integer,
     canary_weight_bp integer NOT NULL,
     evidence text NOT NULL,
+    run_job uuid,
     PRIMARY KEY (tenant, workflow, revision),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 );
@@ -124,6 +125,36 @@ CREATE TABLE workflow.hold (
     create_time timestamptz NOT NULL,
     PRIMARY KEY (tenant, workflow, channel, version)
 );
+CREATE TABLE workflow.run_job (
+    tenant text NOT NULL,
+    run_job uuid NOT NULL,
+    workflow text NOT NULL,
+    channel text NOT NULL,
+    version integer NOT NULL,
+    target_version integer NOT NULL,
+    revision bigint NOT NULL,
+    run_policy text NOT NULL,
+    state text NOT NULL,
+    total bigint NOT NULL,
+    create_time timestamptz NOT NULL,
+    end_time timestamptz,
+    PRIMARY KEY (tenant, run_job),
+    UNIQUE (tenant, workflow, revision)
+);
+CREATE INDEX run_job_running ON workflow.run_job (create_time) WHERE state = 'RUNNING';
+CREATE TABLE workflow.run_job_outcome (
+    tenant text NOT NULL,
+    run_job uuid NOT NULL,
+    instance uuid NOT NULL,
+    kind text NOT NULL,
+    reason text NOT NULL,
+    successor uuid,
+    outcome_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, run_job, instance),
+    FOREIGN KEY (tenant, run_job) REFERENCES workflow.run_job
+);
+CREATE INDEX run_job_outcome_in_order ON workflow.run_job_outcome (tenant, run_job, outcome_time, instance);
+COMMENT ON TABLE workflow.run_job IS 'A rollback''s run policy that is carried out instance by instance';
 COMMENT ON TABLE workflow.hold IS
     'What a rollback wants of the instances bound to the version through the channel before the revision';
 """
@@ -160,6 +191,7 @@ CREATE TABLE workflow.instance (
     canary_revision bigint,
     bind_time timestamptz,
     settle_time timestamptz,
+    held_revision bigint,
     PRIMARY KEY (tenant, instance),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 ) WITH (fillfactor = 70);
@@ -175,6 +207,8 @@ CREATE INDEX instance_parent ON workflow.instance (tenant, parent, create_time D
     WHERE parent IS NOT NULL;
 CREATE INDEX instance_bound ON workflow.instance (tenant, workflow, channel, version)
     WHERE state IN ('RUNNING', 'PAUSED');
+CREATE INDEX instance_held ON workflow.instance (tenant, workflow, held_revision) WHERE held_revision IS NOT NULL;
+COMMENT ON COLUMN workflow.instance.held_revision IS 'the rollback whose run job has stopped it and is to deal with it';
 CREATE INDEX instance_of_canary ON workflow.instance (tenant, workflow, channel, canary_revision, version, settle_time)
     WHERE settle_time IS NOT NULL;
 COMMENT ON COLUMN workflow.instance.routing_key IS 'NULL: its id';
@@ -424,6 +458,8 @@ TENANTED = (
     "version",
     "channel",
     "canary",
+    "run_job",
+    "run_job_outcome",
     "release",
     "hold",
     "instance",
@@ -449,6 +485,8 @@ GRANT INSERT, UPDATE (bad_reason) ON workflow.version TO {role};
 GRANT INSERT, UPDATE ON workflow.channel, workflow.hold TO {role};
 GRANT INSERT ON workflow.release TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.canary TO {role};
+GRANT INSERT, UPDATE (state, end_time) ON workflow.run_job TO {role};
+GRANT INSERT ON workflow.run_job_outcome TO {role};
 GRANT INSERT, UPDATE ON workflow.instance TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.task_progress TO {role};
 GRANT INSERT ON workflow.task_result TO {role};
