@@ -315,7 +315,8 @@ class Driver:
         """Let time pass until `due` by the wall clock, which may jump; raise Stopped if asked to stop meanwhile."""
         while due is not None and (seconds := (due - self._means.clock.now()).total_seconds()) > 0:
             try:
-                await asyncio.wait_for(self._stopping.wait(), min(seconds, _LONGEST_SLEEP_SECONDS))
+                async with asyncio.timeout(min(seconds, _LONGEST_SLEEP_SECONDS)):
+                    await self._stopping.wait()
             except TimeoutError:
                 continue
             raise Stopped

@@ -129,7 +129,8 @@ class Worker:
     async def _audit(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), _AUDIT_SECONDS)
+                async with asyncio.timeout(_AUDIT_SECONDS):  # wait_for of Python 3.11 may swallow a cancellation
+                    await self._lost.wait()
             self._lost.clear()
             if found := await self.audit_once():
                 _log.warning("found instances that nobody advanced", extra={"count": found})
