@@ -35,12 +35,16 @@ FOREIGN = {
     "ResumeInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "WatchInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "ListInstanceEvents": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "GetApproval": ({"name": f"approvals/{uuid.UUID(int=1)}"}, "APPROVAL_NOT_FOUND"),
+    "DecideApproval": ({"name": f"approvals/{uuid.UUID(int=1)}"}, "APPROVAL_NOT_FOUND"),
 }
 """Each RPC that names something, with what it answers about another tenant's."""
-EMPTY = {"ListWorkflows": "workflows", "ListInstances": "instances", "ListSchedules": "schedules"}
+EMPTY = {"ListWorkflows": "workflows", "ListInstances": "instances", "ListSchedules": "schedules", "ListApprovals": "approvals"}
 """Each RPC that lists without naming, with where the list is."""
 NEW = {"PublishVersion", "PublishEvents"}
 """RPCs that make something of the caller's own."""
+SHARED = {"ListCircuits"}
+"""RPCs that tell what concerns everybody."""
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ async def owner(client):
 
 
 def test_every_rpc_has_its_case():
-    assert set(RPCS) == {*FOREIGN, *EMPTY, *NEW}
+    assert set(RPCS) == {*FOREIGN, *EMPTY, *NEW, *SHARED}
 
 
 @pytest.mark.parametrize("rpc", FOREIGN)
