@@ -129,12 +129,7 @@ def start(
     The gates hold in every step. Those that compare with the stable version are left out of a step of 100%.
     """
     session = current(ctx)
-    gates = [
-        release_pb2.Gate(min_success_rate=_share(min_success_rate)),
-        release_pb2.Gate(max_success_rate_drop=_share(max_success_rate_drop)),
-        release_pb2.Gate(max_p95_duration=None if max_p95 is None else Duration(seconds=int(max_p95.total_seconds()))),
-        release_pb2.Gate(max_p95_ratio=max_p95_ratio),
-    ]
+    gates = _gates(min_success_rate, max_success_rate_drop, max_p95, max_p95_ratio)
     for each in step:
         each.min_instances = min_instances
         each.gates.extend(gate for gate in gates if _belongs(gate, each))
@@ -275,14 +270,24 @@ class _Watch:
         return _EXIT_CODES.get(ending.operation, ExitCode.OK)
 
 
-def _share(hundredths: int | None) -> float | None:
-    return None if hundredths is None else hundredths / _WHOLE_BP
+def _gates(
+    min_success_rate_bp: int | None, max_drop_bp: int | None, max_p95: timedelta | None, max_p95_ratio: float | None
+) -> list[release_pb2.Gate]:
+    gates = []
+    if min_success_rate_bp is not None:
+        gates.append(release_pb2.Gate(min_success_rate=min_success_rate_bp / _WHOLE_BP))
+    if max_drop_bp is not None:
+        gates.append(release_pb2.Gate(max_success_rate_drop=max_drop_bp / _WHOLE_BP))
+    if max_p95 is not None:
+        gates.append(release_pb2.Gate(max_p95_duration=Duration(seconds=int(max_p95.total_seconds()))))
+    if max_p95_ratio is not None:
+        gates.append(release_pb2.Gate(max_p95_ratio=max_p95_ratio))
+    return gates
 
 
 def _belongs(gate: release_pb2.Gate, step: release_pb2.CanaryStep) -> bool:
-    measure = gate.WhichOneof("measure")
-    compares = measure in ("max_success_rate_drop", "max_p95_ratio")
-    return measure is not None and not (compares and step.weight_bp == _WHOLE_BP)
+    compares = gate.WhichOneof("measure") in ("max_success_rate_drop", "max_p95_ratio")
+    return not (compares and step.weight_bp == _WHOLE_BP)
 
 
 def _connect(session: Session) -> tuple[Connection, release_service_pb2_grpc.ReleaseServiceStub]:

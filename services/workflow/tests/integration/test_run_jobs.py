@@ -1,8 +1,10 @@
 """Run jobs: instances on the version left go on on the target, by migration or by a successor, or are left with why."""
 
 import asyncio
+import json
 import uuid
 
+import asyncpg
 import pytest
 from millwright.workflow.v1 import instance_pb2, release_pb2
 from millwright_local.processes import until
@@ -144,21 +146,17 @@ async def test_a_forked_instance_is_superseded_by_one_that_begins_at_the_last_co
 
 
 async def test_a_child_is_not_forked_since_its_parent_waits_for_it(client, web):
-    child = [get(web.hold("/child"), "ask")]
-    await client.release([ONE], child)
-    parent = {"run": {"workflow": {"namespace": "plant", "name": "line", "version": "2.0.0"}}}
+    await client.release([ONE], [get(web.hold("/child"), "ask"), ONE])
+    run = {"run": {"workflow": {"namespace": "plant", "name": "line", "version": "latest"}}}
     document = {"dsl": "1.0.1", "namespace": "plant", "name": "parent", "version": "1.0.0"}
-    import json
-
-    await client.PublishVersion(
-        definition=json.dumps({"document": document, "do": [{"sub": parent}]}), promote_to="prod"
-    )
+    definition = json.dumps({"document": document, "do": [{"sub": run}]})
+    await client.PublishVersion(definition=definition, promote_to="prod")
     await client.start(workflow="workflows/plant.parent")
     await web.arrival("/child")
     answer = await client.rollback(run_policy=FORK)
     web.let_go("/child")
-    job = await ended(client, answer)
-    assert job.counts.forked == 0
+    assert (await ended(client, answer)).counts == release_pb2.RunJobCounts(paused=1)
+    assert (await outcomes(client, answer))[0].reason.startswith("Another instance waits for it")
 
 
 async def test_instances_that_end_by_themselves_are_counted(client, web):
@@ -168,8 +166,8 @@ async def test_instances_that_end_by_themselves_are_counted(client, web):
     answer = await client.rollback(run_policy=MIGRATE)
     web.let_go("/last")
     job = await ended(client, answer)
-    assert sum((job.counts.ended, job.counts.paused, job.counts.migrated)) == job.total == 1
-    assert (await client.get(instance)).state in (Instance.STATE_COMPLETED, Instance.STATE_PAUSED)
+    assert (job.total, job.counts) == (1, release_pb2.RunJobCounts(ended=1))
+    assert (await client.get(instance)).state == Instance.STATE_COMPLETED
 
 
 async def test_a_job_without_instances_is_completed(client):
@@ -209,20 +207,27 @@ async def test_a_cancelled_job_lets_its_instances_go_on_where_they_are(under_way
     assert again == job
 
 
-async def test_instances_that_a_cancelled_job_had_stopped_go_on(under_way, web, sql):
+async def test_instances_that_a_cancelled_job_had_stopped_go_on(under_way, web, sql, urls):
     client = await under_way()
+    answer = await client.rollback(run_policy=MIGRATE)
+    watching = await asyncpg.connect(urls.superuser)
     async with sql.transaction():
-        await sql.execute("LOCK TABLE workflow.run_job_outcome IN EXCLUSIVE MODE")  # nobody can be dealt with
-        answer = await client.rollback(run_policy=MIGRATE)
+        await sql.execute("SELECT FROM workflow.run_job WHERE tenant = $1 FOR UPDATE", client.tenant)
+        cancelled = asyncio.ensure_future(client.CancelRunJob(name=answer.release.run_job))
+        await until(lambda: _waiting(watching, 1), 10)
         web.let_go("/two")
         await client.reached(client.instances[0], Kind.KIND_PAUSED)
-        cancelled = asyncio.ensure_future(client.CancelRunJob(name=answer.release.run_job))
-        await asyncio.wait([cancelled], timeout=1)
+        await until(lambda: _waiting(watching, 2), 10)  # whoever deals with it comes after the cancellation
     await cancelled
+    await watching.close()
     instance = await client.ended(client.instances[0])
-    assert instance.state == Instance.STATE_COMPLETED
-    dealt_with = await outcomes(client, answer)
-    assert instance.version == (1 if dealt_with else 2)
+    assert (instance.state, instance.version) == (Instance.STATE_COMPLETED, 2)
+    assert await outcomes(client, answer) == []
+
+
+async def _waiting(sql, count):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return await sql.fetchval(waiting) >= count
 
 
 async def test_outcomes_come_in_pages_and_by_kind(under_way, web):
