@@ -33,13 +33,23 @@ FOREIGN = {
     "GetInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "CancelInstance": ({"name": "INSTANCE", "reason": "mine"}, "INSTANCE_NOT_FOUND"),
     "ResumeInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "PauseInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "RetryInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "ForkInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "ListCheckpoints": ({"instance": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
+    "GetCheckpoint": ({"instance": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "WatchInstance": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "ListInstanceEvents": ({"name": "INSTANCE"}, "INSTANCE_NOT_FOUND"),
     "GetApproval": ({"name": f"approvals/{uuid.UUID(int=1)}"}, "APPROVAL_NOT_FOUND"),
     "DecideApproval": ({"name": f"approvals/{uuid.UUID(int=1)}"}, "APPROVAL_NOT_FOUND"),
 }
 """Each RPC that names something, with what it answers about another tenant's."""
-EMPTY = {"ListWorkflows": "workflows", "ListInstances": "instances", "ListSchedules": "schedules", "ListApprovals": "approvals"}
+EMPTY = {
+    "ListWorkflows": "workflows",
+    "ListInstances": "instances",
+    "ListSchedules": "schedules",
+    "ListApprovals": "approvals",
+}
 """Each RPC that lists without naming, with where the list is."""
 NEW = {"PublishVersion", "PublishEvents"}
 """RPCs that make something of the caller's own."""

@@ -38,12 +38,13 @@ async def test_what_has_ended_cannot_be_paused(client):
 
 
 async def test_a_faulted_instance_goes_on_at_the_task_that_failed(client, web):
-    web.answer("/two", lambda: Response(status=500), lambda: Response(text="done"))
+    web.answer("/two", lambda _: Response(status=500), lambda _: Response(text="done"))
     await client.release([get(web.url + "/one", "one"), get(web.url + "/two", "two"), get(web.url + "/three", "three")])
     instance = await client.run()
     assert instance.state == Instance.STATE_FAULTED
     await client.RetryInstance(name=instance.name)
-    ended = await client.ended(instance.name)
+    await client.reached(instance.name, Kind.KIND_COMPLETED)
+    ended = await client.get(instance.name)
     assert (ended.state, ended.finished_tasks) == (Instance.STATE_COMPLETED, 3)
     assert not ended.HasField("error")
     assert [len(web.hits[path]) for path in ("/one", "/two", "/three")] == [1, 2, 1]

@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from millwright_workflow.domain.execution import End, Step
 from millwright_workflow.domain.instances import Happening, InstanceEvent, State
 from millwright_workflow.domain.interpreter.effects import TaskResult
 from millwright_workflow.engine.writer import Superseded
 from millwright_workflow.store.checkpoints import Checkpoints
-from millwright_workflow.store.steps import End, Step, recall
+from millwright_workflow.store.steps import recall
 
 HOLD = """
 INSERT INTO workflow.hold (tenant, workflow, channel, version, revision, run_policy, reason, create_time)
@@ -67,7 +68,7 @@ async def test_steps_of_more_instances_than_a_batch_holds_are_all_written(writer
 
 
 async def test_the_step_of_an_instance_that_another_owns_is_not_written_and_its_neighbours_are(writer, begun, kept):
-    ours, other = await begun(), await begun(owner=None)
+    ours, other = await begun(), await begun(is_ours=False)
     refused, written = writer.commit(step(other)), writer.commit(step(ours))
     with pytest.raises(Superseded):
         await refused
