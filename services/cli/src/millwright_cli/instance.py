@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2, instance_service_pb2, instance_service_pb2_grpc
 from rich.text import Text
 
-from millwright_cli import errors
+from millwright_cli import errors, going_on
 from millwright_cli.arguments import (
     InstanceName,
     Limit,
@@ -166,14 +166,7 @@ def cancel(ctx: typer.Context, name: InstanceName, reason: OptionalReason = "") 
     session.screen.answer(answer, Text.assemble(sign, " ", sentence))
 
 
-@app.command(cls=Verb)
-def resume(ctx: typer.Context, name: InstanceName) -> None:
-    """Let a paused instance go on where it stopped, on the version it began on."""
-    session = current(ctx)
-    connection, stub = _connect(session)
-    answer = connection.call(stub.ResumeInstance, instance_service_pb2.ResumeInstanceRequest(name=name))
-    sentence = session.say(Word.RESUMED, instance=short(answer.instance.name))
-    session.screen.answer(answer, Text.assemble(glyph("KIND_RESUMED"), " ", sentence))
+going_on.add_to(app)
 
 
 def _connect(session: Session) -> tuple[Connection, instance_service_pb2_grpc.InstanceServiceStub]:

@@ -58,6 +58,9 @@ class Word(Enum):
     OPERATION = Phrase("Operation", "작업")
     OUTPUT = Phrase("Output", "출력")
     REASON = Phrase("Reason", "사유")
+    POLICY = Phrase("Run policy", "실행 정책")
+    RELEASE = Phrase("Release", "릴리스")
+    SUCCESSOR = Phrase("Successor", "후속 인스턴스")
     REVISION = Phrase("Revision", "리비전")
     SCHEDULE = Phrase("Schedule", "일정")
     ROLE = Phrase("Role", "역할")
@@ -156,6 +159,14 @@ class Word(Enum):
     UNMOVED = Phrase(
         "{channel}: on version {version} already, nothing changed", "{channel}: 이미 버전 {version}, 변경 없음"
     )
+    JOB_MIGRATED = Phrase("migrated", "이전됨")
+    JOB_FORKED = Phrase("forked", "분기됨")
+    JOB_PAUSED = Phrase("paused", "일시 중지")
+    JOB_CANCELLED = Phrase("cancelled", "취소됨")
+    JOB_ENDED = Phrase("ended by themselves", "스스로 종료")
+    JOB_FAILED = Phrase("failed", "실패")
+    JOB_DONE = Phrase("{done} of {total}", "{total}개 중 {done}개")
+    JOB_FOLLOW = Phrase("follow it: millwright workflow job watch {id}", "지켜보기: millwright workflow job watch {id}")
     CANARY_TAKES = Phrase(
         "{channel}: {share} begin on version {version}, the others on {stable}, revision {revision}, in {took}",
         "{channel}: {share}는 버전 {version}, 나머지는 {stable}, 리비전 {revision}, {took}",
@@ -205,6 +216,12 @@ class Word(Enum):
     CANCELLED_NOW = Phrase("{instance} is cancelled", "{instance} 취소됨")
     CANCEL_ASKED = Phrase("{instance} is being cancelled", "{instance} 취소 중")
     RESUMED = Phrase("{instance} goes on", "{instance} 재개")
+    PAUSE_ASKED = Phrase("{instance} pauses before its next task", "{instance} 다음 태스크 전에 일시 중지")
+    RETRIED = Phrase("{instance} goes on at the task that failed", "{instance} 실패한 태스크부터 재개")
+    FORKED = Phrase("{instance} goes on with {n} finished tasks", "{instance} 완료 태스크 {n}개로 계속")
+    FORK_CHECKED = Phrase("it would go on with {n} finished tasks", "완료 태스크 {n}개로 계속 가능")
+    CHECKPOINT = Phrase("Checkpoint", "체크포인트")
+    SIZE = Phrase("Bytes", "바이트")
     DECISION_MADE = Phrase("{approval} is {state}: its workflow goes on", "{approval} {state}: 워크플로 계속")
     FOLLOW = Phrase("follow it: millwright instance watch {id}", "지켜보기: millwright instance watch {id}")
     TASK_COUNT = Phrase("tasks done: {n}", "완료 태스크 {n}개")
@@ -301,6 +318,18 @@ HINTS: dict[str, Phrase] = {
     "INSTANCE_NOT_FOUND": Phrase(
         "See the instances with `millwright instance list`.", "`millwright instance list`로 확인하십시오."
     ),
+    "CHECKPOINT_NOT_FOUND": Phrase(
+        "See them with `millwright instance checkpoints ID`.", "`millwright instance checkpoints ID`로 확인하십시오."
+    ),
+    "INSTANCE_NOT_FAULTED": Phrase(
+        "Only what has faulted or was cancelled can be retried.", "실패했거나 취소된 것만 재시도할 수 있습니다."
+    ),
+    "INSTANCE_NOT_RUNNING": Phrase(
+        "See its state with `millwright instance get ID`.", "`millwright instance get ID`로 상태를 확인하십시오."
+    ),
+    "NOT_COMPATIBLE": Phrase(
+        "Fork from an earlier checkpoint with --from.", "--from으로 더 앞선 체크포인트에서 분기하십시오."
+    ),
     "INSTANCE_NOT_PAUSED": Phrase(
         "See its state with `millwright instance get ID`.", "`millwright instance get ID`로 상태를 확인하십시오."
     ),
@@ -317,8 +346,9 @@ HINTS: dict[str, Phrase] = {
         "Someone moved the channel: look at `millwright workflow releases NAME`, then decide anew.",
         "다른 사람이 채널을 옮겼습니다. `millwright workflow releases NAME`을 보고 다시 결정하십시오.",
     ),
-    "RUN_POLICY_UNAVAILABLE": Phrase(
-        "Use --policy drain, pause or cancel.", "--policy drain, pause, cancel 중에서 고르십시오."
+    "RUN_JOB_NOT_FOUND": Phrase(
+        "Its id is in the answer of the rollback and in `millwright workflow releases NAME -o json`.",
+        "롤백 응답과 `millwright workflow releases NAME -o json`에 작업 ID가 있습니다.",
     ),
     "SEMVER_TAKEN": Phrase("Raise document.version in the definition.", "정의의 document.version을 올리십시오."),
     "SEQUENCE_EXPIRED": Phrase("Start the watch again.", "처음부터 다시 지켜보십시오."),
