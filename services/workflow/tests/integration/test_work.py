@@ -351,6 +351,17 @@ async def test_a_malformed_message_ends_the_stream(connect, message, reason):
     assert (refused.code, refused.reason) == ("INVALID_ARGUMENT", reason)
 
 
+async def test_a_worker_that_does_not_read_is_not_read_either_and_loses_no_answer(connect):
+    count = 30_000
+    async with connect(reads=False) as worker:
+        for _ in range(count):
+            worker.say(heartbeat=pb.HeartbeatWork(id=SOME))
+        await asyncio.sleep(2)  # more answers than may wait
+        worker.begin_to_read()
+        for _ in range(count):
+            assert (await worker.hear("stop")).id == SOME
+
+
 async def test_the_first_message_must_open(connect):
     async with connect(opens=False) as worker:
         worker.say(credit=1)

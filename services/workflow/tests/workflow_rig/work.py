@@ -24,11 +24,14 @@ def value(plain) -> struct_pb2.Value:
 class WorkStream:
     """One stream. `async with` opens and breaks it."""
 
-    def __init__(self, port: int, token: str, queues: tuple[str, ...], worker: str = "", *, opens=True) -> None:
-        """Prepare a stream of a worker, that says who it is unless told otherwise."""
+    def __init__(
+        self, port: int, token: str, queues: tuple[str, ...], worker: str = "", *, opens=True, reads=True
+    ) -> None:
+        """Prepare a stream of a worker, that says who it is and reads unless told otherwise."""
         self.worker = worker or f"worker-{uuid.uuid4().hex[:8]}"
         self._port = port
         self._token = token
+        self._reads = reads
         self._outgoing: asyncio.Queue = asyncio.Queue()
         self._incoming: asyncio.Queue = asyncio.Queue()
         self._opening = {"worker": self.worker, "queues": queues} if opens else {}
@@ -41,7 +44,7 @@ class WorkStream:
         )
         if self._opening:
             self.say(open=pb.OpenWork(**self._opening))
-        self._reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read() if self._reads else asyncio.sleep(0))
         return self
 
     async def __aexit__(self, *_):
@@ -63,6 +66,10 @@ class WorkStream:
             self._incoming.put_nowait(await self.stream.code())
         except grpc.aio.AioRpcError as error:
             self._incoming.put_nowait(error)
+
+    def begin_to_read(self) -> None:
+        """Read from now on."""
+        self._reading = asyncio.create_task(self._read())
 
     def say(self, **message) -> None:
         """Send one message."""

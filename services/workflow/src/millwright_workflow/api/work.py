@@ -28,6 +28,7 @@ from millwright_workflow.store.work_items import Handed
 _WORKER_LIMIT = 200
 _QUEUES_LIMIT = 100
 _CREDIT_LIMIT = 10_000
+_REPORTS_AT_ONCE = 1_000
 _TEXT_LIMIT = 4_000
 
 
@@ -51,8 +52,17 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
 
     async def _read(self, stream: Stream, messages: AsyncIterator[pb.StreamWorkRequest]) -> None:
         """Act on what the worker sends until it sends no more and all of it is settled."""
+        seats = asyncio.Semaphore(_REPORTS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
+
+            async def settle(item: uuid.UUID, report: domain.Report) -> None:
+                await seats.acquire()  # a worker that reports faster than we can write waits
+                group.create_task(self._dispatch.settle(stream, item, report)).add_done_callback(
+                    lambda _: seats.release()
+                )
+
             async for message in messages:
+                await stream.room()
                 match message.WhichOneof("message"):
                     case "credit":
                         stream.give(_credit(message.credit, stream))
@@ -61,9 +71,9 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
                     case "heartbeat":
                         self._dispatch.heartbeat(stream, *_heartbeat(message.heartbeat))
                     case "complete":
-                        group.create_task(self._dispatch.settle(stream, *_completion(message.complete)))
+                        await settle(*_completion(message.complete))
                     case "fail":
-                        group.create_task(self._dispatch.settle(stream, *_failure(message.fail)))
+                        await settle(*_failure(message.fail))
                     case _:
                         raise InvalidFields([Violation("message", "UNEXPECTED", "must be one of those after `open`")])
 

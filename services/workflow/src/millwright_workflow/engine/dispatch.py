@@ -36,6 +36,8 @@ _LOOK_SECONDS = 0.05
 _IDLE_SECONDS = 5.0
 _CHECK_SECONDS = 0.5
 _LARGEST_HANDFUL = 100
+_MOST_UNREAD = 10_000
+_UNREAD_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +72,11 @@ class Stream:
         """None ends the stream: this replica is going away."""
         self.unacknowledged: set[uuid.UUID] = set()
         self._woken = woken
+
+    async def room(self) -> None:
+        """Return once the worker has read enough of what it was told: until then nothing more is taken from it."""
+        while self.messages.qsize() > _MOST_UNREAD:  # noqa: ASYNC110 - rare, and nobody to notify whom it would cost
+            await asyncio.sleep(_UNREAD_SECONDS)
 
     def give(self, credit: int) -> None:
         """Let this many items more be sent."""
@@ -182,7 +189,7 @@ class Dispatch:
         finally:
             for stream, demand, items in zip(hungry, demands, taken, strict=True):
                 stream.credit += demand.credit - len(items)
-        self._streams.append(self._streams.pop(0))  # another one is first the next time
+        self._streams = self._streams[1:] + self._streams[:1]  # another one is first the next time
         for stream, items in zip(hungry, taken, strict=True):
             self._hand(stream, [each for each in items if not each.work.attempt])
             if again := [each for each in items if each.work.attempt]:
