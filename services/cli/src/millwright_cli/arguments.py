@@ -44,6 +44,11 @@ def approval_name(text: str) -> str:
     return _named("approvals", text)
 
 
+def run_job_name(text: str) -> str:
+    """Read a run job's id, with or without `runJobs/`, as a resource name."""
+    return _named("runJobs", text)
+
+
 def duration(text: str) -> timedelta:
     """Read a span such as `90s`, `1h` or `1h30m`; a bare number counts seconds."""
     if text.isdecimal():

@@ -20,7 +20,7 @@ from google.protobuf.descriptor import FileDescriptor
 from millwright.api.v1 import service_pb2
 
 from millwright_cli import errors
-from millwright_cli.watching import Message, Stream
+from millwright_cli.watching import Stream
 from millwright_cli.words import Word, Words
 
 Request = TypeVar("Request")
@@ -113,7 +113,7 @@ class Connection:
         """
         return method(request, timeout=self.timeout, metadata=self._metadata)
 
-    def stream(self, method: "grpc.UnaryStreamMultiCallable[Request, Message]", request: Request) -> Stream[Message]:
+    def stream(self, method: "grpc.UnaryStreamMultiCallable[Request, Response]", request: Request) -> Stream[Response]:
         """Open a stream without a deadline. It is for the caller to cancel."""
         return method(request, metadata=self._metadata)
 

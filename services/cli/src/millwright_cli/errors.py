@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
     DENIED = 6, "not authenticated or not allowed"
     UNAVAILABLE = 7, "unavailable, overloaded or out of time"
     FAULTED = 8, "the watched instance faulted, or the canary was rolled back"
-    CANCELLED = 9, "the watched instance was cancelled, or the canary aborted"
+    CANCELLED = 9, "the watched instance was cancelled, or the canary or job was taken back"
 
 
 _EXIT_CODES = {

@@ -161,8 +161,6 @@ class Word(Enum):
     )
     JOB_MIGRATED = Phrase("migrated", "이전됨")
     JOB_FORKED = Phrase("forked", "분기됨")
-    JOB_PAUSED = Phrase("paused", "일시 중지")
-    JOB_CANCELLED = Phrase("cancelled", "취소됨")
     JOB_ENDED = Phrase("ended by themselves", "스스로 종료")
     JOB_FAILED = Phrase("failed", "실패")
     JOB_DONE = Phrase("{done} of {total}", "{total}개 중 {done}개")

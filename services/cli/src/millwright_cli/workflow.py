@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
 
-from millwright_cli import canary, release
+from millwright_cli import canary, job, release
 from millwright_cli.arguments import DryRun, Limit, OptionalReason, VersionNumber, WorkflowName, file_text
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.paging import collect
@@ -139,6 +139,7 @@ def schedule(ctx: typer.Context, name: WorkflowName) -> None:
 
 app.add_typer(release.app)
 app.add_typer(canary.app, name="canary")
+app.add_typer(job.app, name="job")
 
 
 def _connect(session: Session) -> tuple[Connection, workflow_service_pb2_grpc.WorkflowServiceStub]:

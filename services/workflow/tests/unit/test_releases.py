@@ -116,12 +116,6 @@ def test_a_promotion_by_a_person_does_not_thaw_the_channel(book):
         book.promote(2, actor=Actor("robot", "", automatic=True))
 
 
-@pytest.mark.parametrize("policy", [RunPolicy.MIGRATE_COMPATIBLE, RunPolicy.FORK_FROM_COMMON])
-def test_a_policy_of_a_later_release_is_refused_before_anything_else(book, policy):
-    with pytest.raises(errors.RunPolicyUnavailable):
-        book.rollback("none", run_policy=policy)
-
-
 def test_a_version_that_another_channel_points_to_can_be_left_and_is_bad_for_both(book):
     """The version is what is wrong; who rolls back must not wait for the other channel."""
     book.promote(3, channel="line-2")

@@ -36,6 +36,8 @@ def rollback(
         policy = release_pb2.RunPolicy.Name(release.run_policy or release_pb2.RUN_POLICY_DRAIN)
         counts = {"running": impact.running, "paused": impact.paused, "version": release.from_version}
         lines.append(Text("    " + say(Word.IMPACT, **counts, policy=say.named(policy.removeprefix("RUN_")))))
+    if release.run_job:
+        lines.append(Text("    " + say(Word.JOB_FOLLOW, id=short(release.run_job))))
     if answer.channel.HasField("freeze_time"):
         lines.append(Text("    " + say(Word.FREEZE, time=moment(answer.channel.freeze_time, say)), style="dim"))
     return [*lines, *caveats(say, dry_run=dry_run, replayed=answer.replayed)]
