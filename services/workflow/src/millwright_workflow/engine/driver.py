@@ -339,14 +339,12 @@ class Driver:
         instance = self._instance
         step = Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
         future = self._means.writer.commit(step)
-        try:
-            await asyncio.wait([future])
-        finally:
-            if not future.done():
-                await asyncio.wait([future])
-            if future.exception() is not None:  # not written: the next step takes its place
-                self._step -= 1
-                self._sequence -= 1 if event else 0
+        cancellation = await _settled(future)
+        if future.exception() is not None:  # not written: the next step takes its place
+            self._step -= 1
+            self._sequence -= 1 if event else 0
+        if cancellation is not None:
+            raise cancellation
         self.kept.note(step)
         if future.result():
             self.stop(Stop.PAUSE)
@@ -371,6 +369,17 @@ class Driver:
             error=error,
             percent=percent,
         )
+
+
+async def _settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Return once `future` is done, however often we are cancelled meanwhile; give the cancellation if we were."""
+    cancellation = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    return cancellation
 
 
 async def _all(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:

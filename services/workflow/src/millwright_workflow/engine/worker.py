@@ -212,7 +212,8 @@ class Worker:
         finally:  # also if we are hurried: after us nobody ends them, and they would keep the process
             for run in runs:
                 run.abandon()
-        await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
+        if runs:
+            await asyncio.wait([run.task for run in runs])
 
     def _in(self, chosen: Collection[int]) -> list[Run]:
         return [run for (_, instance), run in self._running.items() if partitions.of(instance) in chosen]
