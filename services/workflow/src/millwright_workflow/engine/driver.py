@@ -343,9 +343,10 @@ class Driver:
         if future.exception() is not None:  # not written: the next step takes its place
             self._step -= 1
             self._sequence -= 1 if event else 0
+        else:
+            self.kept.note(step)
         if cancellation is not None:
             raise cancellation
-        self.kept.note(step)
         if future.result():
             self.stop(Stop.PAUSE)
 
