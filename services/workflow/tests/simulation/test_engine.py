@@ -43,5 +43,16 @@ def test_a_seed_always_makes_the_same_world() -> None:
 
 def test_worlds_are_eventful() -> None:
     told = {what for seed in range(60) for _, what, _ in simulate(seed).trace}
-    assert told >= {"killed", "frozen", "thawed", "leaves", "left", "joined", "storm", "outage", "cut off", "clock jumps"}
+    assert told >= {
+        "killed",
+        "frozen",
+        "thawed",
+        "leaves",
+        "left",
+        "joined",
+        "storm",
+        "outage",
+        "cut off",
+        "clock jumps",
+    }
     assert told >= {"began", "called", "wrote", "acquired", "rolled back"}

@@ -152,8 +152,7 @@ class MemoryDatabase:
         for row in pending:
             if (binding := bindings[row.instance.key]) is None:
                 continue
-            version, row.bound_revision = binding
-            bad = self.bad.get((row.instance.tenant, row.instance.workflow, version))
+            version, row.bound_revision, bad = binding
             if bad is None:
                 self._move(row, State.RUNNING, now, version=version, start_time=now)
                 begun.append(Active(row.instance, row.step))
@@ -165,11 +164,18 @@ class MemoryDatabase:
     def _lock_bindings(self, pending: Sequence[Row]) -> Body:
         through = {self._channel(row.instance) for row in pending if row.instance.version is None}
         yield Lock(tuple(("channel", channel) for channel in sorted(through)), is_shared=True)
+        bindings = [(row.instance, self._binding(row.instance)) for row in pending]
+        versions = {(instance.tenant, instance.workflow, binding[0]) for instance, binding in bindings if binding}
+        yield Lock(tuple(("version", version) for version in sorted(versions)), is_shared=True)
 
-    def _binding(self, instance: Instance) -> tuple[int, int | None] | None:
+    def _binding(self, instance: Instance) -> tuple[int, int | None, str | None] | None:
         if instance.version is not None:
-            return instance.version, None
-        return self.channels.get(self._channel(instance))
+            version, revision = instance.version, None
+        elif (pointer := self.channels.get(self._channel(instance))) is not None:
+            version, revision = pointer
+        else:
+            return None
+        return version, revision, self.bad.get((instance.tenant, instance.workflow, version))
 
     def take_resumed(self, tenure: Tenure) -> Body:
         """Take the instances that were resumed."""
@@ -319,8 +325,10 @@ class MemoryDatabase:
     def point(self, channel: Channel, version: int, policy: RunPolicy | None = None) -> Body:
         """Point a channel to a version; with a run policy it is a rollback, and the version left is bad."""
         yield Lock((("channel", channel),))
-        yield PASS
         left = self.channels.get(channel)
+        touched = sorted({version, left[0] if left else version})
+        yield Lock(tuple(("version", (channel[0], channel[1], number)) for number in touched))
+        yield PASS
         self.revision += 1
         self.channels[channel] = version, self.revision
         if policy is not None and left is not None and left[0] != version:

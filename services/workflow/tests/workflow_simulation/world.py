@@ -90,7 +90,7 @@ class World:
         self.plant = parts.plant(self.witness, self.dice)
         self.cache: dict[Any, Any] = {}
         self.processes: list[Process] = []
-        self._is_slow = self.dice.random() < 0.3
+        self._is_slow = self.dice.random() < 0.4
         self._trouble_time = 0.0
         self._now = server_clock.now
         self._tasks: list[asyncio.Task[Any]] = []
@@ -138,7 +138,7 @@ class World:
         )
 
     def _statement_seconds(self) -> float:
-        return self.dice.expovariate(10.0) if self._is_slow and self.dice.random() < 0.15 else 0.0
+        return self.dice.expovariate(10.0) if self._is_slow and self.dice.random() < 0.2 else 0.0
 
     def _channel(self, kind: int) -> tuple[str, str, str]:
         return TENANT, f"plant.line-{kind}", "prod"
@@ -147,7 +147,7 @@ class World:
 
     async def _call(self) -> None:
         kinds = self.dice.sample(range(len(workflows.LINES)), 3)
-        for _ in range(self.dice.randint(2, 5)):
+        for _ in range(self.dice.randint(3, 6)):
             kind = self.dice.choice(kinds)
             await self._start(kind)
             if self.dice.random() < 0.25:
@@ -193,7 +193,7 @@ class World:
             await self.commit(self.database.pause(self.dice.choice([*self.database.rows]), "a moment"))
 
     async def _roll_back(self, kind: int) -> None:
-        version = self.dice.choice((1, 2))
+        version = 3 - self.database.channels[self._channel(kind)][0]
         policy = self.dice.choice(POLICIES)
         await self.commit(self.database.point(self._channel(kind), version, policy))
         self.witness.tell("rolled back", kind, version, policy.value)
@@ -215,6 +215,7 @@ class World:
                 self._freeze,
                 self._freeze,
                 self._leave,
+                self._join_one,
                 self._join_one,
                 self._storm,
                 self._outage,
@@ -248,7 +249,9 @@ class World:
         if (process := self._one()) and not process.is_frozen:
             self.witness.tell("frozen", process.name)
             process.freeze()
-            self._later(self._thaw, process, seconds=self.dice.choice((0.5, 3.0, 6.0, 9.0)))
+            self._later(
+                self._thaw, process, seconds=self.dice.choice((0.5, 3.0, self.dice.uniform(4.5, 5.5), 6.0, 9.0))
+            )
 
     def _thaw(self, process: Process) -> None:
         if process.is_frozen and not process.is_dead:
