@@ -31,6 +31,8 @@ async def under_way(client, web):
         good = [first_of_target, second_of_target or call, get(web.url + "/good", "three")]
         await client.release(good, [ONE, call, get(web.url + "/bad", "three")])
         client.instances = [await client.start() for _ in range(count)]
+        for instance in client.instances:
+            await client.reached(instance, Kind.KIND_STARTED)
         await web.arrival("/two", count)
         return client
 
