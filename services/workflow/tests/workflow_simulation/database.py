@@ -142,7 +142,7 @@ class MemoryDatabase:
         """Begin pending instances, each bound to its version under a lock."""
         held = yield from self._lock_tenure(tenure)
         yield PASS
-        pending = [row for row in self._in(held, State.PENDING)][:limit]
+        pending = self._in(held, State.PENDING)[:limit]
         yield Lock(tuple(("instance", row.instance.key) for row in pending))
         pending = [row for row in pending if row.instance.state is State.PENDING]
         yield from self._lock_bindings(pending)

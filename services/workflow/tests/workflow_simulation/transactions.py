@@ -75,7 +75,7 @@ class Transactions:
             except StopIteration as end:
                 self._end(transaction, end.value, None)
                 return
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is the caller's
                 self._end(transaction, None, error)
                 return
             if wish is not PASS:
