@@ -23,6 +23,8 @@ class Figure:
     peer_value: float | None = None
     most: float | None = None
     """The target: the value is to be at most this."""
+    least_ratio: float | None = None
+    """The target: the value is to be at least so many times the peer's."""
 
     @property
     def ratio(self) -> float | None:
@@ -32,7 +34,15 @@ class Figure:
     @property
     def is_met(self) -> bool:
         """Tell whether the target is met; a figure without one always meets it."""
-        return self.most is None or self.value <= self.most
+        is_small = self.most is None or self.value <= self.most
+        return is_small and (self.least_ratio is None or (self.ratio or 0.0) >= self.least_ratio)
+
+    @property
+    def target(self) -> str:
+        """The target, for people; empty if there is none."""
+        if self.most is not None:
+            return f"≤ {_text(self.most, self.unit)}"
+        return "" if self.least_ratio is None else f"≥ {self.least_ratio:g} × peer"
 
     def line(self) -> str:
         """Return the figure as one JSON object."""
@@ -73,7 +83,7 @@ def table(figures: Sequence[Figure]) -> Table:
     for it in figures:
         peer = "" if it.peer_value is None else _text(it.peer_value, it.unit)
         ratio = "" if it.ratio is None else f"{it.ratio:.2f}"
-        target = "" if it.most is None else f"≤ {_text(it.most, it.unit)} {'✓' if it.is_met else '✗'}"
+        target = it.target and f"{it.target} {'✓' if it.is_met else '✗'}"
         shown.add_row(it.bench, it.metric, _text(it.value, it.unit), peer, ratio, target)
     shown.caption = "\n".join(sorted({f"peer of {it.bench}: {it.peer}" for it in figures if it.peer}))
     shown.caption_justify = "left"
