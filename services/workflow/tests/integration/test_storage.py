@@ -8,6 +8,7 @@ from functools import partial
 
 import asyncpg
 import pytest
+import redis.asyncio
 from millwright_local.processes import until
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.signals import Signals
@@ -43,7 +44,8 @@ async def postgres_stage(urls, valkey):
     cache = Valkey(valkey.url)
     platform = Platform(database, cache, Signals(), Requests(database, "workflow"), None)
     log = EventLog("workflow")
-    yield PostgresStage(PostgresStorage(platform, log, Checkpoints(cache)), platform, log)
+    checkpoints = Checkpoints(cache)
+    yield PostgresStage(PostgresStorage(platform, log, checkpoints), platform, log, checkpoints)
     await cache.close()
     await database.close()
 
@@ -428,3 +430,34 @@ async def test_an_owner_cannot_come_back_to_life_while_its_partitions_are_taken(
     assert (await renewing).owners[1] == heir
     await writing.close()
     await observer.close()
+
+
+# In Valkey, what is not whole is not believed.
+
+
+@pytest.mark.parametrize("lost", ["result /do/0/a", "result /do/1/b", "progress wait /do/2/c", "step", "size"])
+@pytest.mark.parametrize("grows", [False, True])
+async def test_a_checkpoint_that_has_lost_a_field_is_not_believed(postgres_stage, valkey, lost, grows) -> None:
+    await postgres_stage.prepare()
+    storage, checkpoints = postgres_stage.storage, postgres_stage.checkpoints
+    owner = await joined(storage)
+    active = await begun(postgres_stage, owner)
+    timer = Progress("wait /do/2/c", datetime(2026, 3, 2, tzinfo=UTC))
+    waits = replace(step(active, 3, happening=None, progress=timer), sequence=4)
+    for each in (step(active, 1, "/do/0/a"), step(active, 2, "/do/1/b"), waits):
+        await storage.write(owner, [each])
+    await checkpoints.drain()
+    assert await checkpoints.recall(*active.instance.key, 3) is not None
+    async with redis.asyncio.from_url(valkey.url) as client:
+        name = f"millwright:workflow:checkpoint:{active.instance.tenant}:{{{active.instance.instance}}}"
+        assert await client.hdel(name, lost) == 1
+    if grows:
+        last = step(active, 4, "/do/3/d")
+        await storage.write(owner, [replace(last, sequence=5, event=replace(last.event, sequence=5))])
+        await checkpoints.drain()
+    number = 4 if grows else 3
+    assert await checkpoints.recall(*active.instance.key, number) is None
+    memory = await storage.recall(replace(active, step=number))
+    assert [kept.number for kept in memory.checkpoints] == [1, 2, 4][: number - 1]
+    assert memory.progress.keys() == {"wait /do/2/c"}
+    assert await checkpoints.recall(*active.instance.key, number) is not None

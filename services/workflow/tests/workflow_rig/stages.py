@@ -15,6 +15,7 @@ from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.releases import Actor, Rollback, RunPolicy
 from millwright_workflow.engine.storage import Storage
 from millwright_workflow.store import instances, steps
+from millwright_workflow.store.checkpoints import Checkpoints
 from workflow_simulation.database import MemoryDatabase
 from workflow_simulation.storage import MemoryStorage, Network
 from workflow_simulation.transactions import Transactions
@@ -115,9 +116,10 @@ class MemoryStage:
 class PostgresStage:
     """On a real server."""
 
-    def __init__(self, storage: Storage, platform: Platform, log: EventLog) -> None:
+    def __init__(self, storage: Storage, platform: Platform, log: EventLog, checkpoints: Checkpoints) -> None:
         self.tenant = f"t-{uuid.uuid4().hex[:12]}"
         self.storage = storage
+        self.checkpoints = checkpoints
         self._database: Database = platform.database
         self._log = log
 

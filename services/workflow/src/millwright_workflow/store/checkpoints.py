@@ -1,7 +1,8 @@
 """Checkpoints in Valkey: what Postgres holds of a running instance's tasks, for a quick restore within the hour.
 
 Never the truth: a checkpoint counts only if its step is the one that Postgres has. It is one hash an instance, so that
-it expires whole, and it grows only by the step right after its own: one that missed a step is removed, not mended.
+it expires whole, and it grows only by the step right after its own: one that missed a step is removed, not mended. It
+counts its fields, so that one that has lost some is not believed either.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Checkpoints:
         async def run(client: Any) -> None:
             async with client.pipeline(transaction=True) as pipeline:
                 pipeline.delete(name)
-                pipeline.hset(name, mapping={"step": active.step, **fields})
+                pipeline.hset(name, mapping={"step": active.step, "size": len(fields) + 2, **fields})
                 pipeline.expire(name, LIFETIME_SECONDS)
                 await pipeline.execute()
 
@@ -85,7 +86,7 @@ class Checkpoints:
     async def recall(self, tenant: str, instance: uuid.UUID, step: int) -> Memory | None:
         """Give what is kept of an instance's tasks, if it is the state after `step`; else None."""
         found = await self._read(tenant, instance)
-        if found.pop("step", b"") != str(step).encode():
+        if found.get("step") != str(step).encode() or found.get("size") != str(len(found)).encode():
             return None
         progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
         return Memory(_checkpoints(found), {entry.key: entry for entry in progress})
@@ -133,13 +134,17 @@ def _name(tenant: str, instance: uuid.UUID) -> str:
     return f"millwright:workflow:checkpoint:{tenant}:{{{instance}}}"
 
 
-# Take the steps that come right after what is there; what is newer stays, what has a gap goes.
+# Take the steps that come right after what is there; what is newer stays. What has a gap or has lost a field goes:
+# `size` counts the fields, itself among them.
 _GROW = """
 local have = redis.call('HGET', KEYS[1], 'step') or '0'
-if have == ARGV[1] then
-    redis.call('HSET', KEYS[1], 'step', ARGV[2], unpack(ARGV, 4))
+local size = redis.call('HGET', KEYS[1], 'size') or '0'
+local is_whole = tonumber(size) == redis.call('HLEN', KEYS[1])
+if is_whole and have == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'step', ARGV[2], 'size', '', unpack(ARGV, 4))
+    redis.call('HSET', KEYS[1], 'size', redis.call('HLEN', KEYS[1]))
     redis.call('EXPIRE', KEYS[1], ARGV[3])
-elseif tonumber(have) < tonumber(ARGV[2]) then
+elseif not is_whole or tonumber(have) < tonumber(ARGV[2]) then
     redis.call('DEL', KEYS[1])
 end
 """
