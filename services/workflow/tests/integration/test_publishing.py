@@ -171,7 +171,16 @@ BAD = {
         [("/do/0/a/run/script", "CONSTRUCT_FORBIDDEN")],
     ),
     "what cannot run yet": (
-        written([{"a": {"call": "mcp", "with": {"method": "tools/list", "transport": {"http": {"endpoint": "https://p.example"}}}}}]),
+        written(
+            [
+                {
+                    "a": {
+                        "call": "mcp",
+                        "with": {"method": "tools/list", "transport": {"http": {"endpoint": "https://p.example"}}},
+                    }
+                }
+            ]
+        ),
         [("/do/0/a", "UNSUPPORTED_CONSTRUCT")],
     ),
 }

@@ -103,7 +103,7 @@ class InstanceNotFaulted(FailedPrecondition):
 
 
 class NotCompatible(FailedPrecondition):
-    """{count} finished task(s) are not the same in version {version}: fork from an earlier checkpoint. First: {first}"""
+    """{count} finished task(s) differ in version {version}: fork from an earlier checkpoint. First: {first}"""
 
     def __init__(self, version: int, obstacles: Sequence[Obstacle]) -> None:
         self._violations = tuple(

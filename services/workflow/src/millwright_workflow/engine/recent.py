@@ -1,4 +1,4 @@
-"""The newest checkpoints of a running instance, in the memory of the process that runs it: the quickest of the tiers."""
+"""The newest checkpoints of a running instance, in the memory of the process that runs it: the quickest tier."""
 
 from __future__ import annotations
 
