@@ -282,3 +282,15 @@ async def test_a_ping_of_a_frozen_database_ends(own_postgres, monkeypatch):
     finally:
         own_postgres.server.thaw()
         await database.close()
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.DiskFullError, asyncpg.OutOfMemoryError, asyncpg.DeadlockDetectedError, asyncpg.PostgresIOError]
+)
+def test_a_server_at_its_limits_is_no_fault_of_the_statement(error) -> None:
+    assert is_connection_loss(error("could not extend file"))
+
+
+@pytest.mark.parametrize("error", [asyncpg.UniqueViolationError, asyncpg.PostgresSyntaxError, asyncpg.DataError])
+def test_a_statement_that_is_wrong_is_no_loss_of_the_connection(error) -> None:
+    assert not is_connection_loss(error("duplicate key"))

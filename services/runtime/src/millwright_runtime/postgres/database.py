@@ -140,7 +140,10 @@ END
 
 
 def is_connection_loss(error: BaseException) -> bool:
-    """Tell whether `error` means that Postgres is away, rather than that we asked it something wrong."""
+    """Tell whether `error` means that Postgres is away or at its limits, rather than that we asked something wrong.
+
+    Nothing is to blame on what was asked: the same may be asked again later.
+    """
     if isinstance(error, asyncpg.InterfaceError):  # most of them are mistakes of ours; these tell of a loss
         return any(sign in str(error) for sign in ("is closed", "is closing", "been released back to the pool"))
     return isinstance(
@@ -154,7 +157,10 @@ def is_connection_loss(error: BaseException) -> bool:
             asyncpg.CannotConnectNowError,
             asyncpg.AdminShutdownError,
             asyncpg.CrashShutdownError,
-            asyncpg.TooManyConnectionsError,
+            asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
+            asyncpg.PostgresIOError,
+            asyncpg.ReadOnlySQLTransactionError,  # a replica that has not been promoted yet
+            asyncpg.TransactionRollbackError,  # a deadlock, which ends one of two who are both right
         ),
     )
 
