@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -41,6 +42,9 @@ _HEALTH_SECONDS = 2.0
 _MEASURE_SECONDS = 5.0
 _FORGET_SECONDS = 600.0
 _LOOP_RESTART_SECONDS = 1.0
+_COLLECT_AFTER = (50_000, 20, 100)
+"""When cyclic garbage is looked for. What we make is almost free of cycles; Python's own figures, made for small
+programs, cost a busy service a fifth of its time."""
 _log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -117,6 +121,7 @@ def main(service: Service[SettingsT]) -> None:
     configured = settings.load(service.settings)
     logs.configure(configured.log_level)
     run = serve if verb == "serve" else migrate
+    gc.set_threshold(*_COLLECT_AFTER)
     try:
         uvloop.run(run(service, configured))
     except (PortTaken, RoleTooPowerful) as error:

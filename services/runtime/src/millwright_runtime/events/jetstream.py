@@ -102,11 +102,17 @@ class JetStream:
             await self._ensure_stream()
         try:
             acknowledgements = [await self._send(event) for event in events]
+            self._tell(events)
             async with asyncio.timeout(_ACK_SECONDS):
                 await asyncio.gather(*acknowledgements)
         except Exception:
             self._has_stream = False  # it may have been removed: look before the next attempt
             raise
+
+    def _tell(self, events: list[Outgoing]) -> None:
+        if self._on_event:
+            for name in {f"{event.tenant}/{event.resource}" for event in events}:
+                self._on_event(name)
 
     async def _send(self, event: Outgoing) -> asyncio.Future[PubAck]:
         headers, body = self._headers(event), event.data.encode()
@@ -143,6 +149,7 @@ class JetStream:
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_SECONDS,
             connect_timeout=2,
+            no_echo=True,  # what is published here is told of here, without a journey
             error_cb=self._failed,
             reconnected_cb=self._reconnected,
         )
