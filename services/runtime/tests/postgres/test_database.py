@@ -13,6 +13,7 @@ from millwright_runtime.postgres.database import (
 )
 
 NOTE = "INSERT INTO sample.note VALUES ($1, $2)"
+LOCK = "SELECT pg_advisory_xact_lock(7)"
 TEXTS = "SELECT text FROM sample.note"
 
 
@@ -294,3 +295,22 @@ def test_a_server_at_its_limits_is_no_fault_of_the_statement(error) -> None:
 @pytest.mark.parametrize("error", [asyncpg.UniqueViolationError, asyncpg.PostgresSyntaxError, asyncpg.DataError])
 def test_a_statement_that_is_wrong_is_no_loss_of_the_connection(error) -> None:
     assert not is_connection_loss(error("duplicate key"))
+
+
+async def test_a_transaction_that_idles_lets_go_of_its_locks(own_postgres, monkeypatch):
+    monkeypatch.setattr("millwright_runtime.postgres.database._IDLE_MILLISECONDS", 100)
+    frozen = await Database.open(own_postgres.service, 1, application="test")
+    other = await Database.open(own_postgres.service, 1, application="test")
+
+    async def idle():
+        async with frozen.transaction("north") as connection:
+            await connection.execute(LOCK)
+            async with other.transaction("north") as waiting:  # for what the idle one would keep for ever
+                await waiting.execute(LOCK)
+            await connection.execute(NOTE, "north", "undone")
+
+    with pytest.raises(Exception) as caught:
+        await idle()
+    assert is_connection_loss(caught.value)
+    await frozen.close()
+    await other.close()

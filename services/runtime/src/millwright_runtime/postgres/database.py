@@ -35,6 +35,8 @@ _CLOSE_SECONDS = 5.0
 _PING_SECONDS = 2.0
 _TENANT = re.compile(r"[a-z0-9-]{1,63}|\*")
 _STATEMENT_SECONDS = 30.0
+_IDLE_MILLISECONDS = 5_000
+"""A process that is frozen in the middle of a transaction keeps its locks no longer than this from the others."""
 
 
 class RoleTooPowerful(Exception):
@@ -59,7 +61,11 @@ class Database:
             min_size=0,
             max_size=connections,
             command_timeout=_STATEMENT_SECONDS,
-            server_settings={"application_name": application, "timezone": "UTC"},
+            server_settings={
+                "application_name": application,
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
+            },
             reset=_leave_as_is,
         )
         return cls(pool)
@@ -159,6 +165,7 @@ def is_connection_loss(error: BaseException) -> bool:
             asyncpg.CrashShutdownError,
             asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
             asyncpg.PostgresIOError,
+            asyncpg.IdleInTransactionSessionTimeoutError,
             asyncpg.ReadOnlySQLTransactionError,  # a replica that has not been promoted yet
             asyncpg.TransactionRollbackError,  # a deadlock, which ends one of two who are both right
         ),
