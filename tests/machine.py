@@ -21,6 +21,7 @@ class Request:
 
     path: str
     port: int
+    idempotency_key: str = ""
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def comes_from(self, process: ServiceProcess) -> bool:
@@ -31,11 +32,13 @@ class Request:
 
 
 class Machine:
-    """The server. It answers at once, except on the paths in `held`. An async context manager."""
+    """The server. It answers after `seconds`, except on the paths in `held`. An async context manager."""
 
     def __init__(self) -> None:
         self.url = ""
         self.held: set[str] = set()
+        self.seconds = 0.0
+        """How long it takes over each answer."""
         self.requests: defaultdict[str, list[Request]] = defaultdict(list)
         self._arrived = asyncio.Condition()
         application = web.Application()
@@ -60,11 +63,13 @@ class Machine:
     async def _answer(self, incoming: web.Request) -> web.Response:
         path = incoming.match_info["path"]
         assert incoming.transport
-        request = Request(path, incoming.transport.get_extra_info("peername")[1])
+        port = incoming.transport.get_extra_info("peername")[1]
+        request = Request(path, port, incoming.headers.get("idempotency-key", ""))
         if path not in self.held:
             request.may_answer.set()
         async with self._arrived:
             self.requests[path].append(request)
             self._arrived.notify_all()
+        await asyncio.sleep(self.seconds)
         await request.may_answer.wait()
         return web.json_response({"path": path})
