@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 from millwright_runtime.postgres.database import Connection
 
+from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Checkpoint, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
@@ -65,11 +66,13 @@ async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:
 
 async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, _Advanced]:
     ends = [group[-1].end for group in groups]
+    parts = {partitions.of(group[0].instance) for group in groups}  # the others need no lock
+    epochs = {part: epoch for part, epoch in tenure.epochs.items() if part in parts}
     rows = await connection.fetch(
         _ADVANCE,
         tenure.worker,
-        list(tenure.epochs),
-        list(tenure.epochs.values()),
+        list(epochs),
+        list(epochs.values()),
         [group[0].tenant for group in groups],
         [group[0].instance for group in groups],
         [group[0].number for group in groups],
