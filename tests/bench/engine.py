@@ -22,7 +22,7 @@ from tests.bench.dbos_runner import KINDS, DbosRunner
 from tests.bench.figures import Figure, percentile
 from tests.bench.rig import client_of, fresh_stack
 from tests.bench.tiers import tiers
-from tests.bench.waiting import crashes, waiting
+from tests.bench.waiting import waiting
 
 BENCH = "engine"
 PEER = "DBOS Transact"
@@ -62,9 +62,6 @@ async def engine() -> AsyncIterator[Figure]:
         async for figure in tiers(stack, client):
             yield figure
         async for figure in waiting(stack, client):
-            yield figure
-    async with fresh_stack() as stack, client_of(stack) as client:
-        async for figure in crashes(stack, client):
             yield figure
     async for figure in _replicas():
         yield figure
