@@ -38,11 +38,18 @@ CALLS = (
     ("ReleaseService/PromoteVersion", {"channel": CHANNEL, "version": 2}, "OPERATION_PROMOTE"),
     ("ReleaseService/RollbackVersion", {"channel": CHANNEL, "reason": "a test"}, "OPERATION_ROLLBACK"),
     ("ReleaseService/MarkVersionGood", {"version": f"{WORKFLOW}/versions/2", "reason": "a test"}, "STATE_GOOD"),
+    (
+        "ReleaseService/StartCanary",
+        {"channel": CHANNEL, "version": 2, "steps": [{"weightBp": 100}, {"weightBp": 5000}]},
+        "OPERATION_CANARY_START",
+    ),
+    ("ReleaseService/StepCanary", {"channel": CHANNEL}, "OPERATION_CANARY_STEP"),
+    ("ReleaseService/AbortCanary", {"channel": CHANNEL, "reason": "a test"}, "OPERATION_CANARY_ABORT"),
     ("ReleaseService/MarkVersionBad", {"version": f"{WORKFLOW}/versions/2", "reason": "a test"}, "STATE_BAD"),
     ("ReleaseService/GetChannel", {"name": CHANNEL}, '"version": 1'),
     ("ReleaseService/ListReleases", {"workflow": WORKFLOW}, '"revision": "1"'),
-    ("ReleaseService/ListReleaseEvents", {"workflow": WORKFLOW}, '"sequence": "7"'),
-    ("ReleaseService/WatchReleases", {"workflow": WORKFLOW, "fromSequence": 6}, "OPERATION_MARK_BAD"),
+    ("ReleaseService/ListReleaseEvents", {"workflow": WORKFLOW}, '"sequence": "10"'),
+    ("ReleaseService/WatchReleases", {"workflow": WORKFLOW, "fromSequence": 9}, "OPERATION_MARK_BAD"),
     ("InstanceService/StartInstance", {"workflow": WORKFLOW, "input": 1, "instanceId": INSTANCE}, INSTANCE),
     ("InstanceService/WatchInstance", {"name": f"instances/{INSTANCE}", "fromSequence": 0}, "KIND_COMPLETED"),
     ("InstanceService/GetInstance", {"name": f"instances/{INSTANCE}"}, "STATE_COMPLETED"),
@@ -50,10 +57,31 @@ CALLS = (
     ("InstanceService/ListInstanceEvents", {"name": f"instances/{INSTANCE}"}, "KIND_STARTED"),
     ("WorkflowService/PublishVersion", {"definition": SLOW, "promoteTo": "prod"}, '"number": 1'),
     ("InstanceService/StartInstance", {"workflow": "workflows/test.slow", "instanceId": RUNNING}, RUNNING),
+    ("InstanceService/ListCheckpoints", {"instance": f"instances/{INSTANCE}"}, "/do/0/note"),
+    ("InstanceService/GetCheckpoint", {"instance": f"instances/{INSTANCE}"}, "TIER_POSTGRES"),
+    ("InstanceService/ForkInstance", {"name": f"instances/{INSTANCE}"}, '"adoptedTasks": "1"'),
+    ("InstanceService/PauseInstance", {"name": f"instances/{RUNNING}", "reason": "a test"}, RUNNING),
+    ("WorkflowService/ListSchedules", {}, "{"),
+    ("ApprovalService/ListApprovals", {}, "{"),
+    ("CatalogueService/ListCircuits", {}, "{"),
+    (
+        "EventService/PublishEvents",
+        {"events": [{"id": RUNNING, "source": "/test", "type": "test.happened"}]},
+        '"accepted": 1',
+    ),
     ("InstanceService/CancelInstance", {"name": f"instances/{RUNNING}", "reason": "a test"}, RUNNING),
 )
 # Calls that are refused, and the reasons.
+NO_JOB, NO_APPROVAL = f"runJobs/{uuid.UUID(int=1)}", f"approvals/{uuid.UUID(int=1)}"
 REFUSED = (
+    ("InstanceService/RetryInstance", {"name": f"instances/{INSTANCE}"}, "INSTANCE_NOT_FAULTED"),
+    ("ReleaseService/GetRunJob", {"name": NO_JOB}, "RUN_JOB_NOT_FOUND"),
+    ("ReleaseService/ListRunJobOutcomes", {"runJob": NO_JOB}, "RUN_JOB_NOT_FOUND"),
+    ("ReleaseService/CancelRunJob", {"name": NO_JOB}, "RUN_JOB_NOT_FOUND"),
+    ("ReleaseService/WatchRunJob", {"name": NO_JOB}, "RUN_JOB_NOT_FOUND"),
+    ("ApprovalService/GetApproval", {"name": NO_APPROVAL}, "APPROVAL_NOT_FOUND"),
+    ("ApprovalService/DecideApproval", {"name": NO_APPROVAL, "approve": True}, "APPROVAL_NOT_FOUND"),
+    ("WorkerService/StreamWork", {"open": {"worker": "test", "queues": ["test"]}}, "ROLE_MISSING"),
     ("InstanceService/ResumeInstance", {"name": f"instances/{INSTANCE}"}, "INSTANCE_NOT_PAUSED"),
     ("WorkflowService/GetWorkflow", {"name": "workflows/test.none"}, "WORKFLOW_NOT_FOUND"),
     ("WorkflowService/PublishVersion", {"definition": "do: ["}, "INVALID_DEFINITION"),
@@ -96,7 +124,7 @@ class Buf(Tool):
 
 
 class Grpcurl(Tool):
-    FOUND = shutil.which("grpcurl") or shutil.which("grpcurl", path="/tmp/gobin")
+    FOUND = shutil.which("grpcurl")
 
     def rpcs(self) -> set[str]:
         services = run(self.FOUND, "-plaintext", self.address, "list").stdout.split()
@@ -159,7 +187,7 @@ def test_every_rpc_is_listed_called_and_its_errors_are_read(tool) -> None:
 
 @pytest.mark.parametrize("tool", [Grpcurl], indirect=True)
 def test_every_rpc_is_described_with_the_access_it_needs(tool) -> None:
-    for service in ("WorkflowService", "ReleaseService", "InstanceService"):
+    for service in sorted({rpc.partition("/")[0] for rpc in tool.rpcs()}):
         described = run(tool.FOUND, "-plaintext", tool.address, "describe", PREFIX + service).stdout
         assert described.count("option (.millwright.api.v1.access)") == described.count("  rpc ")
 

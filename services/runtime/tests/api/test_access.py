@@ -70,4 +70,4 @@ def test_what_must_not_wait_is_marked_in_the_contract():
         for method, rule in access.rules([releases, instances]).items()
         if rule.always_admitted
     }
-    assert always == {"RollbackVersion", "CancelInstance"}
+    assert always == {"RollbackVersion", "AbortCanary", "CancelRunJob", "CancelInstance", "PauseInstance"}
