@@ -21,6 +21,8 @@ from millwright_workflow.domain.releases import RunPolicy
 from workflow_simulation.transactions import PASS, Body, Lock
 
 Channel = tuple[str, str, str]
+PARTITIONS = [("partition", part) for part in range(partitions.COUNT)]
+"""The rows, as they are locked."""
 
 
 class Refused(Exception):
@@ -105,7 +107,7 @@ class MemoryDatabase:
         dead = {None, worker} | {owner for owner in suspects if not self.lives(owner)} | (owners - self.workers.keys())
         yield PASS
         free = [part for part in sorted(wanted) if self.owners[part] in dead]
-        yield Lock(tuple(("partition", part) for part in free))
+        yield Lock(tuple(PARTITIONS[part] for part in free))
         taken = [part for part in free if self.owners[part] in dead]
         yield PASS
         for part in taken:
@@ -115,7 +117,7 @@ class MemoryDatabase:
 
     def release(self, worker: uuid.UUID, given: Collection[int]) -> Body:
         """Give up partitions."""
-        yield Lock(tuple(("partition", part) for part in sorted(given) if self.owners[part] == worker))
+        yield Lock(tuple(PARTITIONS[part] for part in sorted(given) if self.owners[part] == worker))
         for part in given:
             if self.owners[part] == worker:
                 self.owners[part] = None
@@ -127,14 +129,19 @@ class MemoryDatabase:
         yield from self.release(worker, range(partitions.COUNT))
         self.workers.pop(worker, None)
 
-    def is_held(self, tenure: Tenure, part: int) -> bool:
-        """Tell whether a partition is a tenure's."""
-        return self.owners[part] == tenure.worker and self.epochs[part] == tenure.epochs.get(part)
+    def _held(self, tenure: Tenure) -> set[int]:
+        """Give the partitions that are a tenure's still."""
+        worker, owners, epochs = tenure.worker, self.owners, self.epochs
+        return {
+            part
+            for part, epoch in tenure.epochs.items()
+            if epochs[part] == epoch and (owners[part] is worker or owners[part] == worker)
+        }
 
     def _lock_tenure(self, tenure: Tenure) -> Body:
-        mine = [part for part in sorted(tenure.epochs) if self.is_held(tenure, part)]
-        yield Lock(tuple(("partition", part) for part in mine), is_shared=True)
-        return {part for part in mine if self.is_held(tenure, part)}
+        mine = sorted(self._held(tenure))
+        yield Lock(tuple(map(PARTITIONS.__getitem__, mine)), is_shared=True)
+        return self._held(tenure)
 
     # Claims.
 

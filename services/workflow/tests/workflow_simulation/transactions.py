@@ -35,6 +35,9 @@ class Transaction:
         self.body = body
         self.settle = settle
         self.wanted: deque[tuple[Hashable, bool]] = deque()
+        """Rows to be locked before it goes on."""
+        self.locks: list[Lock] = []
+        """Locks that it has, as long as no time passes."""
         self.held: list[Hashable] = []
         self.is_over = False
 
@@ -78,11 +81,20 @@ class Transactions:
             except Exception as error:  # noqa: BLE001 - it is the caller's
                 self._end(transaction, None, error)
                 return
-            if wish is not PASS:
-                transaction.wanted.extend((row, wish.is_shared) for row in wish.rows)
+            if isinstance(wish, Lock):
+                transaction.locks.append(wish)
+                if self._holders:  # where nobody holds anything, and until time passes, nobody can be in the way
+                    self._want(transaction)
             elif seconds := self._delay():
+                self._want(transaction)
+                self._take(transaction)
                 asyncio.get_running_loop().call_later(seconds, self._go_on, transaction, context=NEUTRAL)
                 return
+
+    def _want(self, transaction: Transaction) -> None:
+        for lock in transaction.locks:
+            transaction.wanted.extend((row, lock.is_shared) for row in lock.rows)
+        transaction.locks = []
 
     def _take(self, transaction: Transaction) -> bool:
         """Take the locks that are wanted; tell whether all could be had."""
