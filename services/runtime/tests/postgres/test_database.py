@@ -314,3 +314,9 @@ async def test_a_transaction_that_idles_lets_go_of_its_locks(own_postgres, monke
     assert is_connection_loss(caught.value)
     await frozen.close()
     await other.close()
+
+
+def test_tasks_that_lost_the_connection_together_lost_the_connection():
+    losses = ExceptionGroup("tasks", [ConnectionResetError(), ExceptionGroup("tasks", [TimeoutError()])])
+    assert is_connection_loss(losses)
+    assert not is_connection_loss(ExceptionGroup("tasks", [losses, ValueError()]))

@@ -150,6 +150,8 @@ def is_connection_loss(error: BaseException) -> bool:
 
     Nothing is to blame on what was asked: the same may be asked again later.
     """
+    if isinstance(error, BaseExceptionGroup):  # of tasks that failed together
+        return all(is_connection_loss(each) for each in error.exceptions)
     if isinstance(error, asyncpg.InterfaceError):  # most of them are mistakes of ours; these tell of a loss
         return any(sign in str(error) for sign in ("is closed", "is closing", "been released back to the pool"))
     return isinstance(
