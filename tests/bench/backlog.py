@@ -27,6 +27,8 @@ WAITS = "workflows/bench.waits"
 PAUSE = "[{pause: {wait: {hours: 1}}}]"
 _STARTS_AT_ONCE = 50
 _END_SECONDS = 120.0
+_LOOK_SECONDS = 0.25
+"""Seldom, for each look is a new connection on the server that is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class Backlog:
             self._client.call(self._client.instances.CancelInstance, CancelInstanceRequest(name=it)) for it in freed
         )
         await asyncio.gather(*calls)
-        await until(lambda: self._counts(NOTES, "PENDING", 0), _END_SECONDS)
-        await until(lambda: self._counts(NOTES, "RUNNING", 0), _END_SECONDS)
+        await until(lambda: self._counts(NOTES, "PENDING", 0), _END_SECONDS, poll_seconds=_LOOK_SECONDS)
+        await until(lambda: self._counts(NOTES, "RUNNING", 0), _END_SECONDS, poll_seconds=_LOOK_SECONDS)
         spans = await self._spans(names)
         self._waiting += await start(self._client, WAITS, concurrency)
         await until(lambda: self._counts(WAITS, "RUNNING", LANES), _END_SECONDS)

@@ -20,7 +20,7 @@ RUNNING = 200
 KILLS = 30
 TICKS = "workflows/bench.ticks"
 REST = "{rest: {wait: {milliseconds: 200}}}"
-TICK = f"[{{tick: {{for: {{in: '${{{{ [range(100000)] }}}}'}}, do: [{REST}]}}}}]"
+TICK = f"[{{tick: {{for: {{in: '${{ [range(5000)] }}'}}, do: [{REST}]}}}}]"
 _RESUME_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
