@@ -9,11 +9,11 @@ from millwright_workflow.domain.execution import Memory, Tenure
 from millwright_workflow.engine.holdings import Holdings
 from millwright_workflow.engine.worker import Worker
 from workflow_simulation.database import MemoryDatabase
-from workflow_simulation.process import WitnessedStorage, WitnessedWriter
+from workflow_simulation.process import Plant, WitnessedStorage, WitnessedWriter
 from workflow_simulation.transactions import PASS, Lock
 from workflow_simulation.world import Parts, simulate
 
-SEEDS = 400
+SEEDS = 600
 
 
 class DatabaseThatIgnoresEpochs(MemoryDatabase):
@@ -43,7 +43,8 @@ class DatabaseThatRevivesTheDead(MemoryDatabase):
             part for part in sorted(wanted) if self.owners[part] in {None, worker} or not self.lives(self.owners[part])
         ]
         yield Lock(tuple(("partition", part) for part in free))
-        yield PASS
+        for _ in range(10):  # to make it likely
+            yield PASS
         for part in free:
             self.owners[part] = worker
             self.epochs[part] += 1
@@ -139,6 +140,11 @@ class WorkerThatGivesWithoutStopping(Worker):
         return
 
 
+class PlantThatIsCalledWithNewKeys(Plant):
+    def key_of(self, caller, call):
+        return str(self._dice.random())
+
+
 MUTANTS = {
     DatabaseThatIgnoresEpochs: "a former owner .* wrote",
     DatabaseThatIgnoresSteps: "two results|the events of .* have a gap",
@@ -158,6 +164,7 @@ MUTANTS = {
     WorkerThatNeverAudits: "has not ended",
     WorkerThatBeginsWhatItSawOnce: "former owner called|ran again|while it is",
     WorkerThatGivesWithoutStopping: "a former owner called",
+    PlantThatIsCalledWithNewKeys: "under another key",
 }
 PLACES = {
     MemoryDatabase: "database",
@@ -165,6 +172,7 @@ PLACES = {
     WitnessedWriter: "writer",
     Holdings: "holdings",
     Worker: "worker",
+    Plant: "plant",
 }
 
 

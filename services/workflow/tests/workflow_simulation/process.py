@@ -187,13 +187,17 @@ class Plant:
         async def carry_out(caller: Caller, call: CallHttp) -> HttpAnswer:
             await caller.confirm()
             key = caller.instance.key
-            self._witness.called(worker, key, str(call.reference), idempotency_key(caller, call))
+            self._witness.called(worker, key, str(call.reference), self.key_of(caller, call))
             await asyncio.sleep(self._dice.choice(CALL_SECONDS))
             if "flaky" in call.uri and self._fails(call.uri, key):
                 return HttpAnswer(503, {}, b"")
             return HttpAnswer(200, {"content-type": "application/json"}, b'{"heat": 7}')
 
         return carry_out
+
+    def key_of(self, caller: Caller, call: CallHttp) -> str:
+        """Give the key that a call is sent with."""
+        return idempotency_key(caller, call)
 
     def _fails(self, uri: str, key: Any) -> bool:
         name = f"{key}{uri}"

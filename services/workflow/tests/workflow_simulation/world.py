@@ -90,7 +90,7 @@ class World:
         self.plant = parts.plant(self.witness, self.dice)
         self.cache: dict[Any, Any] = {}
         self.processes: list[Process] = []
-        self._is_slow = self.dice.random() < 0.4
+        self._is_slow = self.dice.random() < 0.5
         self._trouble_time = 0.0
         self._now = server_clock.now
         self._tasks: list[asyncio.Task[Any]] = []
@@ -150,7 +150,7 @@ class World:
         for _ in range(self.dice.randint(3, 6)):
             kind = self.dice.choice(kinds)
             await self._start(kind)
-            if self.dice.random() < 0.25:
+            if self.dice.random() < 0.4:
                 await self._soon(self._roll_back(kind))
             await asyncio.sleep(self.dice.expovariate(1.5))
         for _ in range(self.dice.randrange(4)):
@@ -250,7 +250,9 @@ class World:
             self.witness.tell("frozen", process.name)
             process.freeze()
             self._later(
-                self._thaw, process, seconds=self.dice.choice((0.5, 3.0, self.dice.uniform(4.5, 5.5), 6.0, 9.0))
+                self._thaw,
+                process,
+                seconds=self.dice.choice((1.0, self.dice.uniform(4.0, 5.5), self.dice.uniform(4.0, 5.5), 8.0)),
             )
 
     def _thaw(self, process: Process) -> None:
