@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format bench protos lock clean
+.PHONY: help setup demo up test chaos lint format bench protos lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -22,6 +22,9 @@ up: setup ## Keep the suite running in the foreground until Ctrl-C; data stays i
 
 test: setup ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+
+chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
+	@$(BIN)/pytest -m chaos tests/end_to_end $(ARGS)
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check

@@ -25,6 +25,7 @@ from tests.end_to_end.conftest import Replicas
 from tests.line import Line
 from tests.machine import Machine
 
+pytestmark = pytest.mark.chaos
 ROUNDS = int(os.environ.get("CHAOS", "1"))
 TASKS = 10
 HEAP = "CREATE TABLE heap AS SELECT repeat('x', 1000) FROM generate_series(1, 1000000)"

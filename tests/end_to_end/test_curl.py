@@ -60,6 +60,11 @@ CALLS = (
     ("InstanceService/ListCheckpoints", {"instance": f"instances/{INSTANCE}"}, "/do/0/note"),
     ("InstanceService/GetCheckpoint", {"instance": f"instances/{INSTANCE}"}, "TIER_POSTGRES"),
     ("InstanceService/ForkInstance", {"name": f"instances/{INSTANCE}"}, '"adoptedTasks": "1"'),
+    (
+        "InstanceService/ListInstanceEvents",
+        {"name": f"instances/{RUNNING}", "fromSequence": 1, "wait": "10s"},
+        "KIND_STARTED",
+    ),
     ("InstanceService/PauseInstance", {"name": f"instances/{RUNNING}", "reason": "a test"}, RUNNING),
     ("WorkflowService/ListSchedules", {}, "{"),
     ("ApprovalService/ListApprovals", {}, "{"),

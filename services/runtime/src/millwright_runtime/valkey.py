@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from millwright_runtime import metrics
 
-_OPERATION_SECONDS = 0.05
+_OPERATION_SECONDS = 0.2
+"""Valkey answers in less than one millisecond; a busy process of ours may take its time to notice."""
 _AWAY_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 

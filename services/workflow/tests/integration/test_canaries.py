@@ -505,7 +505,7 @@ async def test_its_events_are_the_rows_of_the_log(two, web, nats):
     await trial.next_release()
     releases = list(reversed((await two.ListReleases(workflow=NAME, page_size=3)).releases))
     heard = {}
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         while len(heard) < 3:
             message = await messages.get()
             body = json_format.Parse(message.data, Release())
