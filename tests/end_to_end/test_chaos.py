@@ -25,12 +25,11 @@ from tests.end_to_end.conftest import Replicas
 from tests.line import Line
 from tests.machine import Machine
 
-pytestmark = pytest.mark.chaos
 ROUNDS = int(os.environ.get("CHAOS", "1"))
 TASKS = 10
 HEAP = "CREATE TABLE heap AS SELECT repeat('x', 1000) FROM generate_series(1, 1000000)"
 TAKEN_OVER_SECONDS = 12.0
-pytestmark = pytest.mark.timeout(120 * ROUNDS)
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 * ROUNDS)]
 
 
 @pytest.fixture(scope="module")

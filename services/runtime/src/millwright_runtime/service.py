@@ -44,7 +44,7 @@ _FORGET_SECONDS = 600.0
 _LOOP_RESTART_SECONDS = 1.0
 _COLLECT_AFTER = (50_000, 20, 100)
 """When cyclic garbage is looked for. What we make is almost free of cycles; Python's own figures, made for small
-programs, cost a busy service a fifth of its time."""
+programs, cost a busy service a noticeable part of its time."""
 _log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
