@@ -102,6 +102,31 @@ async def test_a_wrong_routing_key_is_refused(plain, key):
     assert (await refused(plain.start(routing_key=key))).fields == ["routing_key"]
 
 
+async def test_its_events_are_the_rows_of_the_log(two, web, nats):
+    connection, messages = await nats_client.connect(nats.url), asyncio.Queue()
+    await connection.subscribe(f"millwright.{two.tenant}.workflow.*.plant.line", cb=messages.put)
+    await connection.flush()
+    web.answer("/canary", failing)
+    gates = [rate(0.9), {"max_p95_duration": Duration(seconds=1, nanos=500_000_000)}]
+    trial = await begin(two, step(2500, *gates), step(5000, *gates))
+    await two.StepCanary(channel=PROD)
+    trial.channel = await trial.now()
+    await trial.run(5)
+    await trial.next_release()
+    releases = list(reversed((await two.ListReleases(workflow=NAME, page_size=3)).releases))
+    heard = {}
+    async with asyncio.timeout(45):
+        while len(heard) < 3:
+            message = await messages.get()
+            body = json_format.Parse(message.data, Release())
+            assert json.loads(message.data) == json_format.MessageToDict(body)
+            if body.revision >= releases[0].revision:
+                heard[message.headers["ce-type"]] = body
+    kinds = ["canary.started", "canary.stepped", "channel.rolled-back"]
+    assert [heard[f"io.millwright.workflow.{kind}.v1"] for kind in kinds] == releases
+    await connection.close()
+
+
 @pytest.mark.timeout(180)
 async def test_of_ten_thousand_instances_a_tenth_begins_on_a_canary_of_a_tenth(plain, sql):
     await begin(plain, step(1000, min_instances=10_000))
@@ -490,31 +515,6 @@ async def test_a_request_id_gives_the_first_answer_again(plain, rpc, fields):
     assert again.replayed
     again.replayed = False
     assert again == first
-
-
-async def test_its_events_are_the_rows_of_the_log(two, web, nats):
-    connection, messages = await nats_client.connect(nats.url), asyncio.Queue()
-    await connection.subscribe(f"millwright.{two.tenant}.workflow.*.plant.line", cb=messages.put)
-    await connection.flush()
-    web.answer("/canary", failing)
-    gates = [rate(0.9), {"max_p95_duration": Duration(seconds=1, nanos=500_000_000)}]
-    trial = await begin(two, step(2500, *gates), step(5000, *gates))
-    await two.StepCanary(channel=PROD)
-    trial.channel = await trial.now()
-    await trial.run(5)
-    await trial.next_release()
-    releases = list(reversed((await two.ListReleases(workflow=NAME, page_size=3)).releases))
-    heard = {}
-    async with asyncio.timeout(45):
-        while len(heard) < 3:
-            message = await messages.get()
-            body = json_format.Parse(message.data, Release())
-            assert json.loads(message.data) == json_format.MessageToDict(body)
-            if body.revision >= releases[0].revision:
-                heard[message.headers["ce-type"]] = body
-    kinds = ["canary.started", "canary.stepped", "channel.rolled-back"]
-    assert [heard[f"io.millwright.workflow.{kind}.v1"] for kind in kinds] == releases
-    await connection.close()
 
 
 # Several at once.

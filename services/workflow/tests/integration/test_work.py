@@ -234,7 +234,8 @@ async def test_the_loser_of_a_race_is_stopped(client, connect):
 async def test_pausing_the_instance_stops_the_worker_and_the_item_comes_again(inspecting, connect):
     async with connect() as worker:
         item = await worker.take()
-        worker.beat(item, state=b"half")
+        worker.beat(item, state=b"half", percent=50)
+        await inspecting.reached(inspecting.instance, InstanceEvent.KIND_TASK_PROGRESS)
         await inspecting.PauseInstance(name=inspecting.instance, reason="lunch")
         assert (await worker.hear("stop")).reason == pb.StopWork.REASON_PAUSED
         await inspecting.reached(inspecting.instance, InstanceEvent.KIND_PAUSED)
