@@ -10,6 +10,7 @@ from millwright_runtime.events import relay as relay_module
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Signals
+from millwright_runtime.postgres.database import Database
 
 
 @pytest.fixture
@@ -96,6 +97,19 @@ async def test_two_relays_at_once_take_turns(relay, writer, reader, resource, da
     go_on.set()
     assert await first == 1
     assert await reader.ids() == [f"{resource}/1"]
+
+
+async def test_nats_may_take_longer_than_postgres_lets_a_transaction_idle(writer, resource, urls, monkeypatch):
+    monkeypatch.setattr("millwright_runtime.postgres.database._IDLE_MILLISECONDS", 100)
+    hasty = await Database.open(urls.service, 1, application="test")
+
+    async def publish(_events):
+        await asyncio.sleep(0.3)
+
+    await writer.write(resource)
+    assert await Relay(hasty, publish, "sample").run_once() == 1
+    assert await writer.waiting() == 0
+    await hasty.close()
 
 
 async def test_while_nats_is_down_events_wait_and_then_flow_in_order(relay, writer, reader, resource, module_nats):

@@ -53,6 +53,7 @@ class Relay:
         Raises what NATS or Postgres raise; then every event of the batch is still in the outbox.
         """
         async with self._database.transaction(ALL_TENANTS) as connection:
+            await connection.execute(_TAKE_TIME)
             if not await connection.fetchval(_TAKE_TURN, self._schema):
                 return 0
             rows = await connection.fetch(_TAKE.format(schema=self._schema), BATCH)
@@ -88,6 +89,8 @@ class Relay:
         return count
 
 
+# Acknowledgements may take their time; meanwhile nothing is asked of Postgres.
+_TAKE_TIME = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 _TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0))"
 # The oldest events not yet acknowledged, in the order of publication.
 _TAKE = """
