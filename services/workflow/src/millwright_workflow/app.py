@@ -41,40 +41,40 @@ from millwright_workflow.api.workflows import WorkflowServicer
 from millwright_workflow.domain.cloud_events import SUBJECTS
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Invoke, Validate
 from millwright_workflow.domain.interpreter.effects import Consume, Emit, RunWorkflow, Subscribe
-from millwright_workflow.engine.approvals import ApprovalCalls, ApprovalTimes
+from millwright_workflow.engine.calls.credentials import Credentials
+from millwright_workflow.engine.calls.documents import Documents
+from millwright_workflow.engine.calls.grpc_calls import GrpcCalls
+from millwright_workflow.engine.calls.http import HttpCalls
+from millwright_workflow.engine.calls.network import Network, parse_networks
+from millwright_workflow.engine.calls.secrets import Secrets, SecretSource
+from millwright_workflow.engine.calls.tokens import Tokens
+from millwright_workflow.engine.calls.web import Web
 from millwright_workflow.engine.canaries import Canaries
-from millwright_workflow.engine.catalogue import Catalogue
+from millwright_workflow.engine.catalogue.approvals import ApprovalCalls, ApprovalTimes
+from millwright_workflow.engine.catalogue.catalogue import Catalogue
+from millwright_workflow.engine.catalogue.circuits import Circuits, guard_http
+from millwright_workflow.engine.catalogue.remote import Remote, RemoteCalls
+from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
-from millwright_workflow.engine.circuits import Circuits, guard_http
-from millwright_workflow.engine.credentials import Credentials
 from millwright_workflow.engine.definitions import Definitions
-from millwright_workflow.engine.dispatch import Dispatch, Lapses
-from millwright_workflow.engine.documents import Documents
-from millwright_workflow.engine.driver import Carrier, Means
-from millwright_workflow.engine.emitting import Emitting, Publisher
-from millwright_workflow.engine.expressions import Expressions
-from millwright_workflow.engine.grpc_calls import GrpcCalls
-from millwright_workflow.engine.heartbeats import Heartbeats
-from millwright_workflow.engine.holdings import Holdings
-from millwright_workflow.engine.http import HttpCalls
-from millwright_workflow.engine.intake import Intake, Reception
-from millwright_workflow.engine.listening import Listening
-from millwright_workflow.engine.matching import Matching
-from millwright_workflow.engine.network import Network, parse_networks
-from millwright_workflow.engine.notices import Notices
-from millwright_workflow.engine.remote import Remote, RemoteCalls
-from millwright_workflow.engine.run import RunFactory
+from millwright_workflow.engine.events.emitting import Emitting, Publisher
+from millwright_workflow.engine.events.intake import Intake, Reception
+from millwright_workflow.engine.events.listening import Listening
+from millwright_workflow.engine.events.matching import Matching
 from millwright_workflow.engine.run_jobs import RunJobs
-from millwright_workflow.engine.sandbox import Sandbox
+from millwright_workflow.engine.running.driver import Carrier, Means
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.run import RunFactory
+from millwright_workflow.engine.running.worker import Worker
+from millwright_workflow.engine.running.writer import Writer
+from millwright_workflow.engine.sandbox.expressions import Expressions
+from millwright_workflow.engine.sandbox.pool import Sandbox
+from millwright_workflow.engine.sandbox.schemas import Schemas
 from millwright_workflow.engine.scheduling import Scheduler
-from millwright_workflow.engine.schemas import Schemas
-from millwright_workflow.engine.secrets import Secrets, SecretSource
-from millwright_workflow.engine.settlements import Settlements
-from millwright_workflow.engine.tokens import Tokens
-from millwright_workflow.engine.web import Web
-from millwright_workflow.engine.work import WorkCalls
-from millwright_workflow.engine.worker import Worker
-from millwright_workflow.engine.writer import Writer
+from millwright_workflow.engine.work.dispatch import Dispatch, Lapses
+from millwright_workflow.engine.work.heartbeats import Heartbeats
+from millwright_workflow.engine.work.notices import Notices
+from millwright_workflow.engine.work.settlements import Settlements
 from millwright_workflow.settings import WorkflowSettings
 from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.circuits import CircuitStates

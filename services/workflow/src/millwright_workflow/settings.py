@@ -9,7 +9,7 @@ from millwright_runtime.settings import ServiceSettings
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from millwright_workflow.engine.network import parse_networks
+from millwright_workflow.engine.calls.network import parse_networks
 
 
 def _networks(text: str) -> str:

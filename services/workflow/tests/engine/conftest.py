@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import pytest
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, FetchDocument, TaskReference, WorkflowFault
 from millwright_workflow.domain.interpreter import secrets as seals
-from millwright_workflow.engine.credentials import Credentials
-from millwright_workflow.engine.documents import Documents
-from millwright_workflow.engine.grpc_calls import GrpcCalls
-from millwright_workflow.engine.http import HttpCalls
-from millwright_workflow.engine.network import Network, parse_networks
-from millwright_workflow.engine.secrets import Secrets, SecretSource
-from millwright_workflow.engine.tokens import Tokens
-from millwright_workflow.engine.web import Web as Client
+from millwright_workflow.engine.calls.credentials import Credentials
+from millwright_workflow.engine.calls.documents import Documents
+from millwright_workflow.engine.calls.grpc_calls import GrpcCalls
+from millwright_workflow.engine.calls.http import HttpCalls
+from millwright_workflow.engine.calls.network import Network, parse_networks
+from millwright_workflow.engine.calls.secrets import Secrets, SecretSource
+from millwright_workflow.engine.calls.tokens import Tokens
+from millwright_workflow.engine.calls.web import Web as Client
 from workflow_rig.web import Web
 
 NONCE = "0123456789abcdef"

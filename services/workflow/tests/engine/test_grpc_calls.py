@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web as aio
 from google.protobuf import json_format, message_factory
 from millwright_workflow.domain.interpreter import Authentication
-from millwright_workflow.engine.protos import Protos
+from millwright_workflow.engine.calls.protos import Protos
 from workflow_rig.certificate import certificate
 
 PROTO = """

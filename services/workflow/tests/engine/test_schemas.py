@@ -4,8 +4,8 @@ import time
 
 import pytest
 from millwright_workflow.domain.interpreter import Validate
-from millwright_workflow.engine.sandbox import Sandbox
-from millwright_workflow.engine.schemas import Schemas
+from millwright_workflow.engine.sandbox.pool import Sandbox
+from millwright_workflow.engine.sandbox.schemas import Schemas
 
 PIECE = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "grams": {"maximum": 5}}}
 

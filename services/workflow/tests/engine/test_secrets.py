@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from millwright_workflow.engine.secrets import Keyring, SecretSource
+from millwright_workflow.engine.calls.secrets import Keyring, SecretSource
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from millwright_workflow.domain.circuit import FAILURES_TO_OPEN, State
 from millwright_workflow.domain.interpreter import TaskReference, WorkflowFault
 from millwright_workflow.domain.interpreter import errors as faults
 from millwright_workflow.domain.interpreter.effects import Invoke
-from millwright_workflow.engine.circuits import Circuits
-from millwright_workflow.engine.remote import Remote, RemoteCalls
+from millwright_workflow.engine.catalogue.circuits import Circuits
+from millwright_workflow.engine.catalogue.remote import Remote, RemoteCalls
 from millwright_workflow.store.circuits import CircuitStates
 from workflow_rig.client import Instance
 from workflow_rig.definitions import get

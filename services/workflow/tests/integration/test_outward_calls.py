@@ -6,7 +6,7 @@ import grpc
 import pytest
 from aiohttp import web as aio
 from google.protobuf import json_format, message_factory
-from millwright_workflow.engine.protos import Protos
+from millwright_workflow.engine.calls.protos import Protos
 from millwright_workflow.settings import WorkflowSettings
 from workflow_rig.client import InstanceEvent
 from workflow_rig.definitions import get

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Memory, Tenure
-from millwright_workflow.engine.holdings import Holdings
-from millwright_workflow.engine.worker import Worker
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.worker import Worker
 from workflow_simulation.database import MemoryDatabase
 from workflow_simulation.process import Plant, WitnessedStorage, WitnessedWriter
 from workflow_simulation.transactions import PASS, Lock

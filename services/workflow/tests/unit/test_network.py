@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from millwright_workflow.engine.network import AddressDenied, Network, parse_networks
+from millwright_workflow.engine.calls.network import AddressDenied, Network, parse_networks
 from millwright_workflow.settings import WorkflowSettings
 
 DEFAULT = Network(parse_networks(WorkflowSettings.model_fields["denied_networks"].default))

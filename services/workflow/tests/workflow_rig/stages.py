@@ -13,7 +13,7 @@ from millwright_workflow.commands import publishing, releasing, running
 from millwright_workflow.domain import definition
 from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.releases import Actor, Rollback, RunPolicy
-from millwright_workflow.engine.storage import Storage
+from millwright_workflow.engine.running.storage import Storage
 from millwright_workflow.store import instances, steps
 from millwright_workflow.store.checkpoints import Checkpoints
 from workflow_simulation.database import MemoryDatabase

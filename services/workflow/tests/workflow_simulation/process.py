@@ -14,13 +14,13 @@ from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Memory, Step, Tenure
 from millwright_workflow.domain.instances import Key
 from millwright_workflow.domain.interpreter import CallHttp, Evaluate, HttpAnswer
-from millwright_workflow.engine.clock import Clock
-from millwright_workflow.engine.driver import Caller, Means
-from millwright_workflow.engine.expressions import Expressions
-from millwright_workflow.engine.http import idempotency_key
-from millwright_workflow.engine.run import RunFactory
-from millwright_workflow.engine.worker import Worker
-from millwright_workflow.engine.writer import Writer
+from millwright_workflow.engine.calls.http import idempotency_key
+from millwright_workflow.engine.running.clock import Clock
+from millwright_workflow.engine.running.driver import Caller, Means
+from millwright_workflow.engine.running.run import RunFactory
+from millwright_workflow.engine.running.worker import Worker
+from millwright_workflow.engine.running.writer import Writer
+from millwright_workflow.engine.sandbox.expressions import Expressions
 
 from workflow_simulation.database import MemoryDatabase
 from workflow_simulation.loop import NEUTRAL, Host, VirtualLoop

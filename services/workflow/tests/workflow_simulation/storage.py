@@ -9,7 +9,7 @@ from typing import Any
 from millwright_workflow.domain.execution import Active, Memory, Step, Tenure, Wish
 from millwright_workflow.domain.instances import Instance, Key
 from millwright_workflow.domain.partitions import View
-from millwright_workflow.engine.clock import Clock
+from millwright_workflow.engine.running.clock import Clock
 
 from workflow_simulation.database import MemoryDatabase
 from workflow_simulation.transactions import Body, Transactions

@@ -17,8 +17,8 @@ from typing import Any
 
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.releases import RunPolicy
-from millwright_workflow.engine.holdings import Holdings
-from millwright_workflow.engine.worker import Worker
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.worker import Worker
 
 from workflow_simulation import workflows
 from workflow_simulation.database import MemoryDatabase

@@ -18,7 +18,7 @@ from millwright_workflow.commands import approving
 from millwright_workflow.domain import names
 from millwright_workflow.domain.approvals import COMMENT_LIMIT, Approval, Decision, State
 from millwright_workflow.domain.json import from_text
-from millwright_workflow.engine.notices import Notices
+from millwright_workflow.engine.work.notices import Notices
 from millwright_workflow.store import approvals as store
 from millwright_workflow.store.approvals import Filter
 

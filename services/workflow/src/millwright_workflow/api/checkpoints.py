@@ -10,7 +10,7 @@ from millwright_runtime.service import Platform
 from millwright_workflow.api import responses
 from millwright_workflow.domain import names
 from millwright_workflow.domain.execution import Checkpoint, Tier
-from millwright_workflow.engine.worker import Worker
+from millwright_workflow.engine.running.worker import Worker
 from millwright_workflow.store import instances, steps
 from millwright_workflow.store.storage import PostgresStorage
 

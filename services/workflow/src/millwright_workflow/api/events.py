@@ -15,7 +15,7 @@ from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.cloud_events import BATCH_LIMIT, DATA_LIMIT_BYTES, InvalidEvent, OversizedData
 from millwright_workflow.domain.errors import EventTooLarge
 from millwright_workflow.domain.json import JsonObject
-from millwright_workflow.engine.intake import Intake
+from millwright_workflow.engine.events.intake import Intake
 
 _OWN = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "data_base64"})
 

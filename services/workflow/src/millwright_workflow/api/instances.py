@@ -23,7 +23,7 @@ from millwright_workflow.domain import names
 from millwright_workflow.domain.errors import InstanceNotRunning
 from millwright_workflow.domain.instances import Happening
 from millwright_workflow.engine.definitions import Definitions
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import events
 from millwright_workflow.store import instances as store
 

@@ -20,7 +20,7 @@ from millwright_workflow.api.run_jobs import RunJobCalls
 from millwright_workflow.commands import releasing
 from millwright_workflow.domain import names
 from millwright_workflow.domain.releases import Decision, Release
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import releases as store
 from millwright_workflow.store import workflows
 

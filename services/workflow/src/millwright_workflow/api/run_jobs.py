@@ -19,7 +19,7 @@ from millwright_workflow.api import responses
 from millwright_workflow.commands import migrating
 from millwright_workflow.domain import names
 from millwright_workflow.domain.run_jobs import JobState, Outcome, OutcomeKind, RunJob
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import run_jobs as store
 
 _LOOK_SECONDS = 1.0

@@ -22,7 +22,7 @@ from millwright_workflow.domain import work as domain
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.interpreter.errors import TYPES
 from millwright_workflow.domain.json import from_text, to_text
-from millwright_workflow.engine.dispatch import Dispatch, Message, Settled, Stopped, Stream
+from millwright_workflow.engine.work.dispatch import Dispatch, Message, Settled, Stopped, Stream
 from millwright_workflow.store.work_items import Handed
 
 _WORKER_LIMIT = 200

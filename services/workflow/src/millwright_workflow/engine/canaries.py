@@ -23,7 +23,7 @@ from millwright_workflow.domain.canaries import CanaryState, Course, Look
 from millwright_workflow.domain.canary_decisions import CanaryMove
 from millwright_workflow.domain.gates import Verdict
 from millwright_workflow.domain.releases import Actor, Channel, ChannelState, Rollback
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import canaries as store
 from millwright_workflow.store import releases, workflows
 from millwright_workflow.store.canaries import Place

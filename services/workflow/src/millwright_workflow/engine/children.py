@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from millwright_runtime.concurrency.lookups import Lookups
 from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection
@@ -26,11 +27,10 @@ from millwright_workflow.domain.interpreter.effects import RunWorkflow
 from millwright_workflow.domain.interpreter.subflow import child_id
 from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.releases import DEFAULT_CHANNEL
-from millwright_workflow.engine.driver import Caller
-from millwright_workflow.engine.holdings import Holdings
-from millwright_workflow.engine.lookups import Lookups
-from millwright_workflow.engine.worker import WORK
-from millwright_workflow.engine.writer import Superseded
+from millwright_workflow.engine.running.driver import Caller
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.worker import WORK
+from millwright_workflow.engine.running.writer import Superseded
 from millwright_workflow.store import attachments, children, workflows
 from millwright_workflow.store import instances as instance_store
 

@@ -17,9 +17,9 @@ from millwright_workflow.domain.definition.walk import walk_values
 from millwright_workflow.domain.errors import InvalidDefinition
 from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
 from millwright_workflow.domain.json import to_text
-from millwright_workflow.engine import expressions
-from millwright_workflow.engine.sandbox import Sandbox, SandboxFault
-from millwright_workflow.engine.validators import SchemaInvalid
+from millwright_workflow.engine.sandbox import expressions
+from millwright_workflow.engine.sandbox.pool import Sandbox, SandboxFault
+from millwright_workflow.engine.sandbox.validators import SchemaInvalid
 from millwright_workflow.store import claims
 
 _REMEMBERED_PLANS = 512

@@ -21,7 +21,7 @@ from millwright_workflow.commands.migrating import Plans
 from millwright_workflow.domain import names
 from millwright_workflow.domain.run_jobs import REASON_LIMIT, JobState, Outcome, OutcomeKind, RunJob
 from millwright_workflow.engine.definitions import Definitions
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import run_jobs as store
 from millwright_workflow.store.run_jobs import Stopped
 

@@ -10,8 +10,8 @@ from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import scheduling
 from millwright_workflow.domain import names
-from millwright_workflow.engine.intake import TRIGGERED
-from millwright_workflow.engine.worker import WORK
+from millwright_workflow.engine.events.intake import TRIGGERED
+from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import schedules
 
 _BATCH = 100

@@ -15,8 +15,8 @@ from millwright_runtime.service import Platform
 from millwright_runtime.valkey import Valkey
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.instances import Instance, State
-from millwright_workflow.engine.holdings import Holdings
-from millwright_workflow.engine.writer import Writer
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.writer import Writer
 from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.storage import PostgresStorage
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from millwright_workflow.domain.interpreter import Evaluate, WorkflowFault
-from millwright_workflow.engine.expressions import Expressions, expressions_in, prepare
-from millwright_workflow.engine.sandbox import Sandbox
+from millwright_workflow.engine.sandbox.expressions import Expressions, expressions_in, prepare
+from millwright_workflow.engine.sandbox.pool import Sandbox
 
 SANDBOXED = "first(range(1)) as $x | "
 """Put before an expression, it keeps what it gives and cannot be proven cheap."""

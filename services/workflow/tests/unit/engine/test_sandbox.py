@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import psutil
 import pytest
 from millwright_local.processes import until
-from millwright_workflow.engine.sandbox import Limits, Sandbox, SandboxFault
+from millwright_workflow.engine.sandbox.pool import Limits, Sandbox, SandboxFault
 
 HOSTILE = {
     "repeat(.)": "last(repeat(.))",
@@ -138,7 +138,7 @@ async def test_closing_ends_the_processes(sandbox):
 
 PARENT = """
     import asyncio
-    from millwright_workflow.engine.sandbox import Sandbox
+    from millwright_workflow.engine.sandbox.pool import Sandbox
 
     async def main():
         sandbox = Sandbox(1)

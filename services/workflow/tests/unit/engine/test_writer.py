@@ -7,7 +7,7 @@ import pytest
 from millwright_workflow.domain.execution import End, Step
 from millwright_workflow.domain.instances import Happening, InstanceEvent, State
 from millwright_workflow.domain.interpreter.effects import TaskResult
-from millwright_workflow.engine.writer import Superseded
+from millwright_workflow.engine.running.writer import Superseded
 from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.steps import recall
 

@@ -1,0 +1,1 @@
+"""What the tasks of one process share: turns, lookups, what is remembered, and patience with the database."""

@@ -1,0 +1,1 @@
+"""The functions of the built-in catalogue, as instances call them."""

@@ -1,0 +1,1 @@
+"""CloudEvents on their way in and out."""

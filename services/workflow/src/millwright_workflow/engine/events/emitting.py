@@ -1,0 +1,134 @@
+"""Carries out `Emit`, and publishes to NATS what was emitted.
+
+An event that a workflow emits is delivered to our own subscribers in the transaction that makes it durable, whether or
+not NATS is there, and is noted as taken: when it comes back over NATS, it is known already.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+
+from millwright_runtime.events.streams import Message, Stream
+from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_runtime.service import Platform
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+
+from millwright_workflow.domain import cloud_events
+from millwright_workflow.domain.cloud_events import InvalidEvent
+from millwright_workflow.domain.interpreter import errors
+from millwright_workflow.domain.interpreter.effects import Emit, TaskReference
+from millwright_workflow.domain.json import JsonObject
+from millwright_workflow.engine.events.intake import Intake
+from millwright_workflow.engine.running.driver import Caller
+from millwright_workflow.engine.running.holdings import Holdings
+from millwright_workflow.engine.running.writer import Superseded
+from millwright_workflow.store import attachments, emissions
+
+EMITTED = "emitted"
+"""The signal that events wait to be published."""
+
+_EVENTS: Final = uuid.UUID("7b0d2c0e-3a52-5f57-8a0b-51f1e0c0b8de")
+_BATCH = 256
+_LOOK_SECONDS = 0.5
+_HEADER_BYTES = 16_384
+_log = logging.getLogger(__name__)
+
+
+class Emitting:
+    """Emits on behalf of instances."""
+
+    def __init__(self, platform: Platform, holdings: Holdings, intake: Intake) -> None:
+        self._platform = platform
+        self._holdings = holdings
+        self._intake = intake
+
+    async def carry_out(self, caller: Caller, effect: Emit) -> JsonObject:
+        """Make an event durable, deliver it here and queue it for NATS; emitted before, give it as it was."""
+        tenant, instance = caller.instance.tenant, caller.instance.instance
+        reference = str(effect.reference)
+        async with self._platform.database.snapshot(tenant) as connection:
+            if (earlier := await emissions.find(connection, tenant, instance, reference)) is not None:
+                return earlier
+        event = complete(effect.event, instance, effect.reference, datetime.now(UTC))
+        try:
+            cloud_events.check(event)
+        except InvalidEvent as fault:
+            raise errors.expression(effect.reference.pointer, f"The event cannot be emitted: {fault}.") from None
+        matched = await self._intake.match(tenant, [event])
+        async with self._platform.database.transaction(tenant) as connection:
+            if not await attachments.attach(connection, self._holdings.tenure, tenant, instance):
+                raise Superseded
+            pointer = effect.reference.pointer
+            await emissions.insert(connection, tenant, instance, reference, pointer, event)
+            delivered = await self._intake.deliver(connection, tenant, matched)
+        self._platform.signals.notify(EMITTED)
+        await self._intake.wake(tenant, delivered.addresses)
+        return event
+
+
+class Publisher:
+    """Publishes emitted events, in order and at least once; one replica at a time."""
+
+    name = "publisher"
+
+    def __init__(self, platform: Platform, stream: Stream) -> None:
+        self._platform = platform
+        self._stream = stream
+        self._is_away = False
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        with self._platform.signals.listen(EMITTED) as listener:
+            while True:
+                if await self._pass() < _BATCH:
+                    await listener.wait(_LOOK_SECONDS)
+
+    async def drain(self) -> None:
+        """Publish what is there; what NATS does not take now waits for another replica."""
+        while await self._pass() == _BATCH:
+            pass
+
+    async def run_once(self) -> int:
+        """Publish one batch and give its size; 0 if there is nothing or another replica is at it."""
+        async with self._platform.database.transaction(ALL_TENANTS) as connection:
+            if not await emissions.take_turn(connection):
+                return 0
+            outgoing = await emissions.oldest(connection, _BATCH)
+            if outgoing:
+                await self._stream.publish([self._message(each.tenant, each.event) for each in outgoing])
+                await emissions.published(connection, [each.position for each in outgoing])
+        return len(outgoing)
+
+    async def _pass(self) -> int:
+        try:
+            count = await self.run_once()
+        except (NatsError, JetStreamError, OSError) as error:
+            if not self._is_away:
+                _log.warning("emitted events wait", extra={"fault": repr(error)})
+            self._is_away = True
+            return 0
+        self._is_away = False
+        return count
+
+    def _message(self, tenant: str, event: JsonObject) -> Message:
+        headers, body = cloud_events.write_message(event)
+        headers["Nats-Msg-Id"] = cloud_events.key(event)
+        if len(body) + _HEADER_BYTES > self._platform.jetstream.max_payload:
+            headers["ce-dataomitted"], body = "true", b""
+        return Message(cloud_events.subject(tenant, event), body, headers)
+
+
+def complete(event: JsonObject, instance: uuid.UUID, reference: TaskReference, now: datetime) -> JsonObject:
+    """Give an event with the attributes that its author left to the runtime."""
+    whole: JsonObject = {
+        "specversion": "1.0",
+        "id": str(uuid.uuid5(_EVENTS, f"{instance}{reference}")),
+        "time": now.isoformat().replace("+00:00", "Z"),
+    }
+    if "data" in event:
+        whole["datacontenttype"] = "application/json"
+    return {**whole, **event}

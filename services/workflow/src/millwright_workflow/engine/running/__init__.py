@@ -1,0 +1,1 @@
+"""Running instances: claim, walk, and make durable what was done."""

@@ -1,0 +1,1 @@
+"""What is evaluated in child processes under limits: expressions and schemas."""

@@ -1,0 +1,1 @@
+"""Work that waits for workers outside: given out, kept alive, settled."""
