@@ -27,7 +27,8 @@ class StubsBuildHook(BuildHookInterface[Any]):
         shutil.rmtree(generated, ignore_errors=True)
         include = generated / "include" / "google" / "rpc"
         include.mkdir(parents=True)
-        shutil.copy(str(files("google.rpc") / "error_details.proto"), include)
+        for name in ("error_details.proto", "status.proto"):
+            shutil.copy(str(files("google.rpc") / name), include)
 
         protos = sorted(path.relative_to(root).as_posix() for path in (root / "millwright").rglob("*.proto"))
         code = protoc.main(
