@@ -11,13 +11,13 @@ from millwright.workflow.v1 import approval_service_pb2_grpc as pb_grpc
 from millwright_runtime.api import calls, pages
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import from_text
 from millwright_runtime.service import Platform
 
 from millwright_workflow.api import responses
 from millwright_workflow.commands import approving
 from millwright_workflow.domain import names
 from millwright_workflow.domain.approvals import COMMENT_LIMIT, Approval, Decision, State
-from millwright_workflow.domain.json import from_text
 from millwright_workflow.engine.work.notices import Notices
 from millwright_workflow.store import approvals as store
 from millwright_workflow.store.approvals import Filter

@@ -9,12 +9,12 @@ from millwright.workflow.v1 import event_service_pb2 as pb
 from millwright.workflow.v1 import event_service_pb2_grpc as pb_grpc
 from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidFields, Violation
+from millwright_runtime.json import JsonObject
 
 from millwright_workflow.api import requests
 from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.cloud_events import BATCH_LIMIT, DATA_LIMIT_BYTES, InvalidEvent, OversizedData
 from millwright_workflow.domain.errors import EventTooLarge
-from millwright_workflow.domain.json import JsonObject
 from millwright_workflow.engine.events.intake import Intake
 
 _OWN = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "data_base64"})

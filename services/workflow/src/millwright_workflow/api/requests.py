@@ -16,12 +16,12 @@ from millwright.workflow.v1 import (
 )
 from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidFields, Violation
+from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper
 
 from millwright_workflow.commands.running import Start
 from millwright_workflow.domain import names
 from millwright_workflow.domain.errors import InputTooLarge
 from millwright_workflow.domain.instances import INPUT_LIMIT_BYTES, State
-from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper
 from millwright_workflow.domain.releases import DEFAULT_CHANNEL, DEFAULT_FREEZE, Actor, Promotion, Rollback, RunPolicy
 from millwright_workflow.store.instances import Filter
 

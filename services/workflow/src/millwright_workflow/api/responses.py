@@ -8,13 +8,13 @@ from datetime import datetime
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
 from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
 from millwright_runtime.events.log import LoggedEvent
+from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
 
 from millwright_workflow.api import canaries
 from millwright_workflow.domain import names
 from millwright_workflow.domain.definition import Change
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.domain.releases import Channel, Release, Version
 from millwright_workflow.store.schedules import ScheduleRow
 from millwright_workflow.store.workflows import Workflow

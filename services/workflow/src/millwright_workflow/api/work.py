@@ -15,13 +15,13 @@ from millwright.workflow.v1 import worker_service_pb2_grpc as pb_grpc
 from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.events.watch import ShuttingDown
+from millwright_runtime.json import from_text, to_text
 
 from millwright_workflow.api import requests, responses
 from millwright_workflow.domain import errors, names
 from millwright_workflow.domain import work as domain
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.interpreter.errors import TYPES
-from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.engine.work.dispatch import Dispatch, Message, Settled, Stopped, Stream
 from millwright_workflow.store.work_items import Handed
 

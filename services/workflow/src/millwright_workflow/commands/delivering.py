@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from millwright_runtime.events.inbox import Inbox
+from millwright_runtime.json import JsonObject
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.interpreter.subscription import Delivery
-from millwright_workflow.domain.json import JsonObject
 from millwright_workflow.store import subscriptions
 from millwright_workflow.store.subscriptions import Address, Posted
 

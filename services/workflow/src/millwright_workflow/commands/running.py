@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.errors import VersionBad, VersionNotFound
 from millwright_workflow.domain.instances import Cancellation, Happening, Instance, State
-from millwright_workflow.domain.json import Json
 from millwright_workflow.store import events, instances, workflows
 from millwright_workflow.store import releases as release_store
 

@@ -12,13 +12,13 @@ from typing import Final
 
 from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import Json, from_text
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.commands import running
 from millwright_workflow.commands.running import Start
 from millwright_workflow.domain.definition.workflow import Schedule
 from millwright_workflow.domain.errors import InstanceExists
-from millwright_workflow.domain.json import Json, from_text
 from millwright_workflow.domain.releases import DEFAULT_CHANNEL, Channel
 from millwright_workflow.domain.schedule import next_start, plan_trigger
 from millwright_workflow.store import instances, schedules, subscriptions, workflows

@@ -13,9 +13,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from millwright_runtime.json import JsonObject
+
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.errors import ApprovalClosed, ApproverRoleMissing
-from millwright_workflow.domain.json import JsonObject
 from millwright_workflow.domain.transitions import ImpossibleTransition
 from millwright_workflow.domain.work import TaskKey
 

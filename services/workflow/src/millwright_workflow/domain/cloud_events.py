@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, unquote
 
-from millwright_workflow.domain.json import Json, JsonObject, from_text, to_text
+from millwright_runtime.json import Json, JsonObject, from_text, to_text
 
 DATA_LIMIT_BYTES: Final = 256 * 1024
 ATTRIBUTE_LIMIT: Final = 1024

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.instances import Instance, InstanceEvent, Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
-from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.releases import RunPolicy
 
 

@@ -10,9 +10,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.errors import InstanceEnded, InstanceNotFaulted, InstanceNotPaused, InstanceNotRunning
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
 INPUT_LIMIT_BYTES = 256 * 1024

@@ -15,13 +15,13 @@ from itertools import islice
 from math import floor
 
 from cronsim import CronSim
+from millwright_runtime.json import Json
 
 from millwright_workflow.domain.definition import Duration
 from millwright_workflow.domain.definition.workflow import Schedule
 from millwright_workflow.domain.interpreter.gathering import Gathering
 from millwright_workflow.domain.interpreter.subscription import Subscription
 from millwright_workflow.domain.interpreter.wants import plan_until, plan_wants
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from millwright_runtime.json import Json, JsonObject, from_text, to_text
+
 from millwright_workflow.domain.interpreter.subscription import (
     Condition,
     Delivery,
@@ -21,7 +23,6 @@ from millwright_workflow.domain.interpreter.subscription import (
     Match,
     Subscription,
 )
-from millwright_workflow.domain.json import Json, JsonObject, from_text, to_text
 
 _PATH = re.compile(r"(?:@\d+(?:\.\d+)*)?(?:#\d+(?:\.\d+)*)?\Z", re.ASCII)
 """What follows the pointer in a reference's text; see `effects.path_suffix`."""

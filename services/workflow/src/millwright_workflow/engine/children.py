@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from millwright_runtime.concurrency.lookups import Lookups
 from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection
 from millwright_runtime.service import Platform
 
@@ -25,7 +26,6 @@ from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.interpreter import WorkflowError, WorkflowFault, errors
 from millwright_workflow.domain.interpreter.effects import RunWorkflow
 from millwright_workflow.domain.interpreter.subflow import child_id
-from millwright_workflow.domain.json import Json
 from millwright_workflow.domain.releases import DEFAULT_CHANNEL
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.running.holdings import Holdings

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from millwright_runtime.errors import Violation
+from millwright_runtime.json import to_text
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.domain import definition as domain
@@ -16,7 +17,6 @@ from millwright_workflow.domain.definition.parts import Schema
 from millwright_workflow.domain.definition.walk import walk_values
 from millwright_workflow.domain.errors import InvalidDefinition
 from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
-from millwright_workflow.domain.json import to_text
 from millwright_workflow.engine.sandbox import expressions
 from millwright_workflow.engine.sandbox.pool import Sandbox, SandboxFault
 from millwright_workflow.engine.sandbox.validators import SchemaInvalid

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
+from millwright_runtime.json import Json, from_text, to_text
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain.canaries import Canary, CanaryState, CanaryStep
@@ -20,7 +21,6 @@ from millwright_workflow.domain.gates import (
     Measurement,
     Verdict,
 )
-from millwright_workflow.domain.json import Json, from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)

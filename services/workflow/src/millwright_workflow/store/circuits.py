@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from millwright_runtime.json import from_text, to_text
 from millwright_runtime.valkey import Valkey
 
 from millwright_workflow.domain.circuit import HEALTHY, Circuit, State
-from millwright_workflow.domain.json import from_text, to_text
 
 SHARED = "-"
 """Whose circuits are every tenant's: no tenant has this name."""

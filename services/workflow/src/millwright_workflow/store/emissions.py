@@ -6,9 +6,8 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from millwright_runtime.json import JsonObject, from_text, to_text
 from millwright_runtime.postgres.database import Connection
-
-from millwright_workflow.domain.json import JsonObject, from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from millwright_runtime.events.log import Event, Kind
+from millwright_runtime.json import from_text
 
 from millwright_workflow.domain import approvals, names
 from millwright_workflow.domain.approvals import Approval
 from millwright_workflow.domain.gates import GateResult, Measure
 from millwright_workflow.domain.instances import Happening, InstanceEvent
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import from_text
 from millwright_workflow.domain.releases import Operation, Release
 
 RELEASE_TYPES = {

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import asyncpg
+from millwright_runtime.json import from_text, to_text
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain import partitions
@@ -15,7 +16,6 @@ from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
 from millwright_workflow.domain.execution import Active
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.store import attachments
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+from millwright_runtime.json import JsonObject, from_text, to_text
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain import cloud_events
-from millwright_workflow.domain.json import JsonObject, from_text, to_text
 
 
 async def insert(connection: Connection, tenant: str, events: Sequence[tuple[JsonObject, Collection[bytes]]]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from millwright_runtime.json import JsonObject, from_text, to_text
 from millwright_runtime.postgres.database import TENANT, Connection
 
-from millwright_workflow.domain.json import JsonObject, from_text, to_text
 from millwright_workflow.store.subscriptions import Address
 
 REFERENCE = "/schedule/on"

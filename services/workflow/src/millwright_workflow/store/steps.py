@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from millwright_runtime.json import from_text, to_text
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Checkpoint, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
-from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.store import approvals, attachments, work_items
 from millwright_workflow.store.instances import write_error
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from millwright_runtime.json import from_text
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.json import from_text
 from millwright_workflow.domain.work import HEARTBEAT_SLACK, Saved, State, TaskKey, Wish, Work
 from millwright_workflow.store.instances import write_error
 

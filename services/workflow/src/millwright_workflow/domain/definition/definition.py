@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.expressions import ExpressionSite, expression_faults, expression_sites
 from millwright_workflow.domain.definition.faults import Fault, InvalidDefinition, Reason
 from millwright_workflow.domain.definition.flow import flow_faults
@@ -19,7 +21,6 @@ from millwright_workflow.domain.definition.references import reference_faults
 from millwright_workflow.domain.definition.source import read
 from millwright_workflow.domain.definition.validation import sound_part, validate
 from millwright_workflow.domain.definition.workflow import Workflow
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

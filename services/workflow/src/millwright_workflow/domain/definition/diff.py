@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.definition import Definition
 from millwright_workflow.domain.definition.pointers import token
-from millwright_workflow.domain.json import Json
 
 _NAMED_LISTS = frozenset({"do", "try", "branches", "before", "after", "switch", "extensions"})
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.outline import RawList, RawTask, raw_lists
 from millwright_workflow.domain.definition.pointers import token
-from millwright_workflow.domain.json import Json
 
 DIRECTIVES = frozenset({"continue", "exit", "end"})
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.pointers import token
-from millwright_workflow.domain.json import Json
 
 _LISTS_IN_TASK = (
     ("do",),

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.scalars import Reference, unwrap
 from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
 from millwright_workflow.domain.definition.workflow import Workflow
-from millwright_workflow.domain.json import Json
 
 _BUILT_IN = "built-in"
 _SINGULAR = {

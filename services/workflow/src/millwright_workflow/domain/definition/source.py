@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import yaml
+from millwright_runtime.json import Json
 
 from millwright_workflow.domain.definition.faults import Fault, InvalidDefinition, Reason
 from millwright_workflow.domain.definition.pointers import pointer
-from millwright_workflow.domain.json import Json
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from millwright_runtime.json import Json
 from pydantic import ValidationError
 
 from millwright_workflow.domain.definition.faults import Fault, Reason
@@ -16,7 +17,6 @@ from millwright_workflow.domain.definition.outline import raw_tasks
 from millwright_workflow.domain.definition.pointers import pointer
 from millwright_workflow.domain.definition.scalars import TAG_MARK
 from millwright_workflow.domain.definition.workflow import Workflow
-from millwright_workflow.domain.json import Json
 
 _STUB_TASK: dict[str, Any] = {"set": {"stub": None}}
 _STUB_DOCUMENT = {"dsl": "1.0.0", "namespace": "stub", "name": "stub", "version": "0.0.0"}

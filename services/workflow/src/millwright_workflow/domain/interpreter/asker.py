@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.interpreter.effects import Part, TaskReference
 from millwright_workflow.domain.interpreter.template import Template
-from millwright_workflow.domain.json import Json
 
 
 class Asker(Protocol):

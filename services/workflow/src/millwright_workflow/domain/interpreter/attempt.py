@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import Catch as CatchClause
 from millwright_workflow.domain.definition import ErrorFilter, TryTask
 from millwright_workflow.domain.interpreter import errors
@@ -26,7 +28,6 @@ from millwright_workflow.domain.interpreter.sequence import walk_list
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import plan_condition
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

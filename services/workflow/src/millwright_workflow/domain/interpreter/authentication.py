@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.authentication import (
     AuthenticationOrReference,
     AuthenticationReference,
@@ -19,7 +21,6 @@ from millwright_workflow.domain.interpreter.asker import Asker
 from millwright_workflow.domain.interpreter.effects import Authentication, Part
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
-from millwright_workflow.domain.json import Json
 
 Scheme: TypeAlias = Literal["basic", "bearer", "digest", "oauth2", "oidc"]
 _SCHEMES: Final[tuple[Scheme, ...]] = ("basic", "bearer", "digest", "oauth2", "oidc")

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from millwright_runtime.json import Json, to_text
+
 from millwright_workflow.domain.definition import ForkTask
 from millwright_workflow.domain.interpreter.effects import Branch, Fork, Part, TaskResult
 from millwright_workflow.domain.interpreter.plan import END, ListPlan, Outcome, TaskPlan
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.task import walk_task
 from millwright_workflow.domain.interpreter.visit import Progress, Scope, Visit
-from millwright_workflow.domain.json import Json, to_text
 
 
 @dataclass(frozen=True, slots=True)

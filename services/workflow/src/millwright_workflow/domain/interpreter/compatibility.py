@@ -12,10 +12,11 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.interpreter.effects import History
 from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
 from millwright_workflow.domain.interpreter.references import ReferenceSet, read_reference
-from millwright_workflow.domain.json import Json
 
 _INDEXES: Final = re.compile(r"(/(?:do|branches|try))/\d+(?=/)", re.ASCII)
 _APPLIED_AT_THE_END: Final = frozenset({"output", "export", "then", "timeout", "metadata"})

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition.parts import Export, Input, Output, Schema
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.asker import Asker
 from millwright_workflow.domain.interpreter.effects import Part, Validate
 from millwright_workflow.domain.interpreter.resource import Address, plan_address
 from millwright_workflow.domain.interpreter.site import Site
-from millwright_workflow.domain.json import Json
 
 _FORMAT: Final = "json"
 

@@ -11,8 +11,9 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from millwright_runtime.json import Json, JsonObject
+
 from millwright_workflow.domain.interpreter.subscription import Subscription
-from millwright_workflow.domain.json import Json, JsonObject
 
 T = TypeVar("T")
 

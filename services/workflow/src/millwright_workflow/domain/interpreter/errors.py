@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from millwright_runtime.json import JsonObject
+
 from millwright_workflow.domain.interpreter.effects import WorkflowError, WorkflowFault
-from millwright_workflow.domain.json import JsonObject
 
 TYPES = "https://serverlessworkflow.io/spec/1.0.0/errors/"
 _EARLIER_TYPES = "https://serverlessworkflow.io/dsl/errors/types/"

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from millwright_runtime.json import Json, to_text
+
 from millwright_workflow.domain.interpreter.subscription import Delivery, Match
-from millwright_workflow.domain.json import Json, to_text
 
 Kind = Literal["one", "any", "all"]
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from millwright_runtime.json import Json, JsonObject
+
 from millwright_workflow.domain.definition import HttpCall
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Authentication, CallHttp, HttpAnswer, Part
@@ -21,7 +23,6 @@ from millwright_workflow.domain.interpreter.resource import Address, as_text, pl
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)

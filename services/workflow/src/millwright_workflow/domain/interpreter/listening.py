@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
+from millwright_runtime.json import Json, JsonObject, to_text
+
 from millwright_workflow.domain.definition import ListenTask
 from millwright_workflow.domain.definition.tasks import Iteration
 from millwright_workflow.domain.interpreter.conformance import SchemaPlan, plan_schema
@@ -22,7 +24,6 @@ from millwright_workflow.domain.interpreter.subscription import Delivery
 from millwright_workflow.domain.interpreter.template import Template, plan_template, plan_transformation
 from millwright_workflow.domain.interpreter.visit import Visit
 from millwright_workflow.domain.interpreter.wants import Wants, plan_until, plan_wants
-from millwright_workflow.domain.json import Json, JsonObject, to_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import ForTask
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Part
@@ -12,7 +14,6 @@ from millwright_workflow.domain.interpreter.sequence import walk_list
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_condition, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

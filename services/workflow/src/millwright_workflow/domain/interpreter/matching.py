@@ -5,9 +5,10 @@ Owns the rules, for the engine to apply to each event that comes in. Evaluates e
 
 from __future__ import annotations
 
+from millwright_runtime.json import Json, JsonObject, to_text
+
 from millwright_workflow.domain.interpreter.effects import Evaluate, Part, WorkflowFault
 from millwright_workflow.domain.interpreter.subscription import Condition, Delivery, EventPattern, Match, Subscription
-from millwright_workflow.domain.json import Json, JsonObject, to_text
 
 
 def match_event(subscription: Subscription, event: JsonObject) -> Part[Delivery | None]:

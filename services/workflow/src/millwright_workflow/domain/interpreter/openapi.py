@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from millwright_runtime.json import Json, JsonObject
+
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.resource import as_text
-from millwright_workflow.domain.json import Json, JsonObject
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import OpenApiCall
 from millwright_workflow.domain.interpreter import errors, openapi
 from millwright_workflow.domain.interpreter.authentication import AuthenticationPlan, plan_authentication
@@ -14,7 +16,6 @@ from millwright_workflow.domain.interpreter.resource import Address, plan_addres
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

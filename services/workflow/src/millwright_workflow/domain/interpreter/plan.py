@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from millwright_runtime.json import Json, JsonObject
+
 from millwright_workflow.domain.interpreter.asker import Asker
 from millwright_workflow.domain.interpreter.effects import Part
 from millwright_workflow.domain.interpreter.template import Length, Template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json, JsonObject
 
 CONTINUE: Final = "continue"
 EXIT: Final = "exit"

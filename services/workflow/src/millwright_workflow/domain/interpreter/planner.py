@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from millwright_runtime.json import JsonObject
+
 from millwright_workflow.domain.definition import (
     Definition,
     DoTask,
@@ -60,7 +62,6 @@ from millwright_workflow.domain.interpreter.template import (
     plan_transformation,
 )
 from millwright_workflow.domain.interpreter.undo import plan_undo
-from millwright_workflow.domain.json import JsonObject
 
 _PLANNERS: Final[dict[type[TaskBase], Callable[[Any, Site], Body]]] = {
     DoTask: plan_do,

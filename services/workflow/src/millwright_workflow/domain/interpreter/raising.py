@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import RaiseTask
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Part, WorkflowError, WorkflowFault
@@ -12,7 +14,6 @@ from millwright_workflow.domain.interpreter.plan import Outcome
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import Endpoint, unwrap
 from millwright_workflow.domain.definition.parts import EndpointOrUri
 from millwright_workflow.domain.interpreter import errors
@@ -18,7 +20,6 @@ from millwright_workflow.domain.interpreter.authentication import Authentication
 from millwright_workflow.domain.interpreter.effects import Authentication, FetchDocument, Part
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
-from millwright_workflow.domain.json import Json
 
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 

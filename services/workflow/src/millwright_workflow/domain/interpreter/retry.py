@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import RetryPolicy
 from millwright_workflow.domain.definition.parts import Backoff
 from millwright_workflow.domain.interpreter.effects import Part
 from millwright_workflow.domain.interpreter.template import Length, Template, plan_condition, plan_length, plan_limit
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 LONGEST_DELAY_SECONDS = 366 * 86_400.0
 """No backoff grows past a year."""

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from millwright_runtime.json import Json, JsonObject, to_text
+
 from millwright_workflow.domain.interpreter import errors
-from millwright_workflow.domain.json import Json, JsonObject, to_text
 
 LookUp: TypeAlias = Callable[[re.Match[str]], Json]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import DoTask
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Part
@@ -14,7 +16,6 @@ from millwright_workflow.domain.interpreter.plan import CONTINUE, END, EXIT, Lis
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.task import walk_task
 from millwright_workflow.domain.interpreter.visit import Progress, Scope, Visit
-from millwright_workflow.domain.json import Json
 
 
 def walk_list(plan: ListPlan, progress: Progress, outer: Scope, data: Json) -> Part[Outcome]:

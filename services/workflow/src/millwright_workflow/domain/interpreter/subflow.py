@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import RunTask
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Part, RunWorkflow, TaskReference
@@ -13,7 +15,6 @@ from millwright_workflow.domain.interpreter.plan import Outcome
 from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.template import Template, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 _CHILDREN: Final = uuid.UUID("5b1f6a0e-8a53-5c0c-9d4f-6b7f0f3a2c11")
 

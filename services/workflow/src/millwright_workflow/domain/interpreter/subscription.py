@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from millwright_workflow.domain.json import Json, JsonObject
+from millwright_runtime.json import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)

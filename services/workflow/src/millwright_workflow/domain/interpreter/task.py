@@ -6,10 +6,11 @@ is its body's.
 
 from __future__ import annotations
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.interpreter.effects import Begin, Commit, Fail, Part, TaskResult, Within, WorkflowFault
 from millwright_workflow.domain.interpreter.plan import CONTINUE, Outcome, TaskPlan
 from millwright_workflow.domain.interpreter.visit import Progress, Scope, Visit
-from millwright_workflow.domain.json import Json
 
 
 def walk_task(plan: TaskPlan, progress: Progress, scope: Scope, raw_input: Json) -> Part[TaskResult]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import Duration, Expression, unwrap
-from millwright_workflow.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import Task
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import History, Part, TaskReference, TaskResult, path_suffix
@@ -18,7 +20,6 @@ from millwright_workflow.domain.interpreter.site import Site
 from millwright_workflow.domain.interpreter.task import walk_task
 from millwright_workflow.domain.interpreter.visit import Identity, Scope
 from millwright_workflow.domain.interpreter.workflow import begin_progress
-from millwright_workflow.domain.json import Json
 
 PLACE: Final = "/metadata/undo"
 """What follows a task's pointer in the pointer of its undo."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from millwright_runtime.json import Json, JsonObject
+
 from millwright_workflow.domain.definition import parse_duration
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Evaluate, History, Part, TaskReference, path_suffix
 from millwright_workflow.domain.interpreter.template import Length, Template, is_true
-from millwright_workflow.domain.json import Json, JsonObject
 
 if TYPE_CHECKING:
     from millwright_workflow.domain.interpreter.plan import TaskPlan

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.definition import Expression, unwrap, variables
 from millwright_workflow.domain.definition.events import EventFilter, EventStrategy, StopStrategy
 from millwright_workflow.domain.interpreter.effects import Part
@@ -18,7 +20,6 @@ from millwright_workflow.domain.interpreter.gathering import Kind, Strategy
 from millwright_workflow.domain.interpreter.subscription import Condition, EventPattern, Key, Subscription
 from millwright_workflow.domain.interpreter.template import Template, plan_condition, plan_template
 from millwright_workflow.domain.interpreter.visit import Visit
-from millwright_workflow.domain.json import Json
 
 _REGEX_CHARACTERS: Final = re.compile(r"[\\^$*+?()\[\]{}|]")
 

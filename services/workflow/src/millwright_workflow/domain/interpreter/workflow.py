@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json
+
 from millwright_workflow.domain.interpreter.effects import Evaluate, History, Part, TaskReference, Walk, Within
 from millwright_workflow.domain.interpreter.plan import WorkflowPlan
 from millwright_workflow.domain.interpreter.sequence import walk_list
 from millwright_workflow.domain.interpreter.template import Template
 from millwright_workflow.domain.interpreter.visit import Identity, Progress, Scope, describe_time, iso_seconds
-from millwright_workflow.domain.json import Json
 
 TIMEOUT = TaskReference("/timeout")
 """What the time limit of the whole workflow is known by."""

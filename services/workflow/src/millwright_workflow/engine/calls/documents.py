@@ -12,12 +12,12 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from millwright_runtime.concurrency.remembered import Fresh, Remembered
+from millwright_runtime.json import Json, from_text, to_text
 from yarl import URL
 
 from millwright_workflow.domain import definition
 from millwright_workflow.domain.definition import source
 from millwright_workflow.domain.interpreter import Authentication, FetchDocument, errors
-from millwright_workflow.domain.json import Json, from_text, to_text
 from millwright_workflow.engine.calls.credentials import Credentials
 from millwright_workflow.engine.calls.http import describe, web_fault
 from millwright_workflow.engine.calls.secrets import Keyring, Secrets

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import grpc
 from millwright_runtime.concurrency.turns import Turns
+from millwright_runtime.json import Json, JsonObject
 
 from millwright_workflow.domain.interpreter import CallGrpc, GrpcAnswer, errors
-from millwright_workflow.domain.json import Json, JsonObject
 from millwright_workflow.engine.calls.channels import Channels, Target
 from millwright_workflow.engine.calls.credentials import Credentials, Proof
 from millwright_workflow.engine.calls.documents import Documents

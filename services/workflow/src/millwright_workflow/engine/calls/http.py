@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from millwright_runtime import tracing
 from millwright_runtime.concurrency.turns import Turns
+from millwright_runtime.json import Json, to_text
 from yarl import URL
 
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, HttpAnswer, WorkflowFault, errors
-from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.engine.calls.credentials import Credentials, Proof
 from millwright_workflow.engine.calls.secrets import Keyring, Secrets
 from millwright_workflow.engine.calls.tokens import basic

@@ -20,8 +20,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from millwright_runtime.concurrency.remembered import Fresh, Remembered
 from millwright_runtime.concurrency.turns import Turns
-
-from millwright_workflow.domain.json import Json, JsonObject
+from millwright_runtime.json import Json, JsonObject
 
 LIMIT_BYTES: Final = 1024 * 1024
 _PROCESSES: Final = 2

@@ -19,10 +19,10 @@ from typing import Final, cast
 from urllib.parse import quote, quote_plus
 
 from millwright_runtime.concurrency.remembered import Fresh, Remembered
+from millwright_runtime.json import Json, JsonObject, to_text
 
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.interpreter import errors, secrets
-from millwright_workflow.domain.json import Json, JsonObject, to_text
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.running.driver import Caller
 

@@ -19,9 +19,9 @@ from urllib.parse import quote_plus, urlencode
 
 import jwt
 from millwright_runtime.concurrency.remembered import Fresh, Remembered
+from millwright_runtime.json import from_text, to_text
 from yarl import URL
 
-from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.engine.calls.web import Web, WebAnswer, WebFault, WebRequest
 
 _REMEMBERED: Final = 4096

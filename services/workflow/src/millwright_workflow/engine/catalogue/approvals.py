@@ -8,6 +8,7 @@ from typing import Any
 
 from millwright_runtime.concurrency.patience import persist, to_the_end
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import Json, to_text
 from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import Platform
 
@@ -18,7 +19,6 @@ from millwright_workflow.domain.approvals import Approval, Question, State
 from millwright_workflow.domain.definition import parse_duration
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Invoke
-from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.domain.work import TaskKey
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.work.notices import Notices

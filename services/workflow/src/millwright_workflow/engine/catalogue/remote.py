@@ -12,10 +12,10 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
+from millwright_runtime.json import Json
 
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Invoke
-from millwright_workflow.domain.json import Json
 from millwright_workflow.engine.catalogue.circuits import Circuits
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.store.circuits import SHARED

@@ -10,6 +10,7 @@ from typing import Any
 
 from millwright_runtime.concurrency.patience import persist, to_the_end
 from millwright_runtime.events.signals import Signals
+from millwright_runtime.json import Json, from_text, to_text
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.commands import working
@@ -17,7 +18,6 @@ from millwright_workflow.domain import work as domain
 from millwright_workflow.domain.definition import parse_duration
 from millwright_workflow.domain.interpreter import WorkflowError, WorkflowFault, errors
 from millwright_workflow.domain.interpreter.effects import Invoke
-from millwright_workflow.domain.json import Json, from_text, to_text
 from millwright_workflow.domain.work import State, TaskKey, Wish, Work
 from millwright_workflow.engine.running.driver import Caller, Stop, Stopped
 from millwright_workflow.engine.work.dispatch import LOST, QUEUED

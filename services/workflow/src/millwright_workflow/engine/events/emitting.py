@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from millwright_runtime.events.streams import Message, Stream
+from millwright_runtime.json import JsonObject
 from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import Platform
 from nats.errors import Error as NatsError
@@ -21,7 +22,6 @@ from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.cloud_events import InvalidEvent
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Emit, TaskReference
-from millwright_workflow.domain.json import JsonObject
 from millwright_workflow.engine.events.intake import Intake
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.running.holdings import Holdings

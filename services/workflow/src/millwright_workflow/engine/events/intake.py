@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.streams import Stream
+from millwright_runtime.json import JsonObject
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection
 from millwright_runtime.service import Platform
 from nats.aio.msg import Msg
@@ -26,7 +27,6 @@ from millwright_workflow.commands import delivering
 from millwright_workflow.commands.delivering import Delivered, Matched
 from millwright_workflow.domain import cloud_events, names, subscribing
 from millwright_workflow.domain.interpreter.subscription import Subscription
-from millwright_workflow.domain.json import JsonObject
 from millwright_workflow.engine.events.matching import Matching
 from millwright_workflow.store import kept_events
 from millwright_workflow.store.subscriptions import Address

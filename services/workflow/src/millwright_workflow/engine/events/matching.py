@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json, JsonObject, from_text
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.commands.delivering import Matched
@@ -16,7 +17,6 @@ from millwright_workflow.domain import subscribing
 from millwright_workflow.domain.interpreter import Evaluate, WorkflowFault
 from millwright_workflow.domain.interpreter.matching import match_event
 from millwright_workflow.domain.interpreter.subscription import Delivery, Subscription
-from millwright_workflow.domain.json import Json, JsonObject, from_text
 from millwright_workflow.domain.subscribing import Filed, Topic
 from millwright_workflow.engine.sandbox.expressions import Expressions
 from millwright_workflow.store import subscriptions

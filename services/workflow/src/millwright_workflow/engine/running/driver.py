@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from millwright_runtime.events.signals import Signals
+from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.execution import Active, End, Progress, Step
@@ -34,7 +35,6 @@ from millwright_workflow.domain.interpreter import (
     errors,
 )
 from millwright_workflow.domain.interpreter.effects import Fail, Fork, TaskReference
-from millwright_workflow.domain.json import NESTING_LIMIT, Json, is_deeper, to_text
 from millwright_workflow.engine.running.clock import Clock
 from millwright_workflow.engine.running.recent import Recent
 from millwright_workflow.engine.running.writer import Superseded, Writer

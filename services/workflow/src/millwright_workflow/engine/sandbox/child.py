@@ -18,8 +18,8 @@ from itertools import islice
 from typing import Any
 
 import jq
+from millwright_runtime.json import from_text, to_text
 
-from millwright_workflow.domain.json import from_text, to_text
 from millwright_workflow.engine.sandbox.validators import SchemaInvalid, Validator
 
 _PR_SET_PDEATHSIG = 1

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any
 
 import jq
+from millwright_runtime.json import Json, to_text
 
 from millwright_workflow.domain.definition import is_bounded, unwrap, variables
 from millwright_workflow.domain.interpreter import Evaluate, errors
-from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.sandbox.pool import Sandbox, SandboxFault
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from millwright_runtime.concurrency.turns import Turns
+from millwright_runtime.json import Json, from_text, to_text
 
-from millwright_workflow.domain.json import Json, from_text, to_text
 from millwright_workflow.engine.sandbox.validators import Breach, SchemaInvalid
 
 _HEADER_BYTES = 4

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from millwright_runtime.json import Json, to_text
+
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Validate
-from millwright_workflow.domain.json import Json, to_text
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.sandbox.pool import Sandbox, SandboxFault
 from millwright_workflow.engine.sandbox.validators import Breach, SchemaInvalid, Validator

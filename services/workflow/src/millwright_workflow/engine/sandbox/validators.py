@@ -10,8 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import jsonschema_rs
-
-from millwright_workflow.domain.json import Json, to_text
+from millwright_runtime.json import Json, to_text
 
 MOST_BREACHES = 3
 _LONGEST_TEXT = 120

@@ -1,4 +1,4 @@
-"""JSON: the one type of what definitions hold, what tasks take and what they give, and its text."""
+"""JSON: the one type of what documents hold, what callers send and what they get, and its text. Pure."""
 
 from __future__ import annotations
 
