@@ -13,6 +13,7 @@ from millwright.workflow.v1 import (
 )
 from millwright_local.ports import find_free_port
 from millwright_local.processes import until
+from millwright_runtime import loops
 from millwright_runtime import service as service_module
 from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.migrations import Migrations
@@ -199,7 +200,7 @@ class Looping:
 
 
 async def test_a_loop_that_fails_begins_anew_and_drains_before_what_it_needs_is_closed(settings, monkeypatch):
-    monkeypatch.setattr(service_module, "_LOOP_RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(loops, "_RESTART_SECONDS", 0.01)
     looping = Looping()
 
     async def close():

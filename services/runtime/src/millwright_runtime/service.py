@@ -16,22 +16,24 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import uvloop
+from google.protobuf.message import Message
 
-from millwright_runtime import logs, metrics, settings, tracing
-from millwright_runtime.api.server import ApiServer, Servicer
-from millwright_runtime.errors import Unavailable
+from millwright_runtime import logs, loops, metrics, settings, tracing
+from millwright_runtime.api import calls
+from millwright_runtime.api.server import ApiServer
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
-from millwright_runtime.events.signals import Draining, Signals
+from millwright_runtime.events.signals import Signals
+from millwright_runtime.events.watch import Feed, ItemT
 from millwright_runtime.postgres import schema
-from millwright_runtime.postgres.database import Database, RoleTooPowerful, is_connection_loss
-from millwright_runtime.postgres.idempotency import Requests
+from millwright_runtime.postgres.database import Connection, Database, RoleTooPowerful
+from millwright_runtime.postgres.idempotency import Requests, ResponseT
 from millwright_runtime.settings import PortTaken, ServiceSettings
 from millwright_runtime.valkey import Valkey
 
@@ -41,7 +43,6 @@ OUTBOX = "outbox"
 _HEALTH_SECONDS = 2.0
 _MEASURE_SECONDS = 5.0
 _FORGET_SECONDS = 600.0
-_LOOP_RESTART_SECONDS = 1.0
 _COLLECT_AFTER = (50_000, 20, 100)
 """When cyclic garbage is looked for. What we make is almost free of cycles; Python's own figures, made for small
 programs, cost a busy service a noticeable part of its time."""
@@ -66,6 +67,35 @@ class Platform:
             self.signals.notify(name)
         await self.jetstream.wake(names)
 
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        """Give, within a call, a connection for reading rows of the caller's tenant, all of one state."""
+        return self.database.snapshot(calls.current().principal.tenant)
+
+    async def once(
+        self,
+        request: Message,
+        response_type: type[ResponseT],
+        work: Callable[[Connection], Awaitable[ResponseT]],
+        *resources: str,
+    ) -> ResponseT:
+        """Do, within a call, a write as `Requests.once` does, then say that `resources` have events."""
+        response = await self.requests.once(request, response_type, work)
+        self.committed(calls.current().principal.tenant, *resources)
+        return response
+
+    def feed(self, resource: str, read: Callable[[Connection, int, int], Awaitable[Sequence[ItemT]]]) -> Feed[ItemT]:
+        """Give, within a call, the log of a resource of the caller's tenant, to be watched.
+
+        `read` gives what comes after a sequence, at most so many.
+        """
+        tenant = calls.current().principal.tenant
+
+        async def items(after: int, limit: int) -> Sequence[ItemT]:
+            async with self.database.snapshot(tenant) as connection:
+                return await read(connection, after, limit)
+
+        return Feed(items, self.signals, f"{tenant}/{resource}")
+
     def committed(self, tenant: str, *resources: str) -> None:
         """Say, after a commit, that `resources` of `tenant` have events: wakes the relay and whoever watches."""
         self.signals.notify(OUTBOX)
@@ -73,26 +103,13 @@ class Platform:
             self.signals.notify(f"{tenant}/{resource}")
 
 
-class Loop(Protocol):
-    """Background work: runs until it is cancelled or told to drain."""
-
-    name: str
-
-    async def run(self) -> None:
-        """Work until cancelled; an exception is logged and the loop begins anew."""
-        ...
-
-    async def drain(self) -> None:
-        """Take no more work and hand over or finish what is in hand, within the drain time."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a service brings."""
 
-    servicers: Sequence[Servicer]
-    loops: Sequence[Loop] = ()
+    servicers: Sequence[object]
+    """Each extends the servicer that protoc generated for its service."""
+    loops: Sequence[loops.Loop] = ()
     closers: Sequence[Callable[[], Awaitable[None]]] = ()
     """What is closed once no call and no loop needs it any more."""
 
@@ -213,40 +230,22 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         stack.callback(_log.info, "draining")
         return Running(server, platform)
 
-    def _start_loops(self, platform: Platform, relay: Relay, server: ApiServer, loops: Sequence[Loop]) -> None:
+    def _start_loops(self, platform: Platform, relay: Relay, server: ApiServer, brought: Sequence[loops.Loop]) -> None:
         async def relaying() -> None:
             with platform.signals.listen(OUTBOX) as listener:
                 await relay.run(listener)
 
         tasks = [
-            asyncio.create_task(_kept_up("relay", relaying)),
-            asyncio.create_task(_kept_up("health", lambda: _tell_health(platform.database, server))),
-            asyncio.create_task(_kept_up("outbox", lambda: _measure_outbox(relay))),
-            asyncio.create_task(_kept_up("requests", lambda: _forget_requests(platform.requests))),
+            asyncio.create_task(loops.kept_up("relay", relaying)),
+            asyncio.create_task(loops.kept_up("health", lambda: _tell_health(platform.database, server))),
+            asyncio.create_task(loops.kept_up("outbox", lambda: _measure_outbox(relay))),
+            asyncio.create_task(loops.kept_up("requests", lambda: _forget_requests(platform.requests))),
         ]
-        self._stack.push_async_callback(_cancel, tasks)
-        for loop in loops:
-            task = asyncio.create_task(_kept_up(loop.name, loop.run))
-            self._stack.push_async_callback(_cancel, [task])
-            self._stack.push_async_callback(_drain, loop, self._settings.drain_seconds)
-
-
-async def _kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop for as long as the service lives: what it raises is logged, counted, and it begins anew."""
-    while True:
-        try:
-            await run()
-        except Draining:
-            return
-        except Exception as error:  # noqa: BLE001 - the top of a loop: it must outlive whatever a pass meets
-            metrics.LOOP_FAILURES.labels(name).inc()
-            is_away = isinstance(error, Unavailable) or is_connection_loss(error)
-            extra = {"loop": name, "fault": repr(error)}
-            if is_away:
-                _log.warning("a background loop waits", extra=extra)
-            else:
-                _log.exception("a background loop failed and begins anew", extra=extra)
-            await asyncio.sleep(_LOOP_RESTART_SECONDS)
+        self._stack.push_async_callback(loops.cancel, tasks)
+        for loop in brought:
+            task = asyncio.create_task(loops.kept_up(loop.name, loop.run))
+            self._stack.push_async_callback(loops.cancel, [task])
+            self._stack.push_async_callback(loops.drain, loop, self._settings.drain_seconds)
 
 
 async def _tell_health(database: Database, server: ApiServer) -> None:
@@ -280,21 +279,6 @@ async def _forget_requests(requests: Requests) -> None:
         await asyncio.sleep(_FORGET_SECONDS)
 
 
-async def _drain(loop: Loop, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await loop.drain()
-    except Exception:  # noqa: BLE001 - the others must drain, too
-        _log.exception("a background loop did not drain", extra={"loop": loop.name})
-
-
 async def _flush(relay: Relay, jetstream: JetStream) -> None:
     if jetstream.is_connected:
         await relay.flush()
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)

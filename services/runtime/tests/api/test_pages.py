@@ -1,5 +1,8 @@
 """A page token leads on in the listing that gave it, and nowhere else."""
 
+import uuid
+from datetime import UTC, datetime
+
 import pytest
 from millwright_runtime.api import calls, pages
 from millwright_runtime.api.calls import Call, Principal
@@ -64,3 +67,26 @@ def test_a_forged_position_of_another_form_is_a_mismatch(position):
 def test_a_forged_text_of_another_form_is_a_mismatch(position):
     with pytest.raises(PageTokenMismatch):
         pages.read(pages.write(position, "filter"), pages.text, "filter")
+
+
+@pytest.mark.parametrize(("found", "size", "page", "more"), [([1, 2, 3], 2, [1, 2], True), ([1, 2], 2, [1, 2], False)])
+def test_a_page_leads_on_if_one_more_was_found(found, size, page, more):
+    cut, token = pages.cut(found, size, lambda item: item, "filter")
+    assert cut == page
+    assert (pages.read(token, pages.number, "filter") == page[-1]) if more else token == ""
+
+
+def test_nothing_found_is_a_page_without_a_next_one():
+    assert pages.cut([], 2, lambda item: item) == ([], "")
+
+
+def test_a_position_of_an_instant_and_a_uuid_comes_back_exactly():
+    time, identifier = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC), uuid.uuid4()
+    token = pages.write(pages.of_time_and_id(time, identifier))
+    assert pages.read(token, pages.time_and_id) == (time, identifier)
+
+
+@pytest.mark.parametrize("forged", [[], ["2026", "7"], [7, 7], 7, ["2026-03-02T08:00:00Z", "no uuid"], None])
+def test_a_forged_position_of_an_instant_and_a_uuid_is_refused(forged):
+    with pytest.raises(PageTokenMismatch):
+        pages.read(pages.write(forged), pages.time_and_id)

@@ -11,7 +11,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
-from millwright_runtime.api.server import ApiServer, Servicer
+from millwright_runtime.api.server import ApiServer
+from millwright_runtime.api.servicers import NoServicer
 from millwright_runtime.errors import NotFound
 from millwright_runtime.settings import PortTaken
 from runtime_sample.refusals import refused
@@ -44,9 +45,7 @@ def settings(keys):
 
 
 def build(settings):
-    add = workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server
-    descriptor = workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"]
-    return ApiServer(settings, [Servicer(descriptor, add, Workflows())])
+    return ApiServer(settings, [Workflows()])
 
 
 @pytest.fixture
@@ -77,6 +76,11 @@ async def health(channel, name):
 async def get_workflow(channel, metadata, name="workflows/a"):
     stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
     return await stub.GetWorkflow(workflow_service_pb2.GetWorkflowRequest(name=name), metadata=metadata)
+
+
+def test_what_extends_no_generated_servicer_is_not_served(settings):
+    with pytest.raises(NoServicer, match="object"):
+        ApiServer(settings, [object()])
 
 
 async def test_a_server_that_starts_is_alive_and_does_not_serve(server, channel, metadata):

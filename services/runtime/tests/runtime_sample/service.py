@@ -12,7 +12,6 @@ from millwright.workflow.v1 import (
     workflow_service_pb2_grpc,
 )
 from millwright_runtime.api import calls
-from millwright_runtime.api.server import Servicer
 from millwright_runtime.events import watch
 from millwright_runtime.events.log import Event, EventLog
 from millwright_runtime.service import Parts, Service
@@ -40,8 +39,7 @@ class Workflows(workflow_service_pb2_grpc.WorkflowServiceServicer):
         return workflow_service_pb2.GetWorkflowResponse(workflow={"name": request.name})
 
     async def ListWorkflows(self, request, context):
-        tenant = calls.current().principal.tenant
-        async with self.platform.database.snapshot(tenant) as connection:
+        async with self.platform.reading() as connection:
             notes = await connection.fetch("SELECT text FROM sample.note ORDER BY text")
         return workflow_service_pb2.ListWorkflowsResponse(workflows=[{"name": note["text"]} for note in notes])
 
@@ -58,9 +56,7 @@ class Workflows(workflow_service_pb2_grpc.WorkflowServiceServicer):
             )
             return workflow_service_pb2.PublishVersionResponse(created=True)
 
-        response = await self.platform.requests.once(request, workflow_service_pb2.PublishVersionResponse, work)
-        self.platform.committed(tenant, RESOURCE)
-        return response
+        return await self.platform.once(request, workflow_service_pb2.PublishVersionResponse, work, RESOURCE)
 
 
 class Releases(release_service_pb2_grpc.ReleaseServiceServicer):
@@ -81,21 +77,7 @@ class Releases(release_service_pb2_grpc.ReleaseServiceServicer):
 
 
 async def compose(platform, settings):
-    services = workflow_service_pb2.DESCRIPTOR.services_by_name, release_service_pb2.DESCRIPTOR.services_by_name
-    return Parts(
-        servicers=[
-            Servicer(
-                services[0]["WorkflowService"],
-                workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server,
-                Workflows(platform),
-            ),
-            Servicer(
-                services[1]["ReleaseService"],
-                release_service_pb2_grpc.add_ReleaseServiceServicer_to_server,
-                Releases(platform),
-            ),
-        ]
-    )
+    return Parts(servicers=[Workflows(platform), Releases(platform)])
 
 
 SERVICE = Service("sample", SampleSettings, MIGRATIONS, compose)

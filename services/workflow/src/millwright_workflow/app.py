@@ -8,23 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from millwright.workflow.v1 import (
-    approval_service_pb2,
-    approval_service_pb2_grpc,
-    catalogue_service_pb2,
-    catalogue_service_pb2_grpc,
-    event_service_pb2,
-    event_service_pb2_grpc,
-    instance_service_pb2,
-    instance_service_pb2_grpc,
-    release_service_pb2,
-    release_service_pb2_grpc,
-    worker_service_pb2,
-    worker_service_pb2_grpc,
-    workflow_service_pb2,
-    workflow_service_pb2_grpc,
-)
-from millwright_runtime.api.server import Servicer
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.streams import Stream
@@ -146,41 +129,13 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     worker = Worker(storage, holdings, platform.signals, runs, settings.max_instances, hand_over_seconds)
     return Parts(
         servicers=[
-            Servicer(
-                workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
-                workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server,
-                WorkflowServicer(platform, log, definitions),
-            ),
-            Servicer(
-                release_service_pb2.DESCRIPTOR.services_by_name["ReleaseService"],
-                release_service_pb2_grpc.add_ReleaseServiceServicer_to_server,
-                ReleaseServicer(platform, log),
-            ),
-            Servicer(
-                instance_service_pb2.DESCRIPTOR.services_by_name["InstanceService"],
-                instance_service_pb2_grpc.add_InstanceServiceServicer_to_server,
-                InstanceServicer(platform, log, definitions, CheckpointCalls(platform, storage, worker)),
-            ),
-            Servicer(
-                worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
-                worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
-                WorkerServicer(dispatch),
-            ),
-            Servicer(
-                approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"],
-                approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server,
-                ApprovalServicer(platform, log, approval_notices),
-            ),
-            Servicer(
-                catalogue_service_pb2.DESCRIPTOR.services_by_name["CatalogueService"],
-                catalogue_service_pb2_grpc.add_CatalogueServiceServicer_to_server,
-                CatalogueServicer(circuit_states, tuple(remotes)),
-            ),
-            Servicer(
-                event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
-                event_service_pb2_grpc.add_EventServiceServicer_to_server,
-                EventServicer(intake),
-            ),
+            WorkflowServicer(platform, log, definitions),
+            ReleaseServicer(platform, log),
+            InstanceServicer(platform, log, definitions, CheckpointCalls(platform, storage, worker)),
+            WorkerServicer(dispatch),
+            ApprovalServicer(platform, log, approval_notices),
+            CatalogueServicer(circuit_states, tuple(remotes)),
+            EventServicer(intake),
         ],
         loops=[
             checkpoints,

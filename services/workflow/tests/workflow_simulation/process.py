@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from millwright_runtime.events.signals import Signals
-from millwright_runtime.service import _kept_up
+from millwright_runtime.loops import kept_up
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Memory, Step, Tenure
 from millwright_workflow.domain.instances import Key
@@ -252,8 +252,8 @@ class Process(Host):
     async def _serve(self) -> None:
         self._compose()
         async with asyncio.TaskGroup() as group:
-            self._working = group.create_task(_kept_up("worker", self._worker.run))
-            self._writing = group.create_task(_kept_up("writer", self._writer.run))
+            self._working = group.create_task(kept_up("worker", self._worker.run))
+            self._writing = group.create_task(kept_up("writer", self._writer.run))
 
     async def _drain(self) -> None:
         for loop, task in ((self._worker, self._working), (self._writer, self._writing)):

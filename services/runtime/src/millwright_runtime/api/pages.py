@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -21,6 +23,7 @@ MAX_SIZE = 500
 _LONGEST_TEXT = 1000
 
 PositionT = TypeVar("PositionT")
+ItemT = TypeVar("ItemT")
 
 
 class PageTokenMismatch(InvalidArgument):
@@ -32,6 +35,14 @@ def size(asked: int) -> int:
     if asked < 0:
         raise InvalidFields([Violation("page_size", "OUT_OF_RANGE", "must not be negative")])
     return min(asked or DEFAULT_SIZE, MAX_SIZE)
+
+
+def cut(
+    found: Sequence[ItemT], size: int, position: Callable[[ItemT], Any], *query: object
+) -> tuple[Sequence[ItemT], str]:
+    """Give the page of what was found by asking for `size + 1`, and the token for the next one; empty at the end."""
+    page = found[:size]
+    return page, write(position(page[-1]), *query) if len(found) > size else ""
 
 
 def write(position: Any, *query: object) -> str:
@@ -67,6 +78,17 @@ def text(position: Any) -> str:
     if not (isinstance(position, str) and len(position) <= _LONGEST_TEXT and "\x00" not in position):
         raise ValueError(position)
     return position
+
+
+def time_and_id(position: Any) -> tuple[datetime, uuid.UUID]:
+    """Give a position that is an instant and a UUID, as `of_time_and_id` writes it."""
+    time, identifier = position
+    return datetime.fromisoformat(time), uuid.UUID(identifier)
+
+
+def of_time_and_id(time: datetime, identifier: uuid.UUID) -> list[str]:
+    """Give the position of what is listed by an instant, and by a UUID where instants are equal."""
+    return [time.isoformat(), str(identifier)]
 
 
 def _digest(query: tuple[object, ...]) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from millwright_runtime.api import access
+from millwright_runtime.api import access, servicers
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.interceptor import Interceptor, Limits
 from millwright_runtime.settings import PortTaken, ServiceSettings
@@ -38,22 +35,14 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Servicer:
-    """One gRPC service: its descriptor, the generated function that adds it, and the object that serves it."""
-
-    descriptor: ServiceDescriptor
-    add: Callable[[Any, Any], None]
-    implementation: Any
-
-
 class ApiServer:
     """Listens from `start` on, answers health truthfully, and ends calls in an orderly way."""
 
-    def __init__(self, settings: ServiceSettings, servicers: Sequence[Servicer]) -> None:
-        """Assemble the server; raise access.AccessRuleMissing if an RPC lacks its rule."""
+    def __init__(self, settings: ServiceSettings, serving: Sequence[object]) -> None:
+        """Assemble the server of these servicers; raise access.AccessRuleMissing if an RPC lacks its rule."""
         self._settings = settings
-        self._names = [servicer.descriptor.full_name for servicer in servicers]
+        descriptors = [servicers.descriptor(servicer) for servicer in serving]
+        self._names = [descriptor.full_name for descriptor in descriptors]
         authenticator = Authenticator(settings.jwks, settings.jwt_issuer, settings.jwt_audience)
         limits = Limits(
             calls=settings.max_concurrent_calls,
@@ -61,14 +50,13 @@ class ApiServer:
             default_deadline_seconds=settings.default_deadline_seconds,
             message_bytes=settings.max_message_bytes,
         )
-        rules = access.rules(servicer.descriptor for servicer in servicers)
-        self._interceptor = Interceptor(rules, authenticator, limits)
+        self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits)
         self._server = grpc.aio.server(
             interceptors=[self._interceptor],
             options=[*_OPTIONS, ("grpc.max_receive_message_length", _HARD_LIMIT * settings.max_message_bytes)],
         )
-        for servicer in servicers:
-            servicer.add(servicer.implementation, self._server)
+        for servicer in serving:
+            servicers.add(servicer, self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()

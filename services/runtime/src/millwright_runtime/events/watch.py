@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from millwright_runtime.errors import OutOfRange, Unavailable
 from millwright_runtime.events.signals import Draining, Listener, Signals
@@ -41,6 +42,23 @@ class Sequenced(Protocol):
 ItemT = TypeVar("ItemT", bound=Sequenced)
 Read = Callable[[int, int], Awaitable[Sequence[ItemT]]]
 """Given a sequence and a limit, gives what comes after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed(Generic[ItemT]):
+    """One resource's log, to be watched: how it is read, and the signal that there is more."""
+
+    read: Read[ItemT]
+    signals: Signals
+    name: str
+
+    def follow(self, after: int) -> AsyncGenerator[ItemT | None]:
+        """Give each item after `after`, for ever, as the function `follow` does."""
+        return follow(self.read, after, self.signals, self.name)
+
+    async def poll(self, after: int, limit: int, wait_seconds: float) -> Sequence[ItemT]:
+        """Give at most `limit` items after `after`, as the function `poll` does."""
+        return await poll(self.read, after, limit, self.signals, self.name, wait_seconds)
 
 
 async def follow(

@@ -1,0 +1,42 @@
+"""Python's values as the messages that every contract uses; `fields` goes the other way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import overload
+
+from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
+
+from millwright_runtime.json import Json
+
+
+@overload
+def timestamp(time: datetime) -> timestamp_pb2.Timestamp: ...
+@overload
+def timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None: ...
+def timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """Give an instant; None stays None, which leaves the field unset."""
+    if time is None:
+        return None
+    message = timestamp_pb2.Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def now() -> timestamp_pb2.Timestamp:
+    """Give this instant, for a heartbeat."""
+    message = timestamp_pb2.Timestamp()
+    message.GetCurrentTime()
+    return message
+
+
+def duration(span: timedelta) -> duration_pb2.Duration:
+    """Give a span of time."""
+    message = duration_pb2.Duration()
+    message.FromTimedelta(span)
+    return message
+
+
+def value(json: Json) -> struct_pb2.Value:
+    """Give JSON."""
+    return json_format.ParseDict(json, struct_pb2.Value())  # type: ignore[arg-type]  # a Value takes any JSON
