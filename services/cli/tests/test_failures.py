@@ -6,7 +6,7 @@ import string
 import grpc
 import pytest
 from millwright.workflow.v1.workflow_service_pb2 import ListWorkflowsResponse
-from millwright_cli.words import HINTS, Word
+from millwright_cli.words import Advice, Vocabulary
 
 CODES = {
     "NOT_FOUND": 3,
@@ -82,7 +82,7 @@ def test_the_command_speaks_korean_when_asked_or_by_the_locale(run, peer, args):
 
 
 def test_each_phrase_says_the_same_values_in_both_languages():
-    for phrase in (*(word.value for word in Word), *HINTS.values()):
+    for phrase in (member.value for kind in (Vocabulary, Advice) for room in kind.__subclasses__() for member in room):
         named = [sorted(name for _, name, _, _ in string.Formatter().parse(text) if name) for text in phrase]
         assert named[0] == named[1], phrase
 

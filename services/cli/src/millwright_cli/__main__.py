@@ -5,7 +5,8 @@ import sys
 
 import typer
 
-from millwright_cli import approval, instance, session, workflow
+from millwright_cli import session
+from millwright_cli.workflow import approval, instance, workflow
 
 app = typer.Typer(
     name="millwright",

@@ -22,31 +22,12 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LARGEST_EXACT = 2**53
 
 
-def _named(collection: str, text: str) -> str:
+def named(collection: str, text: str) -> str:
+    """Read what a person calls a resource, with or without its collection, as a resource name."""
     name = text.removeprefix(f"{collection}/")
     if not name or "/" in name:
         raise typer.BadParameter(f"{text!r} names nothing in {collection}/")
     return f"{collection}/{name}"
-
-
-def workflow_name(text: str) -> str:
-    """Read `namespace.name`, with or without `workflows/`, as a resource name."""
-    return _named("workflows", text)
-
-
-def instance_name(text: str) -> str:
-    """Read an instance's id, with or without `instances/`, as a resource name."""
-    return _named("instances", text)
-
-
-def approval_name(text: str) -> str:
-    """Read an approval's id, with or without `approvals/`, as a resource name."""
-    return _named("approvals", text)
-
-
-def run_job_name(text: str) -> str:
-    """Read a run job's id, with or without `runJobs/`, as a resource name."""
-    return _named("runJobs", text)
 
 
 def duration(text: str) -> timedelta:
@@ -74,36 +55,10 @@ def since(text: str) -> datetime:
         return datetime.now(UTC) - duration(text)
 
 
-WorkflowName = Annotated[
-    str, typer.Argument(parser=workflow_name, metavar="NAME", help="The workflow: namespace.name.", show_default=False)
-]
-InstanceName = Annotated[
-    str, typer.Argument(parser=instance_name, metavar="ID", help="The instance's id.", show_default=False)
-]
-ApprovalName = Annotated[
-    str, typer.Argument(parser=approval_name, metavar="ID", help="The approval's id.", show_default=False)
-]
-VersionNumber = Annotated[
-    int, typer.Argument(metavar="VERSION", min=1, help="The version's number.", show_default=False)
-]
-ChannelId = Annotated[str, typer.Option("--channel", metavar="CHANNEL", help="The channel to move.")]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the release log.", show_default=False)
-]
 OptionalReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.", show_default=False)]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most this many.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Go on and print what happens as it happens.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would happen; change nothing.")]
-ExpectedRevision = Annotated[
-    int | None,
-    typer.Option(
-        "--expected-revision",
-        metavar="N",
-        min=0,
-        help="Move the channel only if its revision is this.",
-        show_default=False,
-    ),
-]
 
 
 def file_text(path: str, say: Words) -> str:

@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from millwright_cli.words import Word, Words
+from millwright_cli.words import Vocabulary, Word, Words
 
 # Everything below U+0020 but tab and newline, DELETE, and the C1 controls.
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
@@ -105,7 +105,7 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def table(headings: Iterable[Word], rows: Iterable[Iterable[str | Text]], say: Words) -> RenderableType:
+def table(headings: Iterable[Vocabulary], rows: Iterable[Iterable[str | Text]], say: Words) -> RenderableType:
     """Lay rows out under their headings; no rows give one sentence."""
     grid = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
@@ -121,7 +121,7 @@ def table(headings: Iterable[Word], rows: Iterable[Iterable[str | Text]], say: W
     return grid if grid.row_count else Text(say(Word.NOTHING), style="dim")
 
 
-def facts(rows: Iterable[tuple[Word, str | Text]], say: Words) -> RenderableType:
+def facts(rows: Iterable[tuple[Vocabulary, str | Text]], say: Words) -> RenderableType:
     """Lay out what is known of one thing, a fact a line; empty facts are left out."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)

@@ -8,13 +8,14 @@ import typer
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
 from rich.live import Live
 
-from millwright_cli.arguments import Limit, run_job_name
+from millwright_cli.arguments import Limit
 from millwright_cli.connection import Connection, Service
 from millwright_cli.errors import ExitCode
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
-from millwright_cli.views import job as views
 from millwright_cli.words import Word
+from millwright_cli.workflow.arguments import run_job_name
+from millwright_cli.workflow.views import job as views
 
 SERVICE = Service("workflow", release_service_pb2.DESCRIPTOR)
 _BREAKS = 60

@@ -6,7 +6,8 @@ from rich.text import Text
 
 from millwright_cli.drawing import glyph, marked, short
 from millwright_cli.times import clock, moment, span
-from millwright_cli.words import Word, Words
+from millwright_cli.words import Words
+from millwright_cli.workflow.words import Term
 
 _BAR_CELLS = 20
 
@@ -18,16 +19,16 @@ def moved(channel: release_pb2.Channel, release: release_pb2.Release, took: str,
     if channel.HasField("canary"):
         canary = channel.canary
         values = {"version": canary.version, "share": share(canary.weight_bp), "stable": channel.version}
-        sentence = say(Word.CANARY_TAKES, channel=name, **values, revision=release.revision, took=took)
+        sentence = say(Term.CANARY_TAKES, channel=name, **values, revision=release.revision, took=took)
     elif release.operation == release_pb2.Release.OPERATION_CANARY_ABORT:
         values = {"version": release.from_version, "stable": channel.version}
-        sentence = say(Word.CANARY_ENDED, channel=name, **values, revision=release.revision, took=took)
+        sentence = say(Term.CANARY_ENDED, channel=name, **values, revision=release.revision, took=took)
     else:
         values = {"before": release.from_version, "after": release.to_version}
-        sentence = say(Word.MOVED, channel=name, **values, revision=release.revision, took=took)
+        sentence = say(Term.MOVED, channel=name, **values, revision=release.revision, took=took)
     lines: list[RenderableType] = [Text.assemble(sign, " ", sentence)]
     if release.marked_bad:
-        lines.append(Text.assemble("  ", ("✘ ", "red"), say(Word.LEFT_BAD, version=release.from_version)))
+        lines.append(Text.assemble("  ", ("✘ ", "red"), say(Term.LEFT_BAD, version=release.from_version)))
     return lines
 
 
@@ -37,7 +38,7 @@ def canary(channel: release_pb2.Channel, say: Words) -> list[RenderableType]:
         return [none(short(channel.name), say)]
     return [
         line(channel, say),
-        Text("  " + say(Word.CANARY_SINCE, time=moment(channel.canary.step_time, say)), style="dim"),
+        Text("  " + say(Term.CANARY_SINCE, time=moment(channel.canary.step_time, say)), style="dim"),
         _bar(channel.canary),
         *(_gate_line(result, say) for result in channel.canary.gates),
     ]
@@ -52,7 +53,7 @@ def line(channel: release_pb2.Channel, say: Words) -> Text:
     """Say in one line where a canary stands."""
     canary, verdicts = channel.canary, release_pb2.GateResult.Verdict
     sentence = say(
-        Word.CANARY_STANDS,
+        Term.CANARY_STANDS,
         channel=short(channel.name),
         version=canary.version,
         share=share(canary.weight_bp),
@@ -72,7 +73,7 @@ def gist(channel: release_pb2.Channel) -> bytes:
 
 def none(channel: str, say: Words) -> Text:
     """Say that there is no canary."""
-    return Text(f"= {say(Word.NO_CANARY, channel=channel)}")
+    return Text(f"= {say(Term.NO_CANARY, channel=channel)}")
 
 
 def share(weight_bp: int) -> str:
@@ -92,10 +93,10 @@ def _bar(canary: release_pb2.Canary) -> Text:
 
 def _gate_line(result: release_pb2.GateResult, say: Words) -> Text:
     measure = result.gate.WhichOneof("measure") or ""
-    word = Word.__members__.get(f"GATE_{measure.upper()}")
+    word = Term.__members__.get(f"GATE_{measure.upper()}")
     verdict = release_pb2.GateResult.Verdict.Name(result.verdict)
     bound, value = _bound(result.gate, measure, say), _written(measure, result.value, say)
-    counts = say(Word.GATE_SAMPLE, canary=result.canary_instances, stable=result.stable_instances)
+    counts = say(Term.GATE_SAMPLE, canary=result.canary_instances, stable=result.stable_instances)
     name = say(word, bound=bound) if word else measure
     is_measured = bool(result.canary_instances)
     return Text.assemble(

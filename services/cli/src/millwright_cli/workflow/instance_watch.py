@@ -14,8 +14,8 @@ from millwright_cli.connection import Connection
 from millwright_cli.drawing import facts
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Session
-from millwright_cli.views import instance as views
 from millwright_cli.watching import Stream
+from millwright_cli.workflow.views import instance as views
 
 _Event, _Instance = instance_pb2.InstanceEvent, instance_pb2.Instance
 

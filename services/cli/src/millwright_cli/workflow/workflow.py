@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import typer
 from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
 
-from millwright_cli import canary, job, release
-from millwright_cli.arguments import DryRun, Limit, OptionalReason, VersionNumber, WorkflowName, file_text
+from millwright_cli.arguments import DryRun, Limit, OptionalReason, file_text
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.times import span
-from millwright_cli.views import workflow as views
+from millwright_cli.workflow import canary, job, release
+from millwright_cli.workflow.arguments import VersionNumber, WorkflowName
+from millwright_cli.workflow.views import workflow as views
 
 SERVICE = Service("workflow", workflow_service_pb2.DESCRIPTOR)
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from millwright_cli.drawing import clean, facts, glyph, json_text, marked, short, table
 from millwright_cli.times import moment
 from millwright_cli.words import Word, Words
+from millwright_cli.workflow.words import Term
 
 
 def approval(found: Approval, say: Words) -> list[RenderableType]:
@@ -16,19 +17,19 @@ def approval(found: Approval, say: Words) -> list[RenderableType]:
     return [
         facts(
             (
-                (Word.APPROVAL, short(found.name)),
+                (Term.APPROVAL, short(found.name)),
                 (Word.TITLE, clean(found.title)),
                 (Word.STATE, _state(found, say)),
                 (Word.DETAILS, json_text(found.details) if found.details.WhichOneof("kind") != "null_value" else ""),
-                (Word.ROLE, clean(found.role)),
-                (Word.INSTANCE, short(found.instance)),
-                (Word.TASK, clean(found.task)),
+                (Term.ROLE, clean(found.role)),
+                (Term.INSTANCE, short(found.instance)),
+                (Term.TASK, clean(found.task)),
                 (Word.CREATED, moment(found.create_time, say)),
-                (Word.ESCALATES, moment(found.escalate_time, say) if found.HasField("escalate_time") else ""),
-                (Word.EXPIRES, moment(found.expire_time, say) if found.HasField("expire_time") else ""),
-                (Word.DECIDER, clean(found.decider)),
-                (Word.COMMENT, clean(found.comment)),
-                (Word.DECIDED, moment(found.decide_time, say) if found.HasField("decide_time") else ""),
+                (Term.ESCALATES, moment(found.escalate_time, say) if found.HasField("escalate_time") else ""),
+                (Term.EXPIRES, moment(found.expire_time, say) if found.HasField("expire_time") else ""),
+                (Term.DECIDER, clean(found.decider)),
+                (Term.COMMENT, clean(found.comment)),
+                (Term.DECIDED, moment(found.decide_time, say) if found.HasField("decide_time") else ""),
             ),
             say,
         )
@@ -37,7 +38,7 @@ def approval(found: Approval, say: Words) -> list[RenderableType]:
 
 def approval_table(approvals: Iterable[Approval], say: Words) -> RenderableType:
     """Draw approvals, one a row."""
-    headings = (Word.APPROVAL, Word.STATE, Word.ROLE, Word.CREATED, Word.EXPIRES, Word.TITLE)
+    headings = (Term.APPROVAL, Word.STATE, Term.ROLE, Word.CREATED, Term.EXPIRES, Word.TITLE)
     rows = (
         (
             short(each.name),
@@ -55,7 +56,7 @@ def approval_table(approvals: Iterable[Approval], say: Words) -> RenderableType:
 def decided(found: Approval, say: Words) -> Text:
     """Say what was decided."""
     name = Approval.State.Name(found.state)
-    sentence = say(Word.DECISION_MADE, approval=short(found.name), state=say.named(name))
+    sentence = say(Term.DECISION_MADE, approval=short(found.name), state=say.named(name))
     return Text.assemble(glyph(name), " ", sentence)
 
 

@@ -151,7 +151,7 @@ ENDS = [("OPERATION_PROMOTE", 0), ("OPERATION_ROLLBACK", 8), ("OPERATION_CANARY_
 
 @pytest.mark.parametrize(("operation", "exit_code"), ENDS)
 def test_watching_prints_each_change_and_ends_as_the_canary_does(run, peer, monkeypatch, operation, exit_code):
-    monkeypatch.setattr("millwright_cli.canary._LOOK_SECONDS", 0)
+    monkeypatch.setattr("millwright_cli.workflow.canary._LOOK_SECONDS", 0)
     looks = [tried(), tried(), tried(results=RESULTS[:1]), tried(1), PLAIN]
     peer.answers("GetChannel", *(GetChannelResponse(channel=look) for look in looks))
     later = Release(revision=12, operation="OPERATION_PROMOTE", channel="prod", from_version=2, to_version=5)
@@ -169,7 +169,7 @@ def test_watching_prints_each_change_and_ends_as_the_canary_does(run, peer, monk
 
 
 def test_watching_as_json_is_a_line_for_each_change(run, peer, monkeypatch):
-    monkeypatch.setattr("millwright_cli.canary._LOOK_SECONDS", 0)
+    monkeypatch.setattr("millwright_cli.workflow.canary._LOOK_SECONDS", 0)
     peer.answers("GetChannel", *(GetChannelResponse(channel=look) for look in (tried(), tried(1), PLAIN)))
     ending = Release(revision=10, operation="OPERATION_PROMOTE", channel="prod", from_version=2, to_version=3)
     peer.answers("ListReleases", ListReleasesResponse(releases=[ending, STARTED]))

@@ -11,25 +11,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2, instance_service_pb2, instance_service_pb2_grpc
 from rich.text import Text
 
-from millwright_cli import errors, going_on
-from millwright_cli.arguments import (
-    InstanceName,
-    Limit,
-    OptionalReason,
-    Watch,
-    WorkflowName,
-    json_value,
-    since,
-    workflow_name,
-)
+from millwright_cli import errors
+from millwright_cli.arguments import Limit, OptionalReason, Watch, json_value, since
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.drawing import glyph, short
-from millwright_cli.instance_watch import InstanceWatch
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.times import span
-from millwright_cli.views import instance as views
-from millwright_cli.words import Word
+from millwright_cli.workflow import going_on
+from millwright_cli.workflow.arguments import InstanceName, WorkflowName, workflow_name
+from millwright_cli.workflow.instance_watch import InstanceWatch
+from millwright_cli.workflow.views import instance as views
+from millwright_cli.workflow.words import Term
 
 SERVICE = Service("workflow", instance_service_pb2.DESCRIPTOR)
 
@@ -73,7 +66,7 @@ def start(
     """Start an instance; with --watch, follow it to its end (exit codes 8 and 9)."""
     session = current(ctx)
     if channel and version:
-        raise errors.usage("TWO_TARGETS", session.say(Word.TWO_TARGETS))
+        raise errors.usage("TWO_TARGETS", session.say(Term.TWO_TARGETS))
     request = instance_service_pb2.StartInstanceRequest(
         workflow=name,
         channel=channel,
@@ -127,7 +120,7 @@ def list_(
     """List instances, newest first."""
     session = current(ctx)
     if version and not workflow:
-        raise errors.usage("VERSION_ALONE", session.say(Word.VERSION_ALONE))
+        raise errors.usage("VERSION_ALONE", session.say(Term.VERSION_ALONE))
     connection, stub = _connect(session)
 
     def fetch(size: int, token: str) -> instance_service_pb2.ListInstancesResponse:
@@ -161,7 +154,7 @@ def cancel(ctx: typer.Context, name: InstanceName, reason: OptionalReason = "") 
     connection, stub = _connect(session)
     answer = connection.call(stub.CancelInstance, instance_service_pb2.CancelInstanceRequest(name=name, reason=reason))
     is_done = answer.instance.state == instance_pb2.Instance.STATE_CANCELLED
-    sentence = session.say(Word.CANCELLED_NOW if is_done else Word.CANCEL_ASKED, instance=short(answer.instance.name))
+    sentence = session.say(Term.CANCELLED_NOW if is_done else Term.CANCEL_ASKED, instance=short(answer.instance.name))
     sign = glyph("STATE_CANCELLED" if is_done else "STATE_CANCELLING")
     session.screen.answer(answer, Text.assemble(sign, " ", sentence))
 

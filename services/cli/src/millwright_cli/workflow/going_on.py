@@ -7,13 +7,14 @@ from millwright.workflow.v1 import instance_service_pb2 as pb
 from millwright.workflow.v1 import instance_service_pb2_grpc
 from rich.text import Text
 
-from millwright_cli.arguments import InstanceName, Limit, OptionalReason
+from millwright_cli.arguments import Limit, OptionalReason
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.drawing import glyph, short
 from millwright_cli.paging import collect
 from millwright_cli.session import Session, Verb, current
-from millwright_cli.views import checkpoint as views
-from millwright_cli.words import Word
+from millwright_cli.workflow.arguments import InstanceName
+from millwright_cli.workflow.views import checkpoint as views
+from millwright_cli.workflow.words import Term
 
 SERVICE = Service("workflow", pb.DESCRIPTOR)
 
@@ -29,7 +30,7 @@ def pause(ctx: typer.Context, name: InstanceName, reason: OptionalReason = "") -
     session = current(ctx)
     connection, stub = _connect(session)
     answer = connection.call(stub.PauseInstance, pb.PauseInstanceRequest(name=name, reason=reason))
-    sentence = session.say(Word.PAUSE_ASKED, instance=short(answer.instance.name))
+    sentence = session.say(Term.PAUSE_ASKED, instance=short(answer.instance.name))
     session.screen.answer(answer, Text.assemble(glyph("KIND_PAUSED"), " ", sentence))
 
 
@@ -38,7 +39,7 @@ def resume(ctx: typer.Context, name: InstanceName) -> None:
     session = current(ctx)
     connection, stub = _connect(session)
     answer = connection.call(stub.ResumeInstance, pb.ResumeInstanceRequest(name=name))
-    sentence = session.say(Word.RESUMED, instance=short(answer.instance.name))
+    sentence = session.say(Term.RESUMED, instance=short(answer.instance.name))
     session.screen.answer(answer, Text.assemble(glyph("KIND_RESUMED"), " ", sentence))
 
 
@@ -47,7 +48,7 @@ def retry(ctx: typer.Context, name: InstanceName) -> None:
     session = current(ctx)
     connection, stub = _connect(session)
     answer = connection.call(stub.RetryInstance, pb.RetryInstanceRequest(name=name))
-    sentence = session.say(Word.RETRIED, instance=short(answer.instance.name))
+    sentence = session.say(Term.RETRIED, instance=short(answer.instance.name))
     session.screen.answer(answer, Text.assemble(glyph("KIND_RESUMED"), " ", sentence))
 
 
@@ -75,7 +76,7 @@ def fork(
         validate_only=dry_run,
     )
     answer = connection.call(stub.ForkInstance, request)
-    word = Word.FORK_CHECKED if dry_run else Word.FORKED
+    word = Term.FORK_CHECKED if dry_run else Term.FORKED
     sentence = session.say(word, instance=short(answer.instance.name), n=answer.adopted_tasks)
     session.screen.answer(answer, Text.assemble(glyph("KIND_STARTED"), " ", sentence))
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from millwright_cli.drawing import clean, facts, glyph, json_text, marked, short, table
 from millwright_cli.times import clock, instant, moment, span
-from millwright_cli.words import Word, Words
+from millwright_cli.words import Vocabulary, Word, Words
+from millwright_cli.workflow.words import Term
 
 
 def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
@@ -17,12 +18,12 @@ def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
     return [
         facts(
             (
-                (Word.INSTANCE, short(found.name)),
-                (Word.WORKFLOW, short(found.workflow)),
-                (Word.CHANNEL, found.channel),
+                (Term.INSTANCE, short(found.name)),
+                (Term.WORKFLOW, short(found.workflow)),
+                (Term.CHANNEL, found.channel),
                 (Word.VERSION, str(found.version or "–")),
                 (Word.STATE, state(found, say)),
-                (Word.TASKS, str(found.finished_tasks)),
+                (Term.TASKS, str(found.finished_tasks)),
                 (Word.ACTOR, found.creator),
                 (Word.CREATED, moment(found.create_time, say)),
                 (Word.STARTED, moment(found.start_time, say)),
@@ -36,9 +37,9 @@ def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
     ]
 
 
-def outcome(found: instance_pb2.Instance) -> list[tuple[Word, str | Text]]:
+def outcome(found: instance_pb2.Instance) -> list[tuple[Vocabulary, str | Text]]:
     """Give what an instance ended with, as facts: its output, or its error."""
-    output: list[tuple[Word, str | Text]] = []
+    output: list[tuple[Vocabulary, str | Text]] = []
     if found.HasField("output"):
         output.append((Word.OUTPUT, json_text(found.output)))
     if found.HasField("error"):
@@ -48,7 +49,7 @@ def outcome(found: instance_pb2.Instance) -> list[tuple[Word, str | Text]]:
 
 def instance_table(instances: Iterable[instance_pb2.Instance], say: Words) -> RenderableType:
     """Draw instances, one a row."""
-    headings = (Word.INSTANCE, Word.STATE, Word.VERSION, Word.TASKS, Word.CREATED, Word.TOOK, Word.WORKFLOW)
+    headings = (Term.INSTANCE, Word.STATE, Word.VERSION, Term.TASKS, Word.CREATED, Word.TOOK, Term.WORKFLOW)
     rows = (
         (
             short(each.name),
@@ -105,14 +106,14 @@ def acceptance(
     """Say that an instance was accepted, and how to follow it."""
     found = answer.instance
     target = (
-        say(Word.ON_CHANNEL, channel=found.channel) if found.channel else say(Word.ON_VERSION, version=found.version)
+        say(Term.ON_CHANNEL, channel=found.channel) if found.channel else say(Term.ON_VERSION, version=found.version)
     )
     names = {"instance": short(found.name), "workflow": short(found.workflow)}
-    lines = [Text.assemble(glyph("STATE_PENDING"), " ", say(Word.ACCEPTED, **names, target=target, took=took))]
+    lines = [Text.assemble(glyph("STATE_PENDING"), " ", say(Term.ACCEPTED, **names, target=target, took=took))]
     if answer.replayed:
         lines.append(Text(say(Word.REPLAYED), style="dim"))
     if not watched:
-        lines.append(Text(f"  {say(Word.FOLLOW, id=short(found.name))}", style="dim"))
+        lines.append(Text(f"  {say(Term.FOLLOW, id=short(found.name))}", style="dim"))
     return [*lines]
 
 
@@ -120,6 +121,6 @@ def progress(found: instance_pb2.Instance, say: Words) -> Text:
     """Say where a watched instance stands, in the line that is drawn anew as it runs; empty while nothing is known."""
     if not found.state:
         return Text()
-    version = say(Word.ON_VERSION, version=found.version) if found.version else ""
-    parts = [version, say(Word.TASK_COUNT, n=found.finished_tasks), took(found, say)]
+    version = say(Term.ON_VERSION, version=found.version) if found.version else ""
+    parts = [version, say(Term.TASK_COUNT, n=found.finished_tasks), took(found, say)]
     return Text.assemble(state(found, say), *((f"  ·  {part}", "dim") for part in parts if part))

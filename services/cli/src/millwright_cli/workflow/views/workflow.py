@@ -11,8 +11,9 @@ from rich.text import Text
 
 from millwright_cli.drawing import clean, facts, json_text, marked, short, table
 from millwright_cli.times import moment
-from millwright_cli.views import release
 from millwright_cli.words import Word, Words
+from millwright_cli.workflow.views import release
+from millwright_cli.workflow.words import Term
 
 _KINDS = {
     workflow_pb2.Change.KIND_ADDED: ("+", "green"),
@@ -27,7 +28,7 @@ def publication(
 ) -> list[RenderableType]:
     """Say what publishing did."""
     version, workflow = answer.version, answer.version.name.removeprefix("workflows/").partition("/")[0]
-    word = Word.PUBLISHED if answer.created else Word.PUBLISHED_BEFORE
+    word = Term.PUBLISHED if answer.created else Term.PUBLISHED_BEFORE
     sentence = say(word, workflow=clean(workflow), semver=clean(version.semver), version=version.number, took=took)
     lines = [Text.assemble(("✔ ", "green"), sentence)]
     if answer.HasField("channel"):
@@ -37,7 +38,7 @@ def publication(
 
 def workflow_table(found: workflow_service_pb2.ListWorkflowsResponse, say: Words) -> RenderableType:
     """Draw workflows, one a row."""
-    headings = (Word.WORKFLOW, Word.LATEST, Word.REVISION, Word.CREATED, Word.UPDATED)
+    headings = (Term.WORKFLOW, Term.LATEST, Term.REVISION, Word.CREATED, Word.UPDATED)
     rows = (
         (
             short(each.name),
@@ -56,9 +57,9 @@ def workflow(answer: workflow_service_pb2.GetWorkflowResponse, say: Words) -> li
     workflow = answer.workflow
     known = facts(
         (
-            (Word.WORKFLOW, short(workflow.name)),
-            (Word.LATEST, str(workflow.latest_version)),
-            (Word.REVISION, str(workflow.latest_revision)),
+            (Term.WORKFLOW, short(workflow.name)),
+            (Term.LATEST, str(workflow.latest_version)),
+            (Term.REVISION, str(workflow.latest_revision)),
             (Word.CREATED, moment(workflow.create_time, say)),
             (Word.UPDATED, moment(workflow.update_time, say)),
         ),
@@ -69,7 +70,7 @@ def workflow(answer: workflow_service_pb2.GetWorkflowResponse, say: Words) -> li
 
 def channel_table(channels: Iterable[release_pb2.Channel], say: Words) -> RenderableType:
     """Draw channels, one a row."""
-    headings = (Word.CHANNEL, Word.VERSION, Word.REVISION, Word.UPDATED, Word.FROZEN)
+    headings = (Term.CHANNEL, Word.VERSION, Term.REVISION, Word.UPDATED, Term.FROZEN)
     rows = (
         (
             short(each.name),
@@ -85,7 +86,7 @@ def channel_table(channels: Iterable[release_pb2.Channel], say: Words) -> Render
 
 def version_table(found: workflow_service_pb2.ListVersionsResponse, say: Words) -> RenderableType:
     """Draw versions, one a row."""
-    headings = (Word.VERSION, Word.SEMVER, Word.STATE, Word.CREATED, Word.ACTOR, Word.CONTENT, Word.REASON)
+    headings = (Word.VERSION, Term.SEMVER, Word.STATE, Word.CREATED, Word.ACTOR, Term.CONTENT, Word.REASON)
     rows = (
         (
             str(each.number),
@@ -116,17 +117,17 @@ def definition(version: workflow_pb2.Version, say: Words) -> list[RenderableType
 def schedule(answer: workflow_service_pb2.ListSchedulesResponse, name: str, say: Words) -> list[RenderableType]:
     """Draw when a workflow starts by itself."""
     if not answer.schedules:
-        return [Text(say(Word.NO_SCHEDULE, workflow=clean(short(name))))]
+        return [Text(say(Term.NO_SCHEDULE, workflow=clean(short(name))))]
     found = answer.schedules[0]
     is_clocked = found.HasField("next_time")
     known = (
-        (Word.WORKFLOW, short(found.workflow)),
+        (Term.WORKFLOW, short(found.workflow)),
         (Word.VERSION, str(found.version)),
-        (Word.SCHEDULE, json_text(Value(struct_value=found.definition))),
-        (Word.NEXT_RUN, moment(found.next_time, say) if is_clocked else say(Word.ON_EVENT)),
-        (Word.LAST_RUN, moment(found.last_time, say)),
-        (Word.INSTANCE, short(found.last_instance)),
-        (Word.IN_FORCE, moment(found.begin_time, say)),
+        (Term.SCHEDULE, json_text(Value(struct_value=found.definition))),
+        (Term.NEXT_RUN, moment(found.next_time, say) if is_clocked else say(Term.ON_EVENT)),
+        (Term.LAST_RUN, moment(found.last_time, say)),
+        (Term.INSTANCE, short(found.last_instance)),
+        (Term.IN_FORCE, moment(found.begin_time, say)),
     )
     return [facts(known, say)]
 
@@ -136,10 +137,10 @@ def differences(
 ) -> list[RenderableType]:
     """Draw what differs, a change a paragraph, and count it."""
     if not answer.changes:
-        return [Text(say(Word.SAME, before=before, after=after))]
+        return [Text(say(Term.SAME, before=before, after=after))]
     count = Counter(change.kind for change in answer.changes)
     summary = say(
-        Word.DIFFERENCES,
+        Term.DIFFERENCES,
         before=before,
         after=after,
         added=count[workflow_pb2.Change.KIND_ADDED],
@@ -154,7 +155,7 @@ def _change(change: workflow_pb2.Change, say: Words) -> RenderableType:
     sign, colour = _KINDS.get(change.kind, ("?", "default"))
     title = Text.assemble((f"{sign} ", colour), (clean(change.pointer), "bold"))
     if change.kind == workflow_pb2.Change.KIND_MOVED:
-        title.append(f"  {say(Word.MOVED_FROM, pointer=clean(change.from_pointer))}", style="dim")
+        title.append(f"  {say(Term.MOVED_FROM, pointer=clean(change.from_pointer))}", style="dim")
     values: list[Text] = []
     if change.kind in (workflow_pb2.Change.KIND_REMOVED, workflow_pb2.Change.KIND_CHANGED):
         values.append(_value("- ", change.before, "red"))

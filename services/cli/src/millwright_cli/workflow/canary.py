@@ -11,23 +11,14 @@ from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
 from rich.live import Live
 
-from millwright_cli.arguments import (
-    ChannelId,
-    DryRun,
-    ExpectedRevision,
-    OptionalReason,
-    Reason,
-    VersionNumber,
-    WorkflowName,
-    duration,
-    percent_bp,
-)
+from millwright_cli.arguments import DryRun, OptionalReason, duration, percent_bp
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.times import span
-from millwright_cli.views import canary as views
-from millwright_cli.views.release import caveats, release_line
+from millwright_cli.workflow.arguments import ChannelId, ExpectedRevision, Reason, VersionNumber, WorkflowName
+from millwright_cli.workflow.views import canary as views
+from millwright_cli.workflow.views.release import caveats, release_line
 
 SERVICE = Service("workflow", release_service_pb2.DESCRIPTOR)
 _WHOLE_BP = 10_000

@@ -8,11 +8,12 @@ from rich.console import RenderableType
 from millwright_cli.drawing import clean, table
 from millwright_cli.times import moment
 from millwright_cli.words import Word, Words
+from millwright_cli.workflow.words import Term
 
 
 def checkpoint_table(checkpoints: Iterable[checkpoint_pb2.Checkpoint], say: Words) -> RenderableType:
     """Draw checkpoints, one a row."""
-    headings = (Word.CHECKPOINT, Word.TASK, Word.SIZE, Word.CREATED)
+    headings = (Term.CHECKPOINT, Term.TASK, Word.SIZE, Word.CREATED)
     rows = (
         (str(each.sequence), clean(each.task), str(each.size_bytes), moment(each.create_time, say))
         for each in checkpoints

@@ -9,6 +9,7 @@ from rich.text import Text
 from millwright_cli.drawing import clean, facts, marked, short, table
 from millwright_cli.times import moment
 from millwright_cli.words import Word, Words
+from millwright_cli.workflow.words import Term
 
 _COUNTS = ("migrated", "forked", "paused", "cancelled", "ended", "failed")
 _BAR_CELLS = 20
@@ -18,8 +19,8 @@ def job(value: release_pb2.RunJob, say: Words) -> list[RenderableType]:
     """Show a job."""
     policy = release_pb2.RunPolicy.Name(value.run_policy).removeprefix("RUN_")
     known = [
-        (Word.POLICY, say.named(policy)),
-        (Word.RELEASE, clean(value.release)),
+        (Term.POLICY, say.named(policy)),
+        (Term.RELEASE, clean(value.release)),
         (Word.CREATED, moment(value.create_time, say)),
         (Word.ENDED, moment(value.end_time, say) if value.HasField("end_time") else ""),
     ]
@@ -36,14 +37,14 @@ def line(value: release_pb2.RunJob, say: Words) -> Text:
         f"  {short(value.name)}  ",
         ("█" * cells, "cyan"),
         ("░" * (_BAR_CELLS - cells), "dim"),
-        f"  {say(Word.JOB_DONE, done=done, total=value.total)}",
+        f"  {say(Term.JOB_DONE, done=done, total=value.total)}",
         (f"  {' · '.join(told)}" if told else ""),
     )
 
 
 def outcome_table(outcomes: Iterable[release_pb2.RunJobOutcome], say: Words) -> RenderableType:
     """Draw what became of each instance, one a row."""
-    headings = (Word.INSTANCE, Word.STATE, Word.SUCCESSOR, Word.WHEN, Word.REASON)
+    headings = (Term.INSTANCE, Word.STATE, Term.SUCCESSOR, Word.WHEN, Word.REASON)
     rows = (
         (
             short(each.instance),

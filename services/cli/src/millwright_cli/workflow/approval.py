@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 from millwright.workflow.v1 import approval_service_pb2, approval_service_pb2_grpc
 
-from millwright_cli.arguments import ApprovalName, Limit, instance_name
+from millwright_cli.arguments import Limit
 from millwright_cli.connection import Connection, Service
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
-from millwright_cli.views import approval as views
+from millwright_cli.workflow.arguments import ApprovalName, instance_name
+from millwright_cli.workflow.views import approval as views
 
 SERVICE = Service("workflow", approval_service_pb2.DESCRIPTOR)
 

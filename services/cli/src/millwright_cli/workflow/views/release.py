@@ -9,6 +9,7 @@ from rich.text import Text
 from millwright_cli.drawing import clean, glyph, marked, short, table
 from millwright_cli.times import clock, moment
 from millwright_cli.words import Word, Words
+from millwright_cli.workflow.words import Term
 
 _OPERATIONS_ON_VERSIONS = {
     release_pb2.Release.OPERATION_PUBLISH,
@@ -31,15 +32,15 @@ def rollback(
     lines: list[RenderableType] = [_move(answer, took, say)]
     release, impact = answer.release, answer.impact
     if answer.changed and release.marked_bad:
-        lines.append(Text.assemble("  ", ("✘ ", "red"), say(Word.LEFT_BAD, version=release.from_version)))
+        lines.append(Text.assemble("  ", ("✘ ", "red"), say(Term.LEFT_BAD, version=release.from_version)))
     if answer.changed:
         policy = release_pb2.RunPolicy.Name(release.run_policy or release_pb2.RUN_POLICY_DRAIN)
         counts = {"running": impact.running, "paused": impact.paused, "version": release.from_version}
-        lines.append(Text("    " + say(Word.IMPACT, **counts, policy=say.named(policy.removeprefix("RUN_")))))
+        lines.append(Text("    " + say(Term.IMPACT, **counts, policy=say.named(policy.removeprefix("RUN_")))))
     if release.run_job:
-        lines.append(Text("    " + say(Word.JOB_FOLLOW, id=short(release.run_job))))
+        lines.append(Text("    " + say(Term.JOB_FOLLOW, id=short(release.run_job))))
     if answer.channel.HasField("freeze_time"):
-        lines.append(Text("    " + say(Word.FREEZE, time=moment(answer.channel.freeze_time, say)), style="dim"))
+        lines.append(Text("    " + say(Term.FREEZE, time=moment(answer.channel.freeze_time, say)), style="dim"))
     return [*lines, *caveats(say, dry_run=dry_run, replayed=answer.replayed)]
 
 
@@ -50,14 +51,14 @@ def mark(
 ) -> list[RenderableType]:
     """Say what marking a version did."""
     state = workflow_pb2.Version.State.Name(answer.version.state)
-    word = Word.MARKED if answer.changed else Word.MARKED_BEFORE
+    word = Term.MARKED if answer.changed else Term.MARKED_BEFORE
     sentence = say(word, version=answer.version.number, state=say.named(state), took=took)
     return [Text.assemble(glyph(state), " ", sentence), *caveats(say, dry_run=False, replayed=answer.replayed)]
 
 
 def points(channel: release_pb2.Channel, say: Words) -> Text:
     """Say where a channel points."""
-    sentence = say(Word.POINTS, channel=short(channel.name), version=channel.version, revision=channel.revision)
+    sentence = say(Term.POINTS, channel=short(channel.name), version=channel.version, revision=channel.revision)
     return Text.assemble(glyph("OPERATION_PROMOTE"), " ", sentence)
 
 
@@ -69,7 +70,7 @@ def caveats(say: Words, *, dry_run: bool, replayed: bool) -> list[RenderableType
 
 def release_table(releases: Iterable[release_pb2.Release], say: Words) -> RenderableType:
     """Draw the release log, one move a row."""
-    headings = (Word.REVISION, Word.WHEN, Word.OPERATION, Word.CHANNEL, Word.MOVE, Word.ACTOR, Word.REASON)
+    headings = (Term.REVISION, Word.WHEN, Term.OPERATION, Term.CHANNEL, Term.MOVE, Word.ACTOR, Word.REASON)
     rows = (
         (
             str(each.revision),
@@ -105,10 +106,10 @@ def _move(
 ) -> Text:
     channel, release = short(answer.channel.name), answer.release
     if not answer.changed:
-        return Text(f"= {say(Word.UNMOVED, channel=channel, version=answer.channel.version)}")
+        return Text(f"= {say(Term.UNMOVED, channel=channel, version=answer.channel.version)}")
     moved = {"before": release.from_version or "–", "after": release.to_version, "revision": release.revision}
     sign = glyph(release_pb2.Release.Operation.Name(release.operation))
-    return Text.assemble(sign, " ", say(Word.MOVED, channel=channel, **moved, took=took))
+    return Text.assemble(sign, " ", say(Term.MOVED, channel=channel, **moved, took=took))
 
 
 def _versions(release: release_pb2.Release) -> Text:
