@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := protos services/runtime services/workflow services/cli services/sdk deploy/local
+PACKAGES := protos $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml)) deploy/local
 SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shell find protos/millwright -name '*.proto')
 STAMP := $(VENV)/installed
 

@@ -1,0 +1,1 @@
+"""The judgment service: versioned rulesets judge production data, and past judgments are replayed."""
