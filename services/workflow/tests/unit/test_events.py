@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 from millwright.workflow.v1 import instance_pb2, release_pb2
+from millwright_runtime.events import bodies
 from millwright_runtime.events.log import LoggedEvent
 from millwright_workflow.api import responses
 from millwright_workflow.domain.instances import Happening, InstanceEvent
@@ -83,7 +84,7 @@ def test_a_watch_gives_the_event_as_it_was_logged(happening):
 )
 def test_a_time_has_no_three_or_six_digits_of_a_second(microseconds, digits):
     time = datetime(2026, 3, 2, 17, 0, 0, microseconds, tzinfo=timezone(timedelta(hours=9)))
-    assert events.timestamp(time) == f"2026-03-02T08:00:00{digits}Z"
+    assert bodies.timestamp(time) == f"2026-03-02T08:00:00{digits}Z"
 
 
 def test_every_operation_and_every_happening_has_its_type():

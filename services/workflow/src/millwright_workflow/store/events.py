@@ -6,10 +6,11 @@ A test holds each of these bodies against the contract's own types.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from millwright_runtime.events.bodies import timestamp, without_defaults
 from millwright_runtime.events.log import Event, Kind
 from millwright_runtime.json import from_text
 
@@ -81,7 +82,7 @@ def of_release(tenant: str, workflow: str, release: Release) -> Event:
         sequence=release.revision,
         kind="rollback" if release.operation is Operation.ROLLBACK else "lifecycle",
         type=RELEASE_TYPES[release.operation],
-        data=_without_defaults(body),
+        data=without_defaults(body),
         event_time=release.create_time,
     )
 
@@ -106,7 +107,7 @@ def of_instance(event: InstanceEvent) -> Event:
         sequence=event.sequence,
         kind=_KINDS.get(event.happening, "lifecycle"),
         type=INSTANCE_TYPES[event.happening],
-        data=_without_defaults(body),
+        data=without_defaults(body),
         event_time=event.event_time,
     )
 
@@ -135,7 +136,7 @@ def of_approval(approval: Approval, happening: approvals.Happening, time: dateti
         sequence=approval.sequence,
         kind="lifecycle",
         type=f"io.millwright.workflow.approval.{happening.value.lower()}.v1",
-        data=_without_defaults(body),
+        data=without_defaults(body),
         event_time=time,
     )
 
@@ -152,18 +153,12 @@ def _gate_result(result: GateResult) -> dict[str, Any]:
         "measureTime": timestamp(result.measure_time),
     }
     gate = {name: _duration(bound) if measure is Measure.MAX_P95_DURATION else bound}
-    return {"gate": gate, **_without_defaults(body)}
+    return {"gate": gate, **without_defaults(body)}
 
 
 def _duration(seconds: float) -> str:
     """Give seconds as protobuf's JSON has them: no, three or six digits of a second."""
     return f"{seconds:.6f}".removesuffix("000").removesuffix(".000") + "s"
-
-
-def timestamp(time: datetime) -> str:
-    """Give a time as protobuf's JSON has it: RFC 3339 in UTC, with no, three or six digits of a second."""
-    text = time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    return text.removesuffix("000").removesuffix(".000") + "Z"
 
 
 def _error(error: WorkflowError) -> dict[str, Any]:
@@ -174,9 +169,4 @@ def _error(error: WorkflowError) -> dict[str, Any]:
         "detail": error.detail,
         "instance": error.instance,
     }
-    return _without_defaults(body)
-
-
-def _without_defaults(body: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what protobuf's JSON leaves out: fields that are unset or have their default."""
-    return {name: value for name, value in body.items() if value}
+    return without_defaults(body)

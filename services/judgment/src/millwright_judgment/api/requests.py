@@ -1,0 +1,64 @@
+"""What callers send, checked and taken apart. Every wrong field is reported, with its path."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf import timestamp_pb2
+from millwright.judgment.v1 import release_service_pb2
+from millwright_runtime.api import calls, fields
+from millwright_runtime.errors import InvalidFields, Violation
+
+from millwright_judgment.domain import names
+from millwright_judgment.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback
+
+_LONGEST_FREEZE = timedelta(days=30)
+_LONGEST_PLAN = timedelta(days=366)
+
+
+def actor(reason: str, *, required: bool, automatic: bool = False) -> Actor:
+    """Give who calls, with the reason that they give; raise InvalidFields if it is missing or too long."""
+    return Actor(calls.current().principal.subject, fields.reason(reason, required=required), automatic)
+
+
+def promotion(request: release_service_pb2.PromoteVersionRequest) -> tuple[str, Promotion]:
+    """Give the ruleset and the wish in a request to promote."""
+    name = names.parse_channel(request.channel, "channel")
+    expected = request.expected_revision if request.HasField("expected_revision") else None
+    violations = list(fields.revision_faults(expected, automatic=request.automatic))
+    if request.version <= 0:
+        violations.append(Violation("version", "REQUIRED", "must be the number of a version, from 1"))
+    if violations:
+        raise InvalidFields(violations)
+    activate_time = _activate_time(request.activate_time) if request.HasField("activate_time") else None
+    return name.ruleset, Promotion(name.channel, request.version, expected, activate_time)
+
+
+def _activate_time(value: timestamp_pb2.Timestamp) -> datetime:
+    time = fields.time(value, "activate_time")
+    if time > datetime.now(UTC) + _LONGEST_PLAN:
+        raise InvalidFields([Violation("activate_time", "OUT_OF_RANGE", "must be at most a year ahead")])
+    return time
+
+
+def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, Rollback]:
+    """Give the ruleset and the wish in a request to roll back."""
+    name = names.parse_channel(request.channel, "channel")
+    target = request.target_version if request.HasField("target_version") else None
+    expected = request.expected_revision if request.HasField("expected_revision") else None
+    freeze = fields.duration(request.freeze, "freeze") if request.HasField("freeze") else DEFAULT_FREEZE
+    violations = list(fields.revision_faults(expected))
+    if target is not None and target <= 0:
+        violations.append(Violation("target_version", "OUT_OF_RANGE", "must be the number of a version, from 1"))
+    if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
+        violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
+    if violations:
+        raise InvalidFields(violations)
+    return name.ruleset, Rollback(
+        channel=name.channel,
+        target_version=target,
+        expected_revision=expected,
+        keep_source_good=request.keep_source_good,
+        allow_bad_target=request.allow_bad_target,
+        freeze=freeze,
+    )

@@ -1,0 +1,353 @@
+"""Rulesets, versions, drafts, channels, the release log; executions; replays and data sets; experiments.
+
+Revision ID: 0001
+"""
+
+from __future__ import annotations
+
+from millwright_runtime.postgres import tables
+from millwright_runtime.postgres.migrations import execute, service_role
+
+revision = "0001"
+down_revision = None
+
+RULESETS = """
+CREATE TABLE judgment.ruleset (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    titles text NOT NULL,
+    latest_version integer NOT NULL,
+    latest_revision bigint NOT NULL,
+    create_time timestamptz NOT NULL,
+    update_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, ruleset)
+);
+COMMENT ON COLUMN judgment.ruleset.ruleset IS 'namespace.name; the row is locked by every decision about releases';
+
+CREATE TABLE judgment.version (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    number integer NOT NULL,
+    semver text NOT NULL,
+    content_hash bytea NOT NULL,
+    document text NOT NULL,
+    canonical text NOT NULL,
+    gate_report text NOT NULL,
+    state text NOT NULL DEFAULT 'PUBLISHED',
+    state_reason text NOT NULL DEFAULT '',
+    creator text NOT NULL,
+    create_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant, ruleset, number),
+    UNIQUE (tenant, ruleset, content_hash),
+    UNIQUE (tenant, ruleset, semver),
+    FOREIGN KEY (tenant, ruleset) REFERENCES judgment.ruleset
+);
+COMMENT ON COLUMN judgment.version.document IS 'as it was published; canonical is what judges';
+
+CREATE TABLE judgment.draft (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    draft text NOT NULL,
+    document text NOT NULL,
+    state text NOT NULL DEFAULT 'DRAFT',
+    gate_report text NOT NULL DEFAULT '',
+    revision bigint NOT NULL DEFAULT 1,
+    updater text NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, ruleset, draft)
+);
+COMMENT ON TABLE judgment.draft IS 'Documents that are worked on; the ruleset need not exist';
+"""
+
+RELEASES = """
+CREATE TABLE judgment.channel (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    channel text NOT NULL,
+    version integer NOT NULL,
+    revision bigint NOT NULL,
+    freeze_time timestamptz,
+    update_time timestamptz NOT NULL,
+    experiment text,
+    trial_versions integer[],
+    planned_version integer,
+    planned_time timestamptz,
+    planned_reason text,
+    planned_actor text,
+    PRIMARY KEY (tenant, ruleset, channel),
+    FOREIGN KEY (tenant, ruleset, version) REFERENCES judgment.version
+);
+CREATE INDEX channel_planned_time ON judgment.channel (planned_time) WHERE planned_time IS NOT NULL;
+COMMENT ON COLUMN judgment.channel.experiment IS 'NULL without one; trial_versions are those of its arms on trial';
+
+CREATE TABLE judgment.release (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    revision bigint NOT NULL,
+    operation text NOT NULL,
+    channel text,
+    from_version integer,
+    to_version integer NOT NULL,
+    marked_bad boolean NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    automatic boolean NOT NULL,
+    create_time timestamptz NOT NULL,
+    experiment text,
+    evidence text NOT NULL,
+    planned_time timestamptz,
+    PRIMARY KEY (tenant, ruleset, revision),
+    FOREIGN KEY (tenant, ruleset) REFERENCES judgment.ruleset
+);
+CREATE INDEX release_channel ON judgment.release (tenant, ruleset, channel, revision) WHERE channel IS NOT NULL;
+COMMENT ON TABLE judgment.release IS 'The release log: rows are added and nothing else.';
+
+CREATE FUNCTION judgment.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the release log is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON judgment.release
+    FOR EACH ROW EXECUTE FUNCTION judgment.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON judgment.release
+    FOR EACH STATEMENT EXECUTE FUNCTION judgment.refuse_change();
+"""
+
+EXECUTIONS = """
+CREATE TABLE judgment.execution (
+    tenant text NOT NULL,
+    execution uuid NOT NULL,
+    judge_time timestamptz NOT NULL,
+    ruleset text NOT NULL,
+    version integer NOT NULL,
+    channel text,
+    input text NOT NULL,
+    input_hash bytea NOT NULL,
+    status smallint NOT NULL,
+    outcome text,
+    confidence double precision NOT NULL,
+    winning_rule text,
+    matched bytea NOT NULL,
+    outputs text NOT NULL,
+    line text,
+    product text,
+    shift text,
+    unit text,
+    event_time timestamptz NOT NULL,
+    caller text NOT NULL,
+    experiment text,
+    arm text,
+    engine_version text NOT NULL,
+    PRIMARY KEY (tenant, execution, judge_time)
+) PARTITION BY RANGE (judge_time);
+CREATE INDEX execution_ruleset ON judgment.execution (tenant, ruleset, judge_time);
+COMMENT ON TABLE judgment.execution IS 'Judgments that were made: rows are added and nothing else; a partition a day.';
+COMMENT ON COLUMN judgment.execution.judge_time IS 'to the millisecond that the execution, a UUID of version 7, holds';
+COMMENT ON COLUMN judgment.execution.matched IS 'a bit for each rule of the version, in the order of the tables';
+
+CREATE TABLE judgment.execution_key (
+    tenant text NOT NULL,
+    idempotency_key text NOT NULL,
+    digest bytea NOT NULL,
+    execution uuid NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, idempotency_key)
+);
+CREATE INDEX execution_key_create_time ON judgment.execution_key (create_time);
+COMMENT ON TABLE judgment.execution_key IS 'Which execution a key gave, for 25 hours';
+
+CREATE TABLE judgment.column_file (
+    tenant text NOT NULL,
+    ruleset text NOT NULL,
+    day date NOT NULL,
+    part integer NOT NULL,
+    version integer NOT NULL,
+    rows bigint NOT NULL,
+    first_execution uuid NOT NULL,
+    last_execution uuid NOT NULL,
+    digest bytea NOT NULL,
+    content bytea NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, ruleset, day, part)
+);
+ALTER TABLE judgment.column_file ALTER COLUMN content SET STORAGE EXTERNAL;
+COMMENT ON TABLE judgment.column_file IS 'Executions of closed days as Parquet, for replays: copies, never the truth';
+"""
+
+REPLAYS = """
+CREATE TABLE judgment.replay (
+    tenant text NOT NULL,
+    replay uuid NOT NULL,
+    ruleset text NOT NULL,
+    request text NOT NULL,
+    state text NOT NULL,
+    progress text NOT NULL DEFAULT '{}',
+    error text NOT NULL DEFAULT '',
+    report text,
+    creator text NOT NULL,
+    sequence bigint NOT NULL DEFAULT 0,
+    owner uuid,
+    lease_time timestamptz,
+    cancel_asked boolean NOT NULL DEFAULT false,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    start_time timestamptz,
+    end_time timestamptz,
+    PRIMARY KEY (tenant, replay)
+);
+CREATE INDEX replay_open ON judgment.replay (create_time) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX replay_ended ON judgment.replay (end_time) WHERE end_time IS NOT NULL;
+COMMENT ON COLUMN judgment.replay.request IS 'what was asked for, every target resolved, as JSON';
+
+CREATE TABLE judgment.replay_part (
+    tenant text NOT NULL,
+    replay uuid NOT NULL,
+    part integer NOT NULL,
+    tally bytea NOT NULL,
+    PRIMARY KEY (tenant, replay, part),
+    FOREIGN KEY (tenant, replay) REFERENCES judgment.replay ON DELETE CASCADE
+);
+COMMENT ON TABLE judgment.replay_part IS 'What was counted of the parts that are done: a replay goes on after them';
+
+CREATE TABLE judgment.replay_difference (
+    tenant text NOT NULL,
+    replay uuid NOT NULL,
+    target smallint NOT NULL,
+    execution text NOT NULL,
+    change smallint NOT NULL,
+    from_outcome text NOT NULL,
+    to_outcome text NOT NULL,
+    from_rule text NOT NULL,
+    to_rule text NOT NULL,
+    cause text NOT NULL,
+    PRIMARY KEY (tenant, replay, target, execution),
+    FOREIGN KEY (tenant, replay) REFERENCES judgment.replay ON DELETE CASCADE
+);
+
+CREATE TABLE judgment.dataset (
+    tenant text NOT NULL,
+    dataset text NOT NULL,
+    ruleset text NOT NULL,
+    rows bigint NOT NULL,
+    bytes bigint NOT NULL,
+    ignored_columns text[] NOT NULL,
+    creator text NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, dataset)
+);
+CREATE TABLE judgment.dataset_part (
+    tenant text NOT NULL,
+    dataset text NOT NULL,
+    part integer NOT NULL,
+    rows bigint NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (tenant, dataset, part),
+    FOREIGN KEY (tenant, dataset) REFERENCES judgment.dataset ON DELETE CASCADE
+);
+ALTER TABLE judgment.dataset_part ALTER COLUMN content SET STORAGE EXTERNAL;
+"""
+
+EXPERIMENTS = """
+CREATE TABLE judgment.experiment (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    ruleset text NOT NULL,
+    channel text NOT NULL,
+    mode text NOT NULL,
+    plan text NOT NULL,
+    enrolment_bp integer NOT NULL,
+    step integer NOT NULL DEFAULT 0,
+    state text NOT NULL,
+    end_reason text NOT NULL DEFAULT '',
+    creator text NOT NULL,
+    revision bigint NOT NULL DEFAULT 1,
+    start_time timestamptz NOT NULL,
+    step_time timestamptz NOT NULL,
+    look_time timestamptz NOT NULL,
+    end_time timestamptz,
+    PRIMARY KEY (tenant, experiment),
+    FOREIGN KEY (tenant, ruleset) REFERENCES judgment.ruleset
+);
+CREATE INDEX experiment_looked_at ON judgment.experiment (look_time) WHERE state = 'RUNNING';
+COMMENT ON COLUMN judgment.experiment.plan IS 'arms, guardrails, steps and salts, as JSON: they never change';
+
+CREATE TABLE judgment.experiment_count (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    arm text NOT NULL,
+    outcome text NOT NULL,
+    executions bigint NOT NULL,
+    PRIMARY KEY (tenant, experiment, arm, outcome),
+    FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
+);
+COMMENT ON TABLE judgment.experiment_count IS 'Judgments of an arm by outcome, written with the executions';
+
+CREATE TABLE judgment.experiment_pair (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    arm text NOT NULL,
+    control_outcome text NOT NULL,
+    arm_outcome text NOT NULL,
+    executions bigint NOT NULL,
+    PRIMARY KEY (tenant, experiment, arm, control_outcome, arm_outcome),
+    FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
+);
+COMMENT ON TABLE judgment.experiment_pair IS 'With shadow mode: what an arm said where the control said what';
+
+CREATE TABLE judgment.experiment_unit (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    unit_hash bigint NOT NULL,
+    arm text NOT NULL,
+    PRIMARY KEY (tenant, experiment, unit_hash),
+    FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
+);
+COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their arms: is the split as planned?';
+"""
+
+TENANTED = (
+    "ruleset",
+    "version",
+    "draft",
+    "channel",
+    "release",
+    "execution",
+    "execution_key",
+    "column_file",
+    "replay",
+    "replay_part",
+    "replay_difference",
+    "dataset",
+    "dataset_part",
+    "experiment",
+    "experiment_count",
+    "experiment_pair",
+    "experiment_unit",
+)
+
+GRANTS = """
+GRANT USAGE ON SCHEMA judgment TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA judgment TO {role};
+GRANT INSERT, UPDATE (titles, latest_version, latest_revision, update_time) ON judgment.ruleset TO {role};
+GRANT INSERT, UPDATE (state, state_reason) ON judgment.version TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.draft TO {role};
+GRANT INSERT, UPDATE ON judgment.channel TO {role};
+GRANT INSERT ON judgment.release TO {role};
+GRANT INSERT ON judgment.execution TO {role};
+GRANT INSERT, DELETE ON judgment.execution_key, judgment.column_file TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.replay, judgment.replay_part, judgment.replay_difference TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.dataset, judgment.dataset_part TO {role};
+GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
+GRANT INSERT ON judgment.experiment_unit TO {role};
+"""
+
+
+def upgrade() -> None:
+    """Make everything, and let the service's role do no more than it needs."""
+    role = service_role()
+    for part in (RULESETS, RELEASES, EXECUTIONS, REPLAYS, EXPERIMENTS):
+        execute(part)
+    for runtime_tables in (tables.events, tables.requests):
+        execute(runtime_tables("judgment", role))
+    for table in TENANTED:
+        execute(tables.tenant_policy(f"judgment.{table}"))
+    execute(GRANTS.format(role=role))

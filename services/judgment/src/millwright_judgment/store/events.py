@@ -1,0 +1,55 @@
+"""How events are written down: the protobuf JSON mapping of the contract's own messages.
+
+A test holds each of these bodies against the contract's own types.
+"""
+
+from __future__ import annotations
+
+from millwright_runtime.events.bodies import timestamp, without_defaults
+from millwright_runtime.events.log import Event
+
+from millwright_judgment.domain import names
+from millwright_judgment.domain.releases import Operation, Release
+
+RELEASE_TYPES = {
+    Operation.PUBLISH: "io.millwright.judgment.version.published.v1",
+    Operation.PROMOTE: "io.millwright.judgment.channel.promoted.v1",
+    Operation.ROLLBACK: "io.millwright.judgment.channel.rolled-back.v1",
+    Operation.MARK_BAD: "io.millwright.judgment.version.marked-bad.v1",
+    Operation.MARK_GOOD: "io.millwright.judgment.version.marked-good.v1",
+    Operation.RETIRE: "io.millwright.judgment.version.retired.v1",
+    Operation.PLAN: "io.millwright.judgment.promotion.planned.v1",
+    Operation.UNPLAN: "io.millwright.judgment.promotion.unplanned.v1",
+    Operation.EXPERIMENT_START: "io.millwright.judgment.experiment.started.v1",
+    Operation.EXPERIMENT_STEP: "io.millwright.judgment.experiment.stepped.v1",
+    Operation.EXPERIMENT_STOP: "io.millwright.judgment.experiment.stopped.v1",
+}
+
+
+def of_release(tenant: str, ruleset: str, release: Release) -> Event:
+    """Give the event of a row of the release log; its sequence is the row's revision."""
+    body = {
+        "name": names.release(ruleset, release.revision),
+        "revision": str(release.revision),
+        "operation": f"OPERATION_{release.operation.value}",
+        "channel": release.channel,
+        "fromVersion": release.from_version,
+        "toVersion": release.to_version,
+        "markedBad": release.marked_bad,
+        "reason": release.reason,
+        "actor": release.actor,
+        "automatic": release.automatic,
+        "createTime": timestamp(release.create_time),
+        "experiment": names.experiment(release.experiment) if release.experiment else None,
+        "evidence": release.evidence,
+        "plannedTime": timestamp(release.planned_time) if release.planned_time else None,
+    }
+    return Event(
+        tenant=tenant,
+        resource=names.ruleset(ruleset),
+        sequence=release.revision,
+        kind="rollback" if release.operation is Operation.ROLLBACK else "lifecycle",
+        type=RELEASE_TYPES[release.operation],
+        data=without_defaults(body),
+        event_time=release.create_time,
+    )
