@@ -5,8 +5,10 @@ import uuid
 from datetime import datetime
 
 import pytest
+from millwright_local.nats import Nats
 from millwright_local.processes import until
 from millwright_runtime import tracing
+from millwright_runtime.events.jetstream import JetStream
 
 
 @pytest.fixture
@@ -75,3 +77,21 @@ async def test_an_operator_may_change_the_stream(relay, writer, reader, resource
     await relay.flush()
     assert (await stream.stream_info("MILLWRIGHT_SAMPLE")).config.max_age == 3600
     assert await writer.waiting() == 0
+
+
+async def test_a_connection_that_was_lost_with_something_to_say_is_closed_all_the_same(local_directory):
+    async with Nats(local_directory / f"nats-{uuid.uuid4().hex[:8]}") as server:
+        jetstream = JetStream(server.url, "sample", retention_days=7)
+        jetstream.start(lambda _: None)
+
+        async def is_connected():
+            return jetstream.is_connected
+
+        async def is_away():
+            return not jetstream.is_connected
+
+        await until(is_connected, 5)
+        await server.kill()
+        await until(is_away, 5)
+        await jetstream._client.publish("said", b"while away")  # kept until it is connected again
+        await jetstream.stop()

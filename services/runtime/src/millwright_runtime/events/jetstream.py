@@ -65,7 +65,8 @@ class JetStream:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
         if self._client.is_connected or self._client.is_connecting or self._client.is_reconnecting:
-            await self._client.close()
+            with suppress(OSError):  # it was lost, and cannot say any more what was kept for later
+                await self._client.close()
 
     @property
     def is_connected(self) -> bool:
