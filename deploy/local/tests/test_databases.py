@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 from millwright_local.databases import create_roles
 from millwright_local.postgres import Postgres
-from millwright_local.pytest_plugin import DatabaseFactory
 from millwright_local.services import SERVICES
+from millwright_local.testing.databases import DatabaseFactory
 
 WORKFLOW = SERVICES[0]
 

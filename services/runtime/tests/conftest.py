@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from millwright_local.databases import create_database, create_roles
 from millwright_local.postgres import Postgres
-from millwright_local.pytest_plugin import DatabaseFactory
 from millwright_local.services import SERVICES
+from millwright_local.testing.databases import DatabaseFactory
 from millwright_runtime.postgres.database import Database
 from millwright_runtime.postgres.migrations import Migrations
 

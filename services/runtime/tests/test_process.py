@@ -16,7 +16,7 @@ from millwright.workflow.v1 import (
 )
 from millwright_local.ports import find_free_port
 from millwright_local.processes import Process
-from runtime_sample.refusals import refused
+from millwright_local.testing.refusals import refused
 
 SECONDS = 20
 
@@ -98,7 +98,7 @@ async def test_sigterm_ends_streams_finishes_calls_and_then_the_process(start, e
     async with grpc.aio.insecure_channel(environment["MILLWRIGHT_SAMPLE_LISTEN"]) as channel:
         request = release_service_pb2.WatchReleasesRequest(from_sequence=10**6)
         watching = release_service_pb2_grpc.ReleaseServiceStub(channel).WatchReleases(request, metadata=metadata)
-        await watching.read()
+        await anext(aiter(watching))
         workflows = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
         call = workflows.GetWorkflow(workflow_service_pb2.GetWorkflowRequest(name="in 1"), metadata=metadata)
         finishing = asyncio.create_task(_await(call))

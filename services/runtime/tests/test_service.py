@@ -13,13 +13,13 @@ from millwright.workflow.v1 import (
 )
 from millwright_local.ports import find_free_port
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from millwright_runtime import loops
 from millwright_runtime import service as service_module
 from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.migrations import Migrations
 from millwright_runtime.service import running
 from millwright_runtime.settings import PortTaken
-from runtime_sample.refusals import refused
 from runtime_sample.service import MIGRATIONS, SERVICE, SampleSettings
 
 NAME = "millwright.workflow.v1.WorkflowService"
@@ -101,11 +101,11 @@ async def test_it_serves_and_tells_watchers_what_is_published(settings, client):
         assert await client.health() == "SERVING"
         await client.publish("first")
         watching = client.watch()
-        assert (await watching.read()).sequence == 1
+        assert (await anext(aiter(watching))).sequence == 1
         await client.publish("second")
-        sequences = [(await watching.read()).sequence]
+        sequences = [(await anext(aiter(watching))).sequence]
         while sequences[-1] == 0:  # a heartbeat
-            sequences.append((await watching.read()).sequence)
+            sequences.append((await anext(aiter(watching))).sequence)
         assert sequences[-1] == 2
         assert await client.names() == ["first", "second"]
         watching.cancel()
@@ -157,7 +157,7 @@ async def test_draining_ends_streams_finishes_calls_and_flushes_the_outbox(setti
     life = running(SERVICE, settings)
     running_now = await life.__aenter__()
     watching = client.watch(from_sequence=10**6)
-    assert (await watching.read()).sequence == 0
+    assert (await anext(aiter(watching))).sequence == 0
     slow = asyncio.create_task(_await(client.get("in 0.3")))
     await until(lambda: _counts(running_now, 1), 5)
     leaving = asyncio.create_task(life.__aexit__())

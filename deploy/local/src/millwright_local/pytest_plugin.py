@@ -4,40 +4,19 @@ Servers start when the first test asks for them, once a test run (once a worker 
 its end. They are shared: a test takes a database of its own, a tenant of its own, or both.
 """
 
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from millwright_local.databases import create_database, create_roles
+from millwright_local.databases import create_roles
 from millwright_local.keys import Keys
 from millwright_local.nats import Nats
 from millwright_local.postgres import Postgres
 from millwright_local.scratch import scratch_directory
+from millwright_local.testing.databases import DatabaseFactory
+from millwright_local.testing.services import ServiceDatabases, ServiceSettings
 from millwright_local.valkey import Valkey
-
-
-class DatabaseFactory:
-    """Makes databases in the test run's Postgres, granted to the services' roles."""
-
-    def __init__(self, postgres: Postgres) -> None:
-        self._postgres = postgres
-        self._numbers = itertools.count(1)
-
-    async def create(self, template: str | None = None) -> str:
-        """Create a database and return its name.
-
-        With `template` it is a copy (about 40 ms) of that database, to which nobody may be connected.
-        """
-        name = f"test_{next(self._numbers)}"
-        await create_database(self._postgres, name, template=template)
-        return name
-
-    async def drop(self, name: str) -> None:
-        """Drop a database and end the connections to it. Databases also end with the test run."""
-        async with self._postgres.connect() as connection:
-            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +58,18 @@ async def nats(local_directory: Path) -> AsyncIterator[Nats]:
 def database_factory(postgres: Postgres) -> DatabaseFactory:
     """Makes databases: `await database_factory.create(template)` returns a name."""
     return DatabaseFactory(postgres)
+
+
+@pytest.fixture(scope="session")
+def service_databases(postgres: Postgres, database_factory: DatabaseFactory) -> ServiceDatabases:
+    """Makes databases with a service's schema: `async with service_databases.fresh(SERVICE) as urls`."""
+    return ServiceDatabases(postgres, database_factory)
+
+
+@pytest.fixture(scope="session")
+def service_settings(nats: Nats, valkey: Valkey, keys: Keys) -> ServiceSettings:
+    """Makes the settings of a service on these servers: `service_settings(SERVICE, urls.service, …)`."""
+    return ServiceSettings(nats, valkey, keys)
 
 
 @pytest.fixture(scope="session")

@@ -40,3 +40,8 @@ SERVICES = (
         command=(sys.executable, "-m", "millwright_workflow"),
     ),
 )
+
+
+def named(name: str) -> Service:
+    """Return the service of that name. Raises KeyError."""
+    return {service.name: service for service in SERVICES}[name]

@@ -6,10 +6,10 @@ import logging
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from millwright_local.testing.refusals import refused
 from millwright_runtime import errors
 from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidFields, NotFound, Violation
-from runtime_sample.refusals import refused
 
 SHAPES = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
@@ -77,7 +77,7 @@ async def test_every_wrong_field_is_told_at_once(served):
     served.shapes.behavior["unary_unary"] = raising(InvalidFields(violations))
     refusal = await refused(served.call("unary_unary"))
     assert refusal.code == "INVALID_ARGUMENT"
-    told = [Violation(v.field, v.reason, v.description) for v in refusal.bad_request.field_violations]
+    told = [Violation(v.field, v.reason, v.description) for v in refusal.violations]
     assert told == violations
 
 
@@ -94,7 +94,7 @@ async def test_more_violations_than_a_client_takes_are_cut_and_counted(served):
     served.shapes.behavior["unary_unary"] = raising(InvalidFields(violations))
     refusal = await refused(served.call("unary_unary"))
     assert refusal.code == "INVALID_ARGUMENT"
-    told = len(refusal.bad_request.field_violations)
+    told = len(refusal.violations)
     assert told > 3
     assert refusal.info.metadata["violations_left_out"] == str(2000 - told)
 

@@ -6,8 +6,8 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from prometheus_client import REGISTRY
-from runtime_sample.refusals import refused
 
 
 class Held:
@@ -49,7 +49,7 @@ def held(served):
 
 async def fill(served, held, shape):
     calls = [served.call(shape) for _ in range(2)]
-    tasks = [asyncio.ensure_future(call.read() if shape.endswith("_stream") else call) for call in calls]
+    tasks = [asyncio.ensure_future(anext(aiter(call)) if shape.endswith("_stream") else call) for call in calls]
     for _ in calls:
         await held.begun.acquire()
     return calls, tasks
@@ -71,7 +71,7 @@ async def test_what_must_not_wait_is_always_admitted(served, held, shape):
     _, tasks = await fill(served, held, shape)
     held.release.set()
     call = served.call(shape, method=f"{shape}_always")
-    await (call.read() if shape.endswith("_stream") else call)
+    await (anext(aiter(call)) if shape.endswith("_stream") else call)
     await asyncio.gather(*tasks)
 
 
@@ -107,7 +107,7 @@ async def test_a_client_that_leaves_between_two_messages_gives_its_place_back(se
     served.shapes.behavior["unary_stream"] = held.chatter
     for _ in range(3):
         call = served.call("unary_stream")
-        await call.read()
+        await anext(aiter(call))
         await held.begun.acquire()
         call.cancel()
         await held.ended.acquire()
@@ -117,7 +117,7 @@ async def test_a_client_that_leaves_between_two_messages_gives_its_place_back(se
 async def test_a_client_whose_deadline_passes_gives_its_place_back(served, held):
     call = served.call("unary_stream", timeout=0.1)
     with pytest.raises(grpc.aio.AioRpcError):
-        await call.read()
+        await anext(aiter(call))
     await held.ended.acquire()
     await idle(served)
 

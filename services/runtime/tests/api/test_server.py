@@ -11,11 +11,11 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
+from millwright_local.testing.refusals import refused
 from millwright_runtime.api.server import ApiServer
 from millwright_runtime.api.servicers import NoServicer
 from millwright_runtime.errors import NotFound
 from millwright_runtime.settings import PortTaken
-from runtime_sample.refusals import refused
 from runtime_sample.service import SampleSettings
 
 NAME = "millwright.workflow.v1.WorkflowService"

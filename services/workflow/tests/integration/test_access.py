@@ -7,8 +7,8 @@ import pytest
 from millwright.api.v1 import service_pb2
 from millwright_local.keys import Keys
 from millwright_local.scratch import scratch_directory
+from millwright_local.testing.refusals import decode, refused
 from workflow_rig.client import RPCS
-from workflow_rig.refusals import decode, refused
 
 ROLES = ("viewer", "operator", "admin", "worker")
 SUFFICIENT = {

@@ -7,9 +7,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import approval_service_pb2 as pb
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from workflow_rig.client import Instance
 from workflow_rig.definitions import SET, WAIT
-from workflow_rig.refusals import refused
 
 WAITING, APPROVED, REJECTED, EXPIRED, WITHDRAWN = (
     pb.Approval.STATE_WAITING,

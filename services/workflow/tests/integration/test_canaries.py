@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
@@ -19,7 +20,6 @@ from millwright_workflow.domain.canaries import bucket
 from millwright_workflow.engine.canaries import Canaries
 from workflow_rig.canaries import WORKFLOW, GateResult, Release, begin, step
 from workflow_rig.definitions import NAME, PROD, SET, get, version_name
-from workflow_rig.refusals import refused
 
 Instance = instance_pb2.Instance
 BAD = workflow_pb2.Version.STATE_BAD

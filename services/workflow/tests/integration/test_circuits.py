@@ -11,6 +11,7 @@ from aiohttp import web as web_server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from millwright.workflow.v1 import catalogue_service_pb2 as pb
 from millwright_runtime.valkey import Valkey
+from millwright_workflow.app import SERVICE
 from millwright_workflow.domain.circuit import FAILURES_TO_OPEN, State
 from millwright_workflow.domain.interpreter import TaskReference, WorkflowFault
 from millwright_workflow.domain.interpreter import errors as faults
@@ -26,9 +27,9 @@ CHECK = "grpc.health.v1.Health/Check"
 
 
 @pytest.fixture(scope="module")
-def settings(urls, nats, valkey, settings_for):
+def settings(urls, service_settings):
     """The settings of a service that guards HTTP calls, too."""
-    return settings_for(urls.service, nats.url, valkey.url, http_circuits=True)
+    return service_settings(SERVICE, urls.service, http_circuits=True)
 
 
 @pytest.fixture

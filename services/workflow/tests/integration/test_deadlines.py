@@ -4,8 +4,8 @@ import uuid
 
 import asyncpg
 import pytest
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, version_name, written
-from workflow_rig.refusals import refused
 
 CALLS = {
     "PublishVersion": {"definition": written(WAIT, "9.0.0"), "promote_to": "prod"},

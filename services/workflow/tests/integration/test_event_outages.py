@@ -26,9 +26,9 @@ async def broker(local_directory):
 
 
 @pytest.fixture(scope="module")
-def settings(urls, broker, valkey, settings_for):
+def settings(urls, broker, service_settings):
     """The settings of the test file's service."""
-    return settings_for(urls.service, broker.url, valkey.url)
+    return service_settings(SERVICE, urls.service, nats_url=broker.url)
 
 
 @pytest.fixture

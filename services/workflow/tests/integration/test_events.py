@@ -7,8 +7,8 @@ import nats as nats_client
 import pytest
 from google.protobuf import json_format
 from millwright.workflow.v1 import instance_pb2, release_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, SET, WAIT, version_name
-from workflow_rig.refusals import refused
 
 
 @pytest.fixture

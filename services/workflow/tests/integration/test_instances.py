@@ -8,8 +8,8 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import ListValue, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, RAISE, SET, WAIT, get, version_name, written
-from workflow_rig.refusals import refused
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 ECHO = [{"echo": {"set": {"said": "${ .said }"}}}]

@@ -5,9 +5,9 @@ import uuid
 import pytest
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.client import RPCS
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, version_name, written
-from workflow_rig.refusals import refused
 
 FOREIGN = {
     "GetWorkflow": ({"name": NAME}, "WORKFLOW_NOT_FOUND"),

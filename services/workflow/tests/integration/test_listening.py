@@ -7,12 +7,12 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from nats.aio.client import Client as NatsClient
 from nats.js.errors import NotFoundError
 from workflow_rig.client import InstanceEvent
 from workflow_rig.definitions import NAME
 from workflow_rig.events import Bus, event, listen, one
-from workflow_rig.refusals import refused
 
 HEARD = "SELECT count(*) FROM workflow.subscription WHERE tenant = $1"
 WAITING = "SELECT count(*) FROM workflow.delivery WHERE tenant = $1"

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, SET, WAIT, version_name
-from workflow_rig.refusals import refused
 
 ONE, TWO = version_name(1), version_name(2)
 

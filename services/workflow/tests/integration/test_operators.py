@@ -3,8 +3,8 @@
 import pytest
 from aiohttp.web import Response
 from millwright.workflow.v1 import checkpoint_pb2, instance_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import SET, WAIT, get
-from workflow_rig.refusals import refused
 
 Instance, Kind, Checkpoint = instance_pb2.Instance, instance_pb2.InstanceEvent, checkpoint_pb2.Checkpoint
 

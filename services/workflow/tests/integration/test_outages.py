@@ -12,12 +12,12 @@ from millwright.workflow.v1 import instance_pb2
 from millwright_local.databases import create_database, create_roles
 from millwright_local.nats import Nats
 from millwright_local.postgres import Postgres
+from millwright_local.testing.refusals import refused
 from millwright_local.valkey import Valkey
 from millwright_runtime.postgres.migrations import Migrations
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
 from workflow_rig.definitions import NAME, SET, get
-from workflow_rig.refusals import refused
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 
@@ -44,10 +44,11 @@ async def servers(local_directory):
 
 
 @pytest.fixture(scope="module")
-async def service(servers, settings_for):
+async def service(servers, service_settings):
     """The service on these servers."""
     url = servers.postgres.url("plant", "millwright_workflow")
-    async with running(SERVICE, settings_for(url, servers.nats.url, servers.valkey.url)) as service:
+    settings = service_settings(SERVICE, url, nats_url=servers.nats.url, valkey_url=servers.valkey.url)
+    async with running(SERVICE, settings) as service:
         yield service
 
 

@@ -6,11 +6,12 @@ import grpc
 import pytest
 from aiohttp import web as aio
 from google.protobuf import json_format, message_factory
+from millwright_local.testing.refusals import refused
+from millwright_workflow.app import SERVICE
 from millwright_workflow.engine.calls.protos import Protos
 from millwright_workflow.settings import WorkflowSettings
 from workflow_rig.client import InstanceEvent
 from workflow_rig.definitions import get
-from workflow_rig.refusals import refused
 
 TENANT = "plant-of-secrets"
 PROTO = """
@@ -33,9 +34,9 @@ def secrets(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def settings(urls, nats, valkey, settings_for, secrets) -> WorkflowSettings:
+def settings(urls, service_settings, secrets) -> WorkflowSettings:
     """The settings of the test file's service."""
-    return settings_for(urls.service, nats.url, valkey.url, secrets_directory=secrets)
+    return service_settings(SERVICE, urls.service, secrets_directory=secrets)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 from millwright.workflow.v1 import release_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, version_name
-from workflow_rig.refusals import refused
 
 
 @pytest.fixture

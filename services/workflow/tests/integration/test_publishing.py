@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 from millwright.workflow.v1 import workflow_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, version_name, written
-from workflow_rig.refusals import refused
 
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace

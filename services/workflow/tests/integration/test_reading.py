@@ -2,8 +2,8 @@
 
 import pytest
 from millwright.workflow.v1 import workflow_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, written
-from workflow_rig.refusals import refused
 
 Change = workflow_pb2.Change
 

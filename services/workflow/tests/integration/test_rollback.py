@@ -9,8 +9,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, workflow_pb2
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, get, version_name
-from workflow_rig.refusals import refused
 
 GOOD, BAD = workflow_pb2.Version.STATE_GOOD, workflow_pb2.Version.STATE_BAD
 OTHER = [get("http://127.0.0.1:1")]

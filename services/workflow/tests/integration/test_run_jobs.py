@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from millwright.workflow.v1 import instance_pb2, release_pb2
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
 from workflow_rig.definitions import NAME, PROD, WAIT, get, version_name
-from workflow_rig.refusals import refused
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 RunJob, Outcome = release_pb2.RunJob, release_pb2.RunJobOutcome

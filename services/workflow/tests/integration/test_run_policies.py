@@ -2,8 +2,8 @@
 
 import pytest
 from millwright.workflow.v1 import instance_pb2, release_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.definitions import PROD, SET, WAIT, get
-from workflow_rig.refusals import refused
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 DRAIN, PAUSE, CANCEL = (f"RUN_POLICY_{name}" for name in ("DRAIN", "PAUSE", "CANCEL"))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.protobuf import json_format
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
 from workflow_rig.definitions import NAME, PROD, SET
 from workflow_rig.events import event, listen, one
-from workflow_rig.refusals import refused
 
 STARTED = "SELECT count(*) FROM workflow.instance WHERE tenant = $1"
 OFTEN = {"every": {"seconds": 1}}

@@ -119,11 +119,10 @@ async def test_a_wait_that_was_begun_is_not_begun_anew(client, sql):
 
 
 @pytest.fixture
-async def leaving(database_factory, template, postgres, settings_for, nats, valkey):
+async def leaving(service_databases, service_settings):
     """The settings of services on a database of the test's own, that may be stopped and started."""
-    name = await database_factory.create(template)
-    yield settings_for(postgres.url(name, "millwright_workflow"), nats.url, valkey.url)
-    await database_factory.drop(name)
+    async with service_databases.fresh(SERVICE) as urls:
+        yield service_settings(SERVICE, urls.service)
 
 
 async def test_instances_that_are_handed_over_go_on_in_the_next_service(leaving, connected, web):

@@ -4,9 +4,9 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
+from millwright_local.testing.refusals import refused
 from workflow_rig.client import RPCS
 from workflow_rig.definitions import NAME, SET
-from workflow_rig.refusals import refused
 
 Instance = instance_pb2.Instance
 ECHO = [{"echo": {"set": {"said": "${ .said }"}}}]

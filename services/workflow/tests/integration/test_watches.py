@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import instance_pb2
+from millwright_local.testing.refusals import refused
 from millwright_runtime.events import watch
 from workflow_rig.definitions import NAME, PROD, SET, WAIT, get
-from workflow_rig.refusals import refused
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 

@@ -9,9 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from millwright.workflow.v1 import worker_service_pb2 as pb
 from millwright_local.processes import until
+from millwright_local.testing.refusals import decode
 from workflow_rig.client import Instance, InstanceEvent
 from workflow_rig.definitions import WAIT
-from workflow_rig.refusals import decode
 from workflow_rig.work import WorkStream, task
 
 STATE = "SELECT state, attempt, failures, saved FROM workflow.work_item WHERE tenant = $1"

@@ -1,11 +1,5 @@
-"""A client of the whole API: every RPC by its name, taken from the descriptors, with a token of a tenant's own."""
+"""A client of the whole API of the workflow service."""
 
-from collections.abc import Iterator
-from functools import partial
-
-import grpc
-from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message_factory import GetMessageClass
 from millwright.workflow.v1 import (
     approval_service_pb2,
     catalogue_service_pb2,
@@ -15,6 +9,7 @@ from millwright.workflow.v1 import (
     release_service_pb2,
     workflow_service_pb2,
 )
+from millwright_local.testing.client import ContractClient, rpcs_of
 
 from workflow_rig.definitions import NAME, PROD, SET, written
 
@@ -22,51 +17,22 @@ Instance, InstanceEvent = instance_pb2.Instance, instance_pb2.InstanceEvent
 FINAL = {InstanceEvent.KIND_COMPLETED, InstanceEvent.KIND_FAULTED, InstanceEvent.KIND_CANCELLED}
 
 
-def _rpcs() -> Iterator[MethodDescriptor]:
-    for module in (
+RPCS = rpcs_of(
+    (
         workflow_service_pb2,
         release_service_pb2,
         instance_service_pb2,
         event_service_pb2,
         approval_service_pb2,
         catalogue_service_pb2,
-    ):
-        for service in module.DESCRIPTOR.services_by_name.values():
-            yield from service.methods
+    )
+)
 
 
-RPCS = {method.name: method for method in _rpcs()}
+class Client(ContractClient):
+    """Calls the workflow service: `await client.GetWorkflow(name=…)`; and does what tests do often."""
 
-
-class Client:
-    """Calls the service as one caller: `await client.GetWorkflow(name=…)`, `async for … in client.WatchReleases(…)`.
-
-    A call takes the fields of its request, `deadline` in seconds, and `token` to call with another one.
-    """
-
-    def __init__(self, channel: grpc.aio.Channel, token: str, tenant: str) -> None:
-        """Call over `channel`."""
-        self.channel = channel
-        self.token = token
-        self.tenant = tenant
-
-    def __getattr__(self, rpc: str):
-        """Give the RPC of that name."""
-        if rpc not in RPCS:
-            raise AttributeError(rpc)
-        return partial(self._call, RPCS[rpc])
-
-    def _call(self, method, deadline=20.0, token=None, **fields):
-        request = GetMessageClass(method.input_type)(**fields)
-        return self.send(method, request.SerializeToString(), deadline, self.token if token is None else token)
-
-    def send(self, method: MethodDescriptor, body: bytes, deadline=20.0, token=""):
-        """Call `method` with the bytes of a request."""
-        kind = "unary_stream" if method.server_streaming else "unary_unary"
-        path = f"/{method.containing_service.full_name}/{method.name}"
-        answer = GetMessageClass(method.output_type)
-        stub = getattr(self.channel, kind)(path, None, answer.FromString)
-        return stub(body, timeout=deadline, metadata=[("authorization", f"Bearer {token}")] if token else [])
+    rpcs = RPCS
 
     async def publish(self, do=SET, version="1.0.0", promote_to="", **sections):
         """Publish a version of `plant.line`."""
