@@ -1,0 +1,135 @@
+"""Intervals and tests, held to published figures, to SciPy's own, and to what they promise."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from millwright_judgment.domain.statistics import (
+    ConfidenceSequence,
+    Counts,
+    benjamini_hochberg,
+    design_effect,
+    differs_from_rest,
+    mcnemar,
+    sample_ratio,
+    sign,
+    stuart_maxwell,
+    wilson,
+)
+from scipy import stats
+
+totals = st.integers(1, 10**6).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
+
+
+@given(totals, st.sampled_from([0.9, 0.95, 0.99]))
+def test_an_interval_is_that_of_scipy(counts, confidence):
+    ours = wilson(*counts, confidence)
+    theirs = stats.binomtest(*counts).proportion_ci(confidence, method="wilson")
+    assert (ours.low, ours.high) == (pytest.approx(theirs.low, abs=1e-9), pytest.approx(theirs.high, abs=1e-9))
+
+
+def test_nothing_of_three_hundred_may_be_more_than_one_percent():
+    assert wilson(0, 300).low == 0.0
+    assert wilson(0, 300).high == pytest.approx(0.0126, abs=1e-4)
+
+
+def test_nothing_at_all_may_be_anything():
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+
+
+def test_clustered_data_tell_less():
+    alone, clustered = wilson(50, 1000), wilson(50, 1000, effect=4.0)
+    assert clustered.low < alone.low < alone.high < clustered.high
+    assert clustered.method == "wilson, design effect 4"
+
+
+def test_lots_that_are_all_or_nothing_count_as_one_judgment_each():
+    lots = [(10, 10) if number % 5 == 0 else (0, 10) for number in range(100)]
+    assert design_effect(lots) == pytest.approx(10, rel=0.05)
+
+
+def test_lots_of_independent_judgments_cost_nothing():
+    drawn = np.random.default_rng(7).binomial(20, 0.1, 2000)
+    assert design_effect([(int(hits), 20) for hits in drawn]) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("clusters", [[], [(3, 10)], [(0, 10), (0, 10)], [(10, 10), (10, 10)]])
+def test_a_design_effect_that_cannot_be_told_is_one(clusters):
+    assert design_effect(clusters) == 1.0
+
+
+def test_mcnemar_is_the_binomial_test_of_the_pairs_that_moved():
+    assert mcnemar(25, 10).p_value == pytest.approx(stats.binomtest(10, 35).pvalue)
+    assert mcnemar(0, 0).p_value == 1.0
+    assert sign(8, 0).p_value == pytest.approx(2 / 2**8)
+
+
+def test_stuart_maxwell_gives_the_published_figure():
+    """Two readers of 7,477 women's eyes (Stuart 1955): 11.96 at 3 degrees of freedom."""
+    vision = [[1520, 266, 124, 66], [234, 1512, 432, 78], [117, 362, 1772, 205], [36, 82, 179, 492]]
+    result = stuart_maxwell(vision)
+    assert result is not None
+    assert result.statistic == pytest.approx(11.96, abs=0.01)
+    assert result.p_value == pytest.approx(0.0075, abs=1e-4)
+
+
+def test_of_two_outcomes_it_is_mcnemar_without_correction():
+    result = stuart_maxwell([[50, 15], [5, 30]])
+    assert result is not None
+    assert result.statistic == pytest.approx((15 - 5) ** 2 / (15 + 5))
+
+
+def test_outcomes_that_nothing_moves_from_or_to_change_nothing():
+    padded = stuart_maxwell([[50, 0, 15], [0, 9, 0], [5, 0, 30]])
+    assert padded == stuart_maxwell([[50, 15], [5, 30]])
+    assert stuart_maxwell([[5, 0], [0, 7]]) is None
+
+
+def test_many_segments_make_each_less_surprising():
+    assert benjamini_hochberg([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04] * 4)
+    assert benjamini_hochberg([]) == []
+
+
+def test_a_segment_is_compared_with_the_rest_alone():
+    assert differs_from_rest(30, 100, 60, 1000) < 1e-6
+    assert differs_from_rest(5, 100, 50, 1000) > 0.5
+    assert differs_from_rest(5, 100, 5, 100) == 1.0
+    assert differs_from_rest(0, 100, 0, 1000) == 1.0
+
+
+def test_a_confidence_sequence_follows_the_published_formula():
+    """Equation 9 of Waudby-Smith et al., written out once more."""
+    a = 0.05
+    size, rho2 = 20_000, (-2 * math.log(a) + math.log(-2 * math.log(a) + 1)) / 5_000
+    expected = math.sqrt(2 * (size * rho2 + 1) / (size**2 * rho2) * math.log(math.sqrt(size * rho2 + 1) / a))
+    found = ConfidenceSequence(a).difference(Counts(600, 10_000), Counts(500, 10_000))
+    shares = [(600 + 1) / 10_002, (500 + 1) / 10_002]
+    error = sum(share * (1 - share) / 10_000 for share in shares)
+    assert found.high - found.value == pytest.approx(math.sqrt(size * error) * expected)
+
+
+def test_looking_a_hundred_times_seldom_raises_a_false_alarm():
+    random, alarms = np.random.default_rng(11), 0
+    for _ in range(300):
+        looks = random.binomial(200, 0.06, (2, 100)).cumsum(axis=1)
+        sequence = ConfidenceSequence(0.05)
+        intervals = (
+            sequence.difference(Counts(int(a), 200 * look), Counts(int(b), 200 * look))
+            for look, (a, b) in enumerate(looks.T, 1)
+        )
+        alarms += any(interval.low > 0 or interval.high < 0 for interval in intervals)
+    assert alarms / 300 < 0.05
+
+
+def test_an_arm_that_has_nothing_may_be_anything():
+    found = ConfidenceSequence(0.01).difference(Counts(0, 0), Counts(5, 100))
+    assert (found.low, found.high) == (-1.0, 1.0)
+
+
+def test_a_split_that_is_not_as_planned_is_seen():
+    assert sample_ratio([5000, 5100], [1, 1]) > 0.1
+    assert sample_ratio([5000, 5600], [1, 1]) < 0.001
+    assert sample_ratio([9000, 1000], [90, 10]) == pytest.approx(1.0)
+    assert sample_ratio([0, 0], [1, 1]) == 1.0
