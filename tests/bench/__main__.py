@@ -10,14 +10,21 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench.crash import crash
+from tests.bench.crash import crash, takeover
 from tests.bench.engine import engine
 from tests.bench.figures import Bench, Figure, table
 from tests.bench.rollback import rollback
 from tests.bench.storm import storm
 from tests.bench.unary import unary
 
-BENCHES: dict[str, Bench] = {"crash": crash, "engine": engine, "rollback": rollback, "storm": storm, "unary": unary}
+BENCHES: dict[str, Bench] = {
+    "crash": crash,
+    "engine": engine,
+    "rollback": rollback,
+    "storm": storm,
+    "takeover": takeover,
+    "unary": unary,
+}
 
 
 def main() -> None:

@@ -158,6 +158,15 @@ async def test_what_the_dead_owned_is_free(storage) -> None:
     assert await storage.acquire(worker, [1]) == {1: dead.epochs[1] + 1}
 
 
+async def test_who_lives_is_told_when_the_first_of_the_others_would_not(storage) -> None:
+    assert (await storage.renew(uuid.uuid4(), LEASE)).next_lapse is None
+    worker = uuid.uuid4()
+    await joined(storage, lease=LEASE * 2)
+    await joined(storage, lease=LONG_AGO)
+    view = await storage.renew(worker, LEASE * 3)
+    assert timedelta(0) < view.next_lapse <= LEASE
+
+
 async def test_who_comes_back_to_life_in_time_keeps_what_it_owned(storage) -> None:
     owner = await joined(storage, lease=LONG_AGO, wanted=[1])
     await storage.renew(owner.worker, LEASE)
@@ -256,7 +265,7 @@ async def test_a_step_is_written_with_its_result_and_event(stage, storage, owner
     assert seen.results == ["/do/0/note"]
     assert (seen.sequence, seen.finished_tasks) == (3, 1)
     assert seen.events[2:] == [(3, "TASK_COMPLETED")]
-    memory = await storage.recall(replace(active, step=1))
+    (memory,) = await storage.recall([replace(active, step=1)])
     (kept,) = memory.checkpoints
     assert (kept.number, kept.result.output, kept.result.task_hash) == (1, {"n": 1}, b"hash")
 
@@ -307,9 +316,21 @@ async def test_progress_is_kept_without_an_event_and_begins_once(stage, storage,
     for number, progress in enumerate((first, later), 1):
         written = replace(step(active, number, happening=None, progress=progress), sequence=2)
         assert await storage.write(owner, [written])
-    memory = await storage.recall(replace(active, step=2))
+    (memory,) = await storage.recall([replace(active, step=2)])
     assert memory.progress == {first.key: replace(later, begin_time=begin)}
     assert (await stage.look(active.instance.key)).sequence == 2
+
+
+async def test_each_instance_has_its_own_kept_as_of_its_last_step(stage, storage, owner) -> None:
+    first, second, untouched = [await begun(stage, owner) for _ in range(3)]
+    timer = Progress("wait /do/2/rest", datetime(2026, 3, 2, tzinfo=UTC))
+    await storage.write(owner, [step(first), step(second), step(first, 2, "/do/1/more")])
+    await storage.write(owner, [replace(step(second, 2, happening=None, progress=timer), sequence=3)])
+    found = [replace(second, step=2), untouched, replace(first, step=2)]
+    memories = await storage.recall(found)
+    kept = [[each.result.reference for each in memory.checkpoints] for memory in memories]
+    assert kept == [["/do/0/note"], [], ["/do/0/note", "/do/1/more"]]
+    assert [list(memory.progress) for memory in memories] == [[timer.key], [], []]
 
 
 async def test_an_end_is_the_last_step(stage, storage, owner) -> None:
@@ -447,7 +468,7 @@ async def test_a_checkpoint_that_has_lost_a_field_is_not_believed(postgres_stage
     for each in (step(active, 1, "/do/0/a"), step(active, 2, "/do/1/b"), waits):
         await storage.write(owner, [each])
     await checkpoints.drain()
-    assert await checkpoints.recall(*active.instance.key, 3) is not None
+    assert await checkpoints.recall([replace(active, step=3)])
     async with redis.asyncio.from_url(valkey.url) as client:
         name = f"millwright:workflow:checkpoint:{active.instance.tenant}:{{{active.instance.instance}}}"
         assert await client.hdel(name, lost) == 1
@@ -456,8 +477,8 @@ async def test_a_checkpoint_that_has_lost_a_field_is_not_believed(postgres_stage
         await storage.write(owner, [replace(last, sequence=5, event=replace(last.event, sequence=5))])
         await checkpoints.drain()
     number = 4 if grows else 3
-    assert await checkpoints.recall(*active.instance.key, number) is None
-    memory = await storage.recall(replace(active, step=number))
+    assert not await checkpoints.recall([replace(active, step=number)])
+    (memory,) = await storage.recall([replace(active, step=number)])
     assert [kept.number for kept in memory.checkpoints] == [1, 2, 4][: number - 1]
     assert memory.progress.keys() == {"wait /do/2/c"}
-    assert await checkpoints.recall(*active.instance.key, number) is not None
+    assert await checkpoints.recall([replace(active, step=number)])

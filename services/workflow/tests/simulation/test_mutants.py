@@ -57,15 +57,14 @@ class DatabaseThatBindsWithoutLock(MemoryDatabase):
 
 
 class StorageThatForgets(WitnessedStorage):
-    async def recall(self, active):
-        memory = await super().recall(active)
-        return Memory(memory.checkpoints[:-1], memory.progress)
+    async def recall(self, found):
+        return [Memory(memory.checkpoints[:-1], memory.progress) for memory in await super().recall(found)]
 
 
 class StorageWithStaleCheckpoints(WitnessedStorage):
-    async def recall(self, active):
-        known = [memory for (key, step), memory in self.cache.items() if key == active.instance.key]
-        return known[0] if known else await super().recall(active)
+    async def recall(self, found):
+        known = [[memory for (key, _), memory in self.cache.items() if key == it.instance.key] for it in found]
+        return [stale[0] if stale else memory for stale, memory in zip(known, await super().recall(found), strict=True)]
 
 
 class WriterThatAcknowledgesFirst(WitnessedWriter):

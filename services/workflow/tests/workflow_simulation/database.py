@@ -93,11 +93,12 @@ class MemoryDatabase:
         until = self._time() + lease.total_seconds()
         yield PASS
         alive = frozenset({it for it in self.workers if it != worker and self.lives(it)})
+        next_lapse = min((timedelta(seconds=self.workers[it] - self._time()) for it in alive), default=None)
         alive |= {worker} if until > self._time() else set()
         yield PASS
         owners = {part: owner if owner in alive else None for part, owner in enumerate(self.owners)}
         self.workers[worker] = until
-        return View(alive, owners, dict(enumerate(self.epochs)))
+        return View(alive, owners, dict(enumerate(self.epochs)), next_lapse)
 
     def acquire(self, worker: uuid.UUID, wanted: Collection[int]) -> Body:
         """Take what nobody alive owns. The dead are locked, so that none of them comes back to life meanwhile."""
@@ -199,10 +200,10 @@ class MemoryDatabase:
         yield PASS
         return [Active(row.instance, row.step) for row in self._in(set(chosen), State.RUNNING)]
 
-    def recall(self, key: Key) -> Body:
-        """Give what is kept of an instance's tasks."""
+    def recall(self, keys: Sequence[Key]) -> Body:
+        """Give what is kept of the tasks of instances."""
         yield PASS
-        return self.rows[key].memory
+        return [self.rows[key].memory for key in keys]
 
     def wishes(self, chosen: Collection[int]) -> Body:
         """Give what is wanted of running instances."""

@@ -111,10 +111,13 @@ class WitnessedStorage(MemoryStorage):
     """What Valkey has of instances, by their steps: it may lag behind, or have lost anything."""
     dice: Random
 
-    async def recall(self, active):
-        """Give what is kept, from the cache if it is there."""
-        cached = self.cache.get((active.instance.key, active.step))
-        return cached if cached and self.dice.random() < 0.5 else await super().recall(active)
+    async def recall(self, found):
+        """Give what is kept, of each from the cache if it is there."""
+        kept = await super().recall(found)
+        cached = [self.cache.get((active.instance.key, active.step)) for active in found]
+        return [
+            cache if cache and self.dice.random() < 0.5 else memory for cache, memory in zip(cached, kept, strict=True)
+        ]
 
     async def acquire(self, worker, partitions):
         """Take partitions."""

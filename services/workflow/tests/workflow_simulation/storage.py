@@ -76,9 +76,9 @@ class MemoryStorage:
         """Give running instances."""
         return await self._do(self.database.running(tuple(partitions)))
 
-    async def recall(self, active: Active) -> Memory:
-        """Give what is kept of an instance's tasks."""
-        return await self._do(self.database.recall(active.instance.key))
+    async def recall(self, found: Sequence[Active]) -> Sequence[Memory]:
+        """Give what is kept of the tasks of instances."""
+        return await self._do(self.database.recall([active.instance.key for active in found]))
 
     async def write(self, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
         """Write steps."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 COUNT = 64
 
@@ -27,6 +28,8 @@ class View:
     """By partition; None where the owner is gone or dead."""
     epochs: Mapping[int, int]
     """By partition."""
+    next_lapse: timedelta | None = None
+    """How long until the first lease of the others lapses, if nobody renews it. None: nobody else lives."""
 
 
 @dataclass(frozen=True, slots=True)

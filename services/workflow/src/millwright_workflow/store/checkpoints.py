@@ -68,42 +68,36 @@ class Checkpoints:
 
         await self._valkey.attempt(run, None)
 
-    async def fill(self, active: Active, memory: Memory) -> None:
-        """Keep the whole of what Postgres gave, as of the instance's last step."""
-        name = _name(*active.instance.key)
-        fields = {_RESULT + kept.result.reference: write_checkpoint(kept) for kept in memory.checkpoints}
-        fields |= {_PROGRESS + key: write_progress(entry) for key, entry in memory.progress.items()}
+    async def fill(self, read: Sequence[tuple[Active, Memory]]) -> None:
+        """Keep the whole of what Postgres gave of instances, each as of its last step."""
 
         async def run(client: Any) -> None:
-            async with client.pipeline(transaction=True) as pipeline:
-                pipeline.delete(name)
-                pipeline.hset(name, mapping={"step": active.step, "size": len(fields) + 2, **fields})
-                pipeline.expire(name, LIFETIME_SECONDS)
-                await pipeline.execute()
+            for active, memory in read:
+                async with client.pipeline(transaction=True) as pipeline:
+                    _replace(pipeline, active, memory)
+                    await pipeline.execute()
 
         await self._valkey.attempt(run, None)
 
-    async def recall(self, tenant: str, instance: uuid.UUID, step: int) -> Memory | None:
-        """Give what is kept of an instance's tasks, if it is the state after `step`; else None."""
-        found = await self._read(tenant, instance)
-        if found.get("step") != str(step).encode() or found.get("size") != str(len(found)).encode():
-            return None
-        progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
-        return Memory(_checkpoints(found), {entry.key: entry for entry in progress})
+    async def recall(self, wanted: Sequence[Active]) -> dict[Key, Memory]:
+        """Give what is kept of the tasks of instances, of those of which it is the state after the last step."""
 
-    async def find(self, tenant: str, instance: uuid.UUID, step: int, number: int | None) -> Checkpoint | None:
-        """Give the checkpoint of a step, or the newest one, if what is kept is the state after `step`."""
-        memory = await self.recall(tenant, instance, step)
-        chosen = [kept for kept in memory.checkpoints if number in (None, kept.number)] if memory else []
-        return chosen[-1] if chosen else None
+        async def run(client: Any) -> Sequence[Mapping[bytes, bytes]]:
+            async with client.pipeline(transaction=False) as pipeline:
+                for active in wanted:
+                    pipeline.hgetall(_name(*active.instance.key))
+                found: Sequence[Mapping[bytes, bytes]] = await pipeline.execute()
+                return found
 
-    async def _read(self, tenant: str, instance: uuid.UUID) -> dict[str, bytes]:
-        async def run(client: Any) -> Mapping[bytes, bytes]:
-            found: Mapping[bytes, bytes] = await client.hgetall(_name(tenant, instance))
-            return found
+        nothing: Sequence[Mapping[bytes, bytes]] = ()
+        found = await self._valkey.attempt(run, nothing)
+        read = ((active, _read(values, active.step)) for active, values in zip(wanted, found, strict=False))
+        return {active.instance.key: memory for active, memory in read if memory is not None}
 
-        empty: Mapping[bytes, bytes] = {}
-        return {name.decode(): value for name, value in (await self._valkey.attempt(run, empty)).items()}
+    async def find(self, active: Active, number: int | None) -> Checkpoint | None:
+        """Give the checkpoint of a step, or the newest one, if what is kept is the state after the last step."""
+        memory = (await self.recall([active])).get(active.instance.key, Memory())
+        return next((kept for kept in reversed(memory.checkpoints) if number in (None, kept.number)), None)
 
 
 def _grow(pipeline: Any, name: str, group: list[Step]) -> None:
@@ -114,6 +108,24 @@ def _grow(pipeline: Any, name: str, group: list[Step]) -> None:
         part = group[start : start + _STEPS_AT_ONCE]
         fields = [text for step in part for text in _fields(step)]
         pipeline.eval(_GROW, 1, name, part[0].number - 1, part[-1].number, LIFETIME_SECONDS, *fields)
+
+
+def _replace(pipeline: Any, active: Active, memory: Memory) -> None:
+    name = _name(*active.instance.key)
+    fields = {_RESULT + kept.result.reference: write_checkpoint(kept) for kept in memory.checkpoints}
+    fields |= {_PROGRESS + key: write_progress(entry) for key, entry in memory.progress.items()}
+    pipeline.delete(name)
+    pipeline.hset(name, mapping={"step": active.step, "size": len(fields) + 2, **fields})
+    pipeline.expire(name, LIFETIME_SECONDS)
+
+
+def _read(values: Mapping[bytes, bytes], step: int) -> Memory | None:
+    """Give what a hash holds, if it is whole and the state after `step`; else None."""
+    found = {name.decode(): value for name, value in values.items()}
+    if found.get("step") != str(step).encode() or found.get("size") != str(len(found)).encode():
+        return None
+    progress = [read_progress(value) for name, value in found.items() if name.startswith(_PROGRESS)]
+    return Memory(_checkpoints(found), {entry.key: entry for entry in progress})
 
 
 def _checkpoints(found: Mapping[str, bytes]) -> tuple[Checkpoint, ...]:

@@ -121,9 +121,19 @@ async def _write_progress(connection: Connection, steps: Sequence[Step]) -> None
 
 async def recall(connection: Connection, tenant: str, instance: uuid.UUID) -> Memory:
     """Give what earlier walks of an instance have committed."""
-    results = await connection.fetch(_RECALL_RESULTS, tenant, instance)
-    rows = await connection.fetch(_RECALL_PROGRESS, tenant, instance)
-    return Memory(tuple(_checkpoint(row) for row in results), {row["key"]: _progress(row) for row in rows})
+    return (await recall_all(connection, [(tenant, instance)]))[tenant, instance]
+
+
+async def recall_all(connection: Connection, keys: Sequence[Key]) -> dict[Key, Memory]:
+    """Give what earlier walks of instances have committed."""
+    columns = [tenant for tenant, _ in keys], [instance for _, instance in keys]
+    checkpoints: defaultdict[Key, list[Checkpoint]] = defaultdict(list)
+    for row in await connection.fetch(_RECALL_RESULTS, *columns):
+        checkpoints[row["tenant"], row["instance"]].append(_checkpoint(row))
+    progress: defaultdict[Key, dict[str, Progress]] = defaultdict(dict)
+    for row in await connection.fetch(_RECALL_PROGRESS, *columns):
+        progress[row["tenant"], row["instance"]][row["key"]] = _progress(row)
+    return {key: Memory(tuple(checkpoints[key]), progress[key]) for key in keys}
 
 
 async def find(connection: Connection, tenant: str, instance: uuid.UUID, number: int | None) -> Checkpoint | None:
@@ -244,11 +254,13 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::
 ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure
 """
 _RECALL_RESULTS = """
-SELECT step, reference, task_hash, output, context, next, is_skipped, finish_time FROM workflow.task_result
-WHERE tenant = $1 AND instance = $2 ORDER BY step
+SELECT tenant, instance, step, reference, task_hash, output, context, next, is_skipped, finish_time
+FROM workflow.task_result JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, instance) USING (tenant, instance)
+ORDER BY step
 """
 _RECALL_PROGRESS = """
-SELECT key, begin_time, due_time, failure FROM workflow.task_progress WHERE tenant = $1 AND instance = $2
+SELECT tenant, instance, key, begin_time, due_time, failure
+FROM workflow.task_progress JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, instance) USING (tenant, instance)
 """
 _FIND = """
 SELECT step, reference, task_hash, output, context, next, is_skipped, finish_time FROM workflow.task_result

@@ -80,16 +80,16 @@ class PostgresStorage:
         async with self._database.snapshot(ALL_TENANTS) as connection:
             return await claims.running(connection, partitions)
 
-    async def recall(self, active: Active) -> Memory:
-        """Give what is kept of an instance's tasks: from Valkey if it is there whole, else from Postgres."""
-        tenant, instance = active.instance.tenant, active.instance.instance
-        memory = await self._checkpoints.recall(tenant, instance, active.step)
-        if memory is not None:
-            return memory
-        async with self._database.snapshot(tenant) as connection:
-            memory = await steps.recall(connection, tenant, instance)
-        await self._checkpoints.fill(active, memory)
-        return memory
+    async def recall(self, found: Sequence[Active]) -> Sequence[Memory]:
+        """Give what is kept of the tasks of each instance: from Valkey what is there whole, the rest from Postgres."""
+        kept = await self._checkpoints.recall(found)
+        missing = [active for active in found if active.instance.key not in kept]
+        if missing:
+            async with self._database.snapshot(ALL_TENANTS) as connection:
+                read = await steps.recall_all(connection, [active.instance.key for active in missing])
+            await self._checkpoints.fill([(active, read[active.instance.key]) for active in missing])
+            kept |= read
+        return [kept[active.instance.key] for active in found]
 
     async def write(self, tenure: Tenure, batch: Sequence[Step]) -> dict[Key, bool]:
         """Write steps; give the instances whose steps were written, and whether each is held."""
@@ -105,7 +105,7 @@ class PostgresStorage:
     async def find_checkpoint(self, active: Active, number: int | None) -> tuple[Tier, Checkpoint]:
         """Give a checkpoint, or the newest, and who had it: Valkey or Postgres; raise CheckpointNotFound."""
         tenant, instance = active.instance.key
-        if (kept := await self._checkpoints.find(tenant, instance, active.step, number)) is not None:
+        if (kept := await self._checkpoints.find(active, number)) is not None:
             return Tier.VALKEY, kept
         async with self._database.snapshot(tenant) as connection:
             kept = await steps.find(connection, tenant, instance, number)

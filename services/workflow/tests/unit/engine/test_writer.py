@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from millwright_workflow.domain.execution import End, Step
+from millwright_workflow.domain.execution import Active, End, Step
 from millwright_workflow.domain.instances import Happening, InstanceEvent, State
 from millwright_workflow.domain.interpreter.effects import TaskResult
 from millwright_workflow.engine.running.writer import Superseded
@@ -128,7 +128,7 @@ async def test_draining_waits_until_everything_is_durable(writer, begun, turns):
 async def test_reading_a_checkpoint_can_be_cancelled_at_any_moment(platform, begun):
     instance, checkpoints = await begun(), Checkpoints(platform.valkey)
     for turns in range(30):
-        task = asyncio.create_task(checkpoints.recall(*instance.key, 1))
+        task = asyncio.create_task(checkpoints.recall([Active(instance, 1)]))
         for _ in range(turns):
             await asyncio.sleep(0)
         was_running = task.cancel()

@@ -53,8 +53,8 @@ class Storage(Protocol):
         """Give every running instance of `partitions`."""
         ...
 
-    async def recall(self, active: Active) -> Memory:
-        """Give what is kept of an instance's tasks as of its last step."""
+    async def recall(self, found: Sequence[Active]) -> Sequence[Memory]:
+        """Give what is kept of the tasks of each instance as of its last step."""
         ...
 
     async def write(self, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:

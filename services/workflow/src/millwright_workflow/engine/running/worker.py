@@ -30,7 +30,9 @@ WORK = "work"
 _LOOK_SECONDS = 0.5
 _AUDIT_SECONDS = 15.0
 _CLAIM_BATCH = 100
-_RECALLS_AT_ONCE = 8
+_RECALLS_AT_ONCE = 2
+_RECALL_BATCH = 25
+"""How many instances are read back together. Each batch goes on as soon as it is there."""
 _log = logging.getLogger(__name__)
 
 
@@ -100,8 +102,7 @@ class Worker:
         for instance in await self._storage.cancel_paused(_CLAIM_BATCH):
             self._signals.notify(f"{instance.tenant}/{names.instance(instance.instance)}")
         with self._looking() as look:
-            for active in await self._storage.take_resumed(look.tenure):
-                await self._recall(active, look)
+            await self._go_on(await self._storage.take_resumed(look.tenure), look)
         begun = 0
         while claimed := await self._claim():
             begun += claimed
@@ -116,8 +117,8 @@ class Worker:
             for active in claimed:
                 if active.step == 0:
                     self._begin(active, self._runs.fresh(active), look)
-                else:  # it was forked: its results are there before it begins
-                    await self._recall(active, look)
+            # The others were forked: their results are there before they begin.
+            await self._go_on([active for active in claimed if active.step], look)
         return len(claimed)
 
     async def audit_once(self) -> int:
@@ -152,16 +153,18 @@ class Worker:
             self._looks.remove(look)
 
     async def _go_on(self, found: Sequence[Active], look: _Look) -> int:
-        recalls = [self._recall(active, look) for active in found]
+        batches = (found[start : start + _RECALL_BATCH] for start in range(0, len(found), _RECALL_BATCH))
+        recalls = [self._recall(batch, look) for batch in batches]
         for outcome in await asyncio.gather(*recalls, return_exceptions=True):  # none outlives the look
             if outcome is not None:
                 raise outcome
         return len(found)
 
-    async def _recall(self, active: Active, look: _Look) -> None:
+    async def _recall(self, batch: Sequence[Active], look: _Look) -> None:
         async with self._recalling:
-            if self._may_begin(active, look):
-                self._begin(active, self._runs.recalled(active, await self._storage.recall(active)), look)
+            if wanted := [active for active in batch if self._may_begin(active, look)]:
+                for active, memory in zip(wanted, await self._storage.recall(wanted), strict=True):
+                    self._begin(active, self._runs.recalled(active, memory), look)
 
     def _may_begin(self, active: Active, look: _Look) -> bool:
         key = active.instance.key
