@@ -1,4 +1,4 @@
-"""The features of the specification's conformance kit, end to end: published, run by the real service, and judged."""
+"""What the specification asks for, feature by feature, end to end: published, run by the real service, and judged."""
 
 import base64
 import json
@@ -10,10 +10,14 @@ from aiohttp import web as http
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
+from millwright_workflow.domain.definition import parse, walk_tasks
+from millwright_workflow.domain.definition.tasks import KINDS
 from workflow_rig.client import InstanceEvent
+from workflow_rig.definitions import written
+from workflow_rig.events import event
 
 SCENARIOS = yaml.safe_load((Path(__file__).parent / "scenarios.yaml").read_text())
-FEATURES = {"branch", "call", "data-flow", "do", "emit", "flow", "for", "raise", "set", "switch", "try"}
+OF_THE_KIT = {"branch", "call", "data-flow", "do", "emit", "flow", "for", "raise", "set", "switch", "try"}
 OPENAPI = {
     "openapi": "3.0.3",
     "info": {"title": "Orders", "version": "1"},
@@ -63,18 +67,25 @@ def at(value, path):
     return value
 
 
-def test_every_feature_of_the_kit_has_a_scenario():
-    assert {scenario["feature"] for scenario in SCENARIOS} == FEATURES
+def test_every_feature_of_the_kit_and_every_kind_of_task_has_a_scenario():
+    documents = [written(scenario["do"], use=scenario.get("use", {})) for scenario in SCENARIOS]
+    kinds = {type(task).kind for each in documents for _, _, task in walk_tasks(parse(each).document)}
+    assert {scenario["feature"] for scenario in SCENARIOS} >= OF_THE_KIT
+    assert {kind.partition(":")[0] for kind in kinds} == set(KINDS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario['feature']}: {scenario['name']}")
 async def test_the_service_does_what_the_scenario_says(client, web, scenario):
     for path, answer in scenario.get("web", {}).items():
         serve(web, path, answer)
-    do = json.loads(json.dumps(scenario["do"]).replace("http://plant", web.url))
-    await client.publish(do, promote_to="prod")
+    do, use = json.loads(json.dumps([scenario["do"], scenario.get("use", {})]).replace("http://plant", web.url))
+    await client.publish(do, promote_to="prod", use=use)
     given = json_format.ParseDict(scenario["input"], Value()) if "input" in scenario else None
-    ended = await client.run(**({"input": given} if given else {}))
+    instance = await client.start(**({"input": given} if given else {}))
+    if "events" in scenario:
+        await client.reached(instance, InstanceEvent.KIND_CORRELATION_STARTED)
+        await client.PublishEvents(events=[event(**each) for each in scenario["events"]])
+    ended = await client.ended(instance)
     if "fault" in scenario:
         assert ended.state == instance_pb2.Instance.STATE_FAULTED
         error = json_format.MessageToDict(ended.error)

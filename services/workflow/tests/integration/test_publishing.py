@@ -170,7 +170,7 @@ BAD = {
         written([{"a": {"run": {"script": {"language": "python", "code": "1"}}}}]),
         [("/do/0/a/run/script", "CONSTRUCT_FORBIDDEN")],
     ),
-    "what cannot run yet": (
+    "what is not run here": (
         written(
             [
                 {

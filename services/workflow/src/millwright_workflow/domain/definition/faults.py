@@ -32,7 +32,7 @@ class Reason(StrEnum):
     | UNSUPPORTED_DSL_VERSION | is not written in version 1.0.x of the DSL                                    |
     | EXPRESSION_FORBIDDEN    | has an expression that reaches for the outside                                |
     | EXPRESSION_TOO_LONG     | has an expression of over 64 KiB                                              |
-    | UNSUPPORTED_CONSTRUCT   | is valid, and uses what this release cannot run yet                           |
+    | UNSUPPORTED_CONSTRUCT   | is valid, and uses what is not run here                                       |
     | CONSTRUCT_FORBIDDEN     | is valid, and runs a script, a shell command or a container                   |
     """
 

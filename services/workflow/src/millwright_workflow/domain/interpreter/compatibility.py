@@ -18,7 +18,7 @@ from millwright_workflow.domain.interpreter.effects import History
 from millwright_workflow.domain.interpreter.plan import TaskPlan, WorkflowPlan
 from millwright_workflow.domain.interpreter.references import ReferenceSet, read_reference
 
-_INDEXES: Final = re.compile(r"(/(?:do|branches|try))/\d+(?=/)", re.ASCII)
+_INDEXES: Final = re.compile(r"(/(?:do|branches|try|extensions|before|after))/\d+(?=/)", re.ASCII)
 _APPLIED_AT_THE_END: Final = frozenset({"output", "export", "then", "timeout", "metadata"})
 _LISTS: Final = frozenset({"do", "try", "catch", "branches"})
 
@@ -114,7 +114,11 @@ class _Comparison:
             return self._departure(task)
         for around in _around(task.pointer, self._source):
             counterpart = self._target.tasks.get(around.pointer)
-            if counterpart is None or _manner(counterpart.definition) != _manner(around.definition):
+            if (
+                counterpart is None
+                or _manner(counterpart.definition) != _manner(around.definition)
+                or counterpart.extensions != around.extensions
+            ):
                 return Hindrance.SURROUNDINGS_CHANGED, around.pointer
         return None
 

@@ -5,7 +5,7 @@ Owns what a name stands for, and what a function gets. What the built-in ones do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ class Use:
         The function sees `$context` and may export to it, but no name of the loops around its caller.
         """
         data = visit.input if self.arguments is None else (yield from visit.evaluate(self.arguments, visit.input))
-        result = yield from walk_task(self.function, visit.progress, replace(visit.scope, names={}), data)
+        result = yield from walk_task(self.function, visit.progress, visit.scope.enter_function(), data)
         return Outcome(result.output, END if result.next == END else None)
 
 

@@ -44,7 +44,7 @@ class ForEvent:
         data, following = event, None
         if self.do.tasks:
             scope = visit.scope.enter_round(index, names)
-            data, following = yield from walk_list(self.do, visit.progress, scope, visit.input)
+            data, following, _ = yield from walk_list(self.do, visit.progress, scope, visit.input)
         if self.output_as is not None:
             data = yield from visit.evaluate(self.output_as, data, names)
         if self.output_schema is not None:
@@ -81,7 +81,9 @@ class Listening:
             delivery: Delivery = yield Consume(visit.reference, position)
             gathering, is_taken, is_complete = gathering.take(delivery)
             if is_taken:
-                output, following = yield from self._handle(visit, read_event(delivery.event, self.read), len(outputs))
+                output, following, _ = yield from self._handle(
+                    visit, read_event(delivery.event, self.read), len(outputs)
+                )
                 outputs.append(output)
                 if following == END:
                     return Outcome(outputs, END)

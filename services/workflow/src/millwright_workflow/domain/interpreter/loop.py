@@ -41,7 +41,7 @@ class Loop:
             if self.condition is not None and not (yield from visit.holds(self.condition, data, names)):
                 break
             scope = visit.scope.enter_round(index, names)
-            data, following = yield from walk_list(self.do, visit.progress, scope, data)
+            data, following, _ = yield from walk_list(self.do, visit.progress, scope, data)
             if following == END:
                 return Outcome(data, END)
         return Outcome(data)

@@ -28,6 +28,8 @@ class Outcome(NamedTuple):
     output: Json
     next: str | None = None
     """Where the flow goes; None leaves it to the task's `then`."""
+    is_exit: bool = False
+    """Whether a task list was left by `exit`."""
 
 
 class Body(Protocol):
@@ -63,7 +65,7 @@ class TaskPlan:
     name: str
     kind: str
     task_hash: bytes
-    definition: Json
+    definition: JsonObject
     """As its author wrote it, for `$task.definition`."""
     body: Body
     condition: Template | None
@@ -75,6 +77,8 @@ class TaskPlan:
     schemas: Schemas | None
     depth: int
     """How many task lists are around it, those around the callers of its function included."""
+    extensions: tuple[Json, ...] = ()
+    """Those that extend it, as their author wrote them; `task_hash` covers them."""
 
 
 @dataclass(frozen=True, slots=True)

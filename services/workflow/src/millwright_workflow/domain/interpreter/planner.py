@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from millwright_runtime.json import JsonObject
@@ -35,7 +36,7 @@ from millwright_workflow.domain.definition import (
     WaitTask,
 )
 from millwright_workflow.domain.definition.parts import TimeoutOrReference
-from millwright_workflow.domain.interpreter import errors
+from millwright_workflow.domain.interpreter import errors, extension
 from millwright_workflow.domain.interpreter.assignment import plan_set
 from millwright_workflow.domain.interpreter.attempt import plan_try
 from millwright_workflow.domain.interpreter.branches import plan_fork
@@ -109,10 +110,15 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
             undos[site.pointer] = undo
         plan = _plan_task(site, name, task, definition.task_hashes[site.origin])
         tasks[site.pointer] = plan
+        if plan.extensions:
+            inner = replace(plan, pointer=site.pointer + extension.PLACE)
+            tasks[inner.pointer] = inner
+            if undo is not None:
+                undos[inner.pointer] = undo
         return plan
 
     use: Any = written.get("use", {})
-    site = Site("", "", written, use.get("functions", {}), workflow.use, plan_task)
+    site = Site("", "", written, use.get("functions", {}), use.get("extensions", ()), workflow.use, plan_task)
     return WorkflowPlan(
         definition=written,
         do=site.plan_list("/do", workflow.do),
@@ -129,14 +135,17 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
 def _plan_task(site: Site, name: str, task: Task, task_hash: bytes) -> TaskPlan:
     planner = _PLANNERS.get(type(task))
     if planner is None:
-        raise errors.configuration(site.pointer, f"Tasks of the kind {task.kind!r} cannot run yet.")
+        raise errors.configuration(site.pointer, f"Tasks of the kind {task.kind!r} cannot run.")
+    body = planner(task, site)
+    extensions = extension.plan_extensions(task, site)
+    written = tuple(each.written for each in extensions)
     return TaskPlan(
         pointer=site.pointer,
         name=name,
         kind=task.kind,
-        task_hash=task_hash,
+        task_hash=extension.hash_extended(task_hash, written),
         definition=site.written,
-        body=planner(task, site),
+        body=extension.Extended(extensions, body) if extensions else body,
         condition=plan_condition(task.if_),
         input_from=plan_transformation(task.input and task.input.from_),
         output_as=plan_transformation(task.output and task.output.as_),
@@ -145,6 +154,7 @@ def _plan_task(site: Site, name: str, task: Task, task_hash: bytes) -> TaskPlan:
         then=task.then,
         schemas=_plan_schemas(task.input, task.output, task.export, site),
         depth=site.depth,
+        extensions=written,
     )
 
 

@@ -33,7 +33,7 @@ def walk_list(plan: ListPlan, progress: Progress, outer: Scope, data: Json) -> P
             index += 1
             continue
         if result.next in (EXIT, END):
-            return Outcome(data, END if result.next == END else None)
+            return Outcome(data, END if result.next == END else None, is_exit=result.next == EXIT)
         target = plan.positions.get(result.next)
         if target is None:
             pointer = plan.tasks[index].pointer

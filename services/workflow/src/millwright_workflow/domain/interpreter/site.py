@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ class Site:
     written: Any
     library: Mapping[str, Any]
     """`use.functions`, as the author wrote it."""
+    extensions: Sequence[Any]
+    """`use.extensions`, as the author wrote it."""
     use: Use
     plan_task: Callable[[Site, str, Task], TaskPlan]
     callers: tuple[str, ...] = ()
@@ -33,6 +35,8 @@ class Site:
     """How many task lists are around this place, those around the callers of its function included."""
     is_undo: bool = False
     """Whether this place is inside the undo of a task, where nothing has an undo of its own."""
+    is_extension: bool = False
+    """Whether this place is inside an extension, where nothing is extended."""
 
     def plan_list(self, inner: str, tasks: TaskList) -> ListPlan:
         """Prepare a task list at the pointer `inner`, relative to this place."""
@@ -74,6 +78,22 @@ class Site:
             is_undo=self.is_undo or is_undo,
         )
         return self.plan_task(site, name, task)
+
+    def plan_extension(self, place: str, written: Any, inner: str, tasks: TaskList) -> ListPlan:
+        """Prepare a list of the extension at the pointer `place` under `use` for the task that stands here.
+
+        Each task that is extended has the extension's tasks as tasks of its own. They may use the functions that this
+        place is inside of: those are not extended in there, so nothing comes to use itself.
+        """
+        site = replace(
+            self,
+            pointer=self.pointer + place,
+            origin=f"/use{place}",
+            written=written,
+            callers=("",) * len(self.callers),
+            is_extension=True,
+        )
+        return site.plan_list(inner, tasks)
 
     def resolve(self, written: str | T, reusable: Mapping[str, T]) -> T:
         """Give what is written here, or what its name stands for. Throws a configuration fault for an unknown name."""

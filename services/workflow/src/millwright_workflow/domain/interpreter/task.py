@@ -58,7 +58,7 @@ def _flow(visit: Visit) -> Part[Outcome]:
     if plan.input_from is not None:
         data = yield from visit.evaluate(plan.input_from, data)
     visit.input = data
-    data, following = yield from plan.body.run(visit)
+    data, following, _ = yield from plan.body.run(visit)
     visit.raw_output = data
     if plan.output_as is not None:
         data = yield from visit.evaluate(plan.output_as, data)

@@ -77,6 +77,8 @@ class Scope:
     """What the path adds to a task's pointer in the text of its reference."""
     attempts: frozenset[int] = frozenset()
     """Which places in `iterations` are attempts."""
+    extended: JsonObject | None = None
+    """In the tasks of an extension, `$task`: the task that they extend."""
 
     def enter_list(self) -> Scope:
         """Give the scope of the tasks of a list inside this scope, none of them visited yet."""
@@ -95,6 +97,14 @@ class Scope:
     def enter_attempt(self, number: int, names: Mapping[str, Json]) -> Scope:
         """Give the scope inside one attempt of a `try`."""
         return replace(self.enter_round(number, names), attempts=self.attempts | {len(self.iterations)})
+
+    def enter_extension(self, task: JsonObject) -> Scope:
+        """Give the scope of the tasks that extend a task."""
+        return replace(self, extended=task)
+
+    def enter_function(self) -> Scope:
+        """Give the scope of the task of a function, which sees no name from around its caller."""
+        return replace(self, names={}, extended=None)
 
     def refer(self, pointer: str) -> TaskReference:
         """Give the full reference of what stands at `pointer` in this scope."""
@@ -146,7 +156,12 @@ class Visit:
         known = {**self.scope.names, **(names or {}), **self.progress.variables()}
         known["input"] = self.input
         known["output"] = self.output
-        known["task"] = {
+        known["task"] = self.scope.extended or self.describe()
+        return known
+
+    def describe(self) -> JsonObject:
+        """Give the task as `$task` has it."""
+        return {
             "name": self.plan.name,
             "reference": self.plan.pointer,
             "definition": self.plan.definition,
@@ -154,7 +169,6 @@ class Visit:
             "output": self.raw_output,
             "startedAt": describe_time(self.started_time) if self.started_time else None,
         }
-        return known
 
 
 def iso_seconds(text: Json, instance: str) -> float:
