@@ -46,7 +46,6 @@ MALFORMED = {
         "workflows/plant.line/versions/١",
     ],
     names.parse_channel: ["workflows/plant.line/channels/", "workflows/plant.line/channels/a/b"],
-    names.parse_channel_id: ["", "Prod", "a b", "-a", "a-", "x" * 64, "prod\n"],
     names.parse_instance: [
         "",
         "instances/",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
 from typing import Any
 
 from millwright.workflow.v1 import approval_service_pb2 as pb
 from millwright.workflow.v1 import approval_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls, pages
+from millwright_runtime.api import calls, fields, messages, pages
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.json import from_text
 from millwright_runtime.service import Platform
 
-from millwright_workflow.api import responses
 from millwright_workflow.commands import approving
 from millwright_workflow.domain import names
 from millwright_workflow.domain.approvals import COMMENT_LIMIT, Approval, Decision, State
@@ -37,19 +34,16 @@ class ApprovalServicer(pb_grpc.ApprovalServiceServicer):
         """List approvals, oldest first."""
         chosen = _filter(request)
         size = pages.size(request.page_size)
-        after = pages.read(request.page_token, _place, chosen)
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        after = pages.read(request.page_token, pages.time_and_id, chosen)
+        async with self._platform.reading() as connection:
             found = await store.page(connection, chosen, after, size + 1)
-        token = ""
-        if len(found) > size:
-            last = found[size - 1]
-            token = pages.write([last.create_time.isoformat(), str(last.id)], chosen)
-        return pb.ListApprovalsResponse(approvals=[_message(each) for each in found[:size]], next_page_token=token)
+        page, token = pages.cut(found, size, _place, chosen)
+        return pb.ListApprovalsResponse(approvals=[_message(each) for each in page], next_page_token=token)
 
     async def GetApproval(self, request: pb.GetApprovalRequest, _context: Any) -> pb.GetApprovalResponse:
         """Get one approval."""
         approval_id = names.parse_approval(request.name, "name")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             approval = await store.get(connection, approval_id)
         return pb.GetApprovalResponse(approval=_message(approval))
 
@@ -57,7 +51,9 @@ class ApprovalServicer(pb_grpc.ApprovalServiceServicer):
         """Decide an approval."""
         principal = calls.current().principal
         approval_id = names.parse_approval(request.name, "name")
-        decision = Decision(principal.subject, principal.roles, request.approve, _comment(request.comment))
+        decision = Decision(
+            principal.subject, principal.roles, request.approve, fields.text(request.comment, "comment", COMMENT_LIMIT)
+        )
         async with self._platform.database.transaction(principal.tenant) as connection:
             approval = await approving.decide(connection, self._log, approval_id, decision)
         self._platform.committed(principal.tenant, request.name)
@@ -72,32 +68,23 @@ def _filter(request: pb.ListApprovalsRequest) -> Filter:
     return Filter(states, names.parse_instance(request.instance, "instance") if request.instance else None)
 
 
-def _comment(comment: str) -> str:
-    if len(comment) > COMMENT_LIMIT:
-        raise InvalidFields([Violation("comment", "TOO_LONG", f"must be at most {COMMENT_LIMIT} characters")])
-    if "\x00" in comment:
-        raise InvalidFields([Violation("comment", "INVALID_CHARACTER", "must not hold a NUL character")])
-    return comment
-
-
 def _message(value: Approval) -> pb.Approval:
     return pb.Approval(
         name=names.approval(value.id),
         instance=names.instance(value.key.instance),
         task=value.key.reference,
         title=value.title,
-        details=responses.to_value(from_text(value.details)),
+        details=messages.value(from_text(value.details)),
         role=value.role,
         state=pb.Approval.State.Value(f"STATE_{value.state.value}"),
         decider=value.decider or "",
         comment=value.comment or "",
-        create_time=responses.moment(value.create_time),
-        escalate_time=responses.moment(value.escalate_time),
-        expire_time=responses.moment(value.expire_time),
-        decide_time=responses.moment(value.decide_time),
+        create_time=messages.timestamp(value.create_time),
+        escalate_time=messages.timestamp(value.escalate_time),
+        expire_time=messages.timestamp(value.expire_time),
+        decide_time=messages.timestamp(value.decide_time),
     )
 
 
-def _place(position: Any) -> tuple[datetime, uuid.UUID]:
-    create_time, approval = position
-    return datetime.fromisoformat(create_time), uuid.UUID(approval)
+def _place(value: Approval) -> list[str]:
+    return pages.of_time_and_id(value.create_time, value.id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import duration_pb2
 from millwright.workflow.v1 import release_pb2, release_service_pb2
+from millwright_runtime.api import fields, messages
 from millwright_runtime.errors import InvalidFields, Violation
 
 from millwright_workflow.domain import names
@@ -25,7 +26,7 @@ def start(request: release_service_pb2.StartCanaryRequest) -> tuple[str, CanaryS
     """Give the workflow and the wish in a request to begin a canary."""
     name = names.parse_channel(request.channel, "channel")
     expected = request.expected_revision if request.HasField("expected_revision") else None
-    violations = [*_faults_of_steps(request.steps), *_faults_of_revision(expected, automatic=request.automatic)]
+    violations = [*_faults_of_steps(request.steps), *fields.revision_faults(expected, automatic=request.automatic)]
     if request.version <= 0:
         violations.append(Violation("version", "REQUIRED", "must be the number of a version, from 1"))
     if violations:
@@ -40,7 +41,7 @@ def move(
     """Give the workflow and the wish in a request to step a canary on or to take it back."""
     name = names.parse_channel(request.channel, "channel")
     expected = request.expected_revision if request.HasField("expected_revision") else None
-    if violations := list(_faults_of_revision(expected)):
+    if violations := list(fields.revision_faults(expected)):
         raise InvalidFields(violations)
     return name.workflow, CanaryMove(name.channel, expected, mark_bad)
 
@@ -56,8 +57,8 @@ def message(value: Canary | None) -> release_pb2.Canary | None:
         weight_bp=value.current.weight_bp,
         state=release_pb2.Canary.State.Value(f"STATE_{value.state.value}"),
         gates=[result(each) for each in value.gates],
-        start_time=_timestamp(value.start_time),
-        step_time=_timestamp(value.step_time),
+        start_time=messages.timestamp(value.start_time),
+        step_time=messages.timestamp(value.step_time),
         revision=value.revision,
         promote_at_end=value.promote_at_end,
     )
@@ -71,15 +72,8 @@ def result(value: GateResult) -> release_pb2.GateResult:
         value=value.value or 0.0,
         canary_instances=value.canary_instances,
         stable_instances=value.stable_instances,
-        measure_time=_timestamp(value.measure_time),
+        measure_time=messages.timestamp(value.measure_time),
     )
-
-
-def _faults_of_revision(expected: int | None, *, automatic: bool = False) -> Iterator[Violation]:
-    if expected is not None and expected < 0:
-        yield Violation("expected_revision", "OUT_OF_RANGE", "must not be negative")
-    if expected is None and automatic:
-        yield Violation("expected_revision", "REQUIRED", "must be set by what no person decides")
 
 
 def _faults_of_steps(steps: Sequence[release_pb2.CanaryStep]) -> Iterator[Violation]:
@@ -137,7 +131,7 @@ def _gate(gate: release_pb2.Gate) -> Gate:
 def _step_message(step: CanaryStep) -> release_pb2.CanaryStep:
     return release_pb2.CanaryStep(
         weight_bp=step.weight_bp,
-        min_duration=_duration(step.min_duration),
+        min_duration=messages.duration(step.min_duration),
         min_instances=step.min_instances,
         gates=[_gate_message(gate) for gate in step.gates],
     )
@@ -145,7 +139,7 @@ def _step_message(step: CanaryStep) -> release_pb2.CanaryStep:
 
 def _gate_message(gate: Gate) -> release_pb2.Gate:
     if gate.measure is Measure.MAX_P95_DURATION:
-        return release_pb2.Gate(max_p95_duration=_duration(timedelta(seconds=gate.bound)))
+        return release_pb2.Gate(max_p95_duration=messages.duration(timedelta(seconds=gate.bound)))
     made = release_pb2.Gate()
     setattr(made, gate.measure.value.lower(), gate.bound)
     return made
@@ -157,15 +151,3 @@ def _span(value: duration_pb2.Duration) -> timedelta | None:
         return value.ToTimedelta()
     except (ValueError, OverflowError):
         return None
-
-
-def _duration(value: timedelta) -> duration_pb2.Duration:
-    made = duration_pb2.Duration()
-    made.FromTimedelta(value)
-    return made
-
-
-def _timestamp(value: datetime) -> timestamp_pb2.Timestamp:
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(value)
-    return made

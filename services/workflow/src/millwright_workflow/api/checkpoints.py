@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from millwright.workflow.v1 import checkpoint_pb2
 from millwright.workflow.v1 import instance_service_pb2 as pb
-from millwright_runtime.api import calls, pages
+from millwright_runtime.api import calls, messages, pages
 from millwright_runtime.service import Platform
 
-from millwright_workflow.api import responses
 from millwright_workflow.domain import names
 from millwright_workflow.domain.execution import Checkpoint, Tier
 from millwright_workflow.engine.running.worker import Worker
@@ -49,7 +48,7 @@ class CheckpointCalls:
                 active = await instances.get_active(connection, instance_id)
             tier, kept = await self._storage.find_checkpoint(active, number)
         message = _message(request.instance, kept, tier, len(kept.output.encode()))
-        message.output.CopyFrom(responses.to_value(kept.result.output))
+        message.output.CopyFrom(messages.value(kept.result.output))
         return pb.GetCheckpointResponse(checkpoint=message)
 
 
@@ -59,6 +58,6 @@ def _message(instance: str, kept: Checkpoint, tier: Tier, size: int) -> checkpoi
         sequence=kept.number,
         task=kept.result.reference,
         size_bytes=size,
-        create_time=responses.moment(kept.time),
+        create_time=messages.timestamp(kept.time),
         tier=checkpoint_pb2.Checkpoint.Tier.Value(f"TIER_{tier.value}"),
     )

@@ -6,9 +6,8 @@ from typing import Any
 
 from millwright.workflow.v1 import catalogue_service_pb2 as pb
 from millwright.workflow.v1 import catalogue_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls
+from millwright_runtime.api import calls, messages
 
-from millwright_workflow.api import responses
 from millwright_workflow.domain.circuit import HEALTHY, Circuit
 from millwright_workflow.store.circuits import SHARED, CircuitStates
 
@@ -34,5 +33,5 @@ def _message(name: str, circuit: Circuit) -> pb.Circuit:
         name=name,
         state=pb.Circuit.State.Value(f"STATE_{circuit.state.value}"),
         failures=circuit.failures,
-        retry_time=responses.moment(circuit.retry_time),
+        retry_time=messages.timestamp(circuit.retry_time),
     )

@@ -7,11 +7,10 @@ from typing import Any
 
 from millwright.workflow.v1 import event_service_pb2 as pb
 from millwright.workflow.v1 import event_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls
+from millwright_runtime.api import calls, fields
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.json import JsonObject
 
-from millwright_workflow.api import requests
 from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.cloud_events import BATCH_LIMIT, DATA_LIMIT_BYTES, InvalidEvent, OversizedData
 from millwright_workflow.domain.errors import EventTooLarge
@@ -66,6 +65,6 @@ def _event(message: pb.CloudEvent, path: str, now: datetime) -> JsonObject:
         event["subject"] = message.subject
     if message.HasField("data"):
         event["datacontenttype"] = "application/json"
-        event["data"] = requests.to_json(message.data, f"{path}.data")
+        event["data"] = fields.json(message.data, f"{path}.data")
     event.update(message.extensions)
     return event

@@ -10,9 +10,10 @@ from typing import Any
 
 from millwright.workflow.v1 import instance_service_pb2 as pb
 from millwright.workflow.v1 import instance_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls, pages
+from millwright_runtime.api import calls, fields, messages, pages
 from millwright_runtime.events import watch
 from millwright_runtime.events.log import EventLog, LoggedEvent
+from millwright_runtime.events.watch import Feed
 from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
@@ -21,7 +22,7 @@ from millwright_workflow.api.checkpoints import CheckpointCalls
 from millwright_workflow.commands import forking, running
 from millwright_workflow.domain import names
 from millwright_workflow.domain.errors import InstanceNotRunning
-from millwright_workflow.domain.instances import Happening
+from millwright_workflow.domain.instances import Happening, Instance
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import events
@@ -60,7 +61,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
     async def GetInstance(self, request: pb.GetInstanceRequest, _context: Any) -> pb.GetInstanceResponse:
         """Get one instance."""
         instance_id = names.parse_instance(request.name, "name")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             instance = await store.get(connection, instance_id)
         return pb.GetInstanceResponse(instance=responses.instance(instance))
 
@@ -68,22 +69,19 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         """List instances, newest first."""
         chosen = requests.instance_filter(request)
         size = pages.size(request.page_size)
-        before = pages.read(request.page_token, _place, chosen)
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        before = pages.read(request.page_token, pages.time_and_id, chosen)
+        async with self._platform.reading() as connection:
             found = await store.page(connection, chosen, before, size + 1)
-        token = ""
-        if len(found) > size:
-            last = found[size - 1]
-            token = pages.write([last.create_time.isoformat(), str(last.instance)], chosen)
+        page, token = pages.cut(found, size, _place, chosen)
         return pb.ListInstancesResponse(
-            instances=[responses.instance(value, whole=False) for value in found[:size]], next_page_token=token
+            instances=[responses.instance(value, whole=False) for value in page], next_page_token=token
         )
 
     async def CancelInstance(self, request: pb.CancelInstanceRequest, _context: Any) -> pb.CancelInstanceResponse:
         """Cancel an instance."""
         tenant = calls.current().principal.tenant
         instance_id = names.parse_instance(request.name, "name")
-        reason = requests.checked_reason(request.reason)
+        reason = fields.reason(request.reason)
         async with self._platform.database.transaction(tenant) as connection:
             instance = await running.cancel(connection, self._log, instance_id, reason, datetime.now(UTC))
         self._committed(tenant, request.name)
@@ -102,7 +100,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         """Stop an instance before its next task."""
         tenant = calls.current().principal.tenant
         instance_id = names.parse_instance(request.name, "name")
-        reason = requests.checked_reason(request.reason)
+        reason = fields.reason(request.reason)
         async with self._platform.database.transaction(tenant) as connection:
             instance = await running.pause(connection, instance_id, reason)
         self._platform.signals.notify(WORK)
@@ -137,7 +135,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
 
     async def _fork(self, request: pb.ForkInstanceRequest, tenant: str) -> forking.Fork:
         instance_id = names.parse_instance(request.name, "name")
-        async with self._platform.database.snapshot(tenant) as connection:
+        async with self._platform.reading() as connection:
             source = await store.get(connection, instance_id)
             if source.version is None:
                 raise InstanceNotRunning(instance=source.instance, state=source.state.value)
@@ -164,28 +162,24 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
     ) -> AsyncGenerator[pb.WatchInstanceResponse]:
         """Watch an instance until it ends."""
         instance_id = names.parse_instance(request.name, "name")
-        tenant = calls.current().principal.tenant
-        async with self._platform.database.snapshot(tenant) as connection:
+        async with self._platform.reading() as connection:
             instance = await store.get(connection, instance_id)
         sequence = instance.sequence
         if request.HasField("from_sequence"):
-            sequence = requests.from_sequence(request.from_sequence)
+            sequence = fields.from_sequence(request.from_sequence)
             watch.check_start(sequence, instance.sequence)
         else:
             yield pb.WatchInstanceResponse(sequence=sequence, snapshot=responses.instance(instance))
         if instance.state.is_terminal and sequence == instance.sequence:
             return
-        name = f"{tenant}/{request.name}"
-        async with aclosing(
-            watch.follow(self._reader(tenant, request.name), sequence, self._platform.signals, name)
-        ) as items:
+        async with aclosing(self._feed(request.name).follow(sequence)) as items:
             async for event in items:
                 if event is None:
-                    yield pb.WatchInstanceResponse(sequence=sequence, heartbeat=responses.now())
+                    yield pb.WatchInstanceResponse(sequence=sequence, heartbeat=messages.now())
                     continue
                 sequence = event.sequence
                 yield pb.WatchInstanceResponse(sequence=sequence, event=responses.instance_event(event))
-                if event.type in _FINAL_TYPES and await self._has_ended(tenant, instance_id, sequence):
+                if event.type in _FINAL_TYPES and await self._has_ended(instance_id, sequence):
                     return
 
     async def ListInstanceEvents(
@@ -193,40 +187,34 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
     ) -> pb.ListInstanceEventsResponse:
         """Wait for what happens next to an instance."""
         instance_id = names.parse_instance(request.name, "name")
-        sequence = requests.from_sequence(request.from_sequence)
-        seconds, size = requests.wait_seconds(request.wait), pages.size(request.page_size)
-        tenant = calls.current().principal.tenant
-        async with self._platform.database.snapshot(tenant) as connection:
+        sequence = fields.from_sequence(request.from_sequence)
+        seconds, size = fields.wait_seconds(request.wait), pages.size(request.page_size)
+        async with self._platform.reading() as connection:
             instance = await store.get(connection, instance_id)
         watch.check_start(sequence, instance.sequence)
         if instance.state.is_terminal:
             seconds = 0.0
-        name = f"{tenant}/{request.name}"
-        found = await watch.poll(
-            self._reader(tenant, request.name), sequence, size, self._platform.signals, name, seconds
-        )
+        found = await self._feed(request.name).poll(sequence, size, seconds)
         return pb.ListInstanceEventsResponse(
             events=[responses.instance_event(event) for event in found],
             sequence=found[-1].sequence if found else sequence,
         )
 
-    async def _has_ended(self, tenant: str, instance_id: uuid.UUID, sequence: int) -> bool:
+    async def _has_ended(self, instance_id: uuid.UUID, sequence: int) -> bool:
         """Tell whether the event at `sequence` is the last: an instance that was retried goes on after a final one."""
-        async with self._platform.database.snapshot(tenant) as connection:
+        async with self._platform.reading() as connection:
             return (await store.get(connection, instance_id)).sequence == sequence
 
-    def _reader(self, tenant: str, resource: str) -> watch.Read[LoggedEvent]:
-        async def read(after: int, limit: int) -> Sequence[LoggedEvent]:
-            async with self._platform.database.snapshot(tenant) as connection:
-                return await self._log.after(connection, resource, after, limit)
+    def _feed(self, name: str) -> Feed[LoggedEvent]:
+        async def read(connection: Connection, after: int, limit: int) -> Sequence[LoggedEvent]:
+            return await self._log.after(connection, name, after, limit)
 
-        return read
+        return self._platform.feed(name, read)
 
     def _committed(self, tenant: str, name: str) -> None:
         self._platform.committed(tenant, name)
         self._platform.signals.notify(WORK)
 
 
-def _place(position: Any) -> tuple[datetime, uuid.UUID]:
-    create_time, instance = position
-    return datetime.fromisoformat(create_time), uuid.UUID(instance)
+def _place(value: Instance) -> list[str]:
+    return pages.of_time_and_id(value.create_time, value.instance)

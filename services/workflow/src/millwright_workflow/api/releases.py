@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from millwright.workflow.v1 import release_pb2
 from millwright.workflow.v1 import release_service_pb2 as pb
 from millwright.workflow.v1 import release_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls, pages
+from millwright_runtime.api import calls, fields, messages, pages
 from millwright_runtime.events import watch
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.events.watch import Feed
+from millwright_runtime.names import check_label
 from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
@@ -25,6 +27,7 @@ from millwright_workflow.store import releases as store
 from millwright_workflow.store import workflows
 
 _PAST_ALL_REVISIONS = 2**63 - 1
+MarkedT = TypeVar("MarkedT", pb.MarkVersionBadResponse, pb.MarkVersionGoodResponse)
 
 
 class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
@@ -40,35 +43,32 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         tenant = calls.current().principal.tenant
         workflow, wish = requests.promotion(request)
         actor = requests.actor(request.reason, required=False, automatic=request.automatic)
+        if request.validate_only:
+            async with self._platform.reading() as connection:
+                decision = await releasing.preview_promotion(connection, workflow, wish, actor)
+            return pb.PromoteVersionResponse(**_decided(workflow, decision))
 
         async def promote(connection: Connection) -> pb.PromoteVersionResponse:
             decision = await releasing.promote(connection, self._log, tenant, workflow, wish, actor)
             return pb.PromoteVersionResponse(**_decided(workflow, decision))
 
-        if request.validate_only:
-            async with self._platform.database.snapshot(tenant) as connection:
-                decision = await releasing.preview_promotion(connection, workflow, wish, actor)
-            return pb.PromoteVersionResponse(**_decided(workflow, decision))
-        response = await self._platform.requests.once(request, pb.PromoteVersionResponse, promote)
-        self._platform.committed(tenant, names.workflow(workflow))
-        return response
+        return await self._platform.once(request, pb.PromoteVersionResponse, promote, names.workflow(workflow))
 
     async def RollbackVersion(self, request: pb.RollbackVersionRequest, _context: Any) -> pb.RollbackVersionResponse:
         """Point a channel back."""
         tenant = calls.current().principal.tenant
         workflow, wish = requests.rollback(request)
         actor = requests.actor(request.reason, required=True, automatic=request.automatic)
+        if request.validate_only:
+            async with self._platform.reading() as connection:
+                return _rolled_back(workflow, await releasing.preview_rollback(connection, workflow, wish, actor))
 
         async def rollback(connection: Connection) -> pb.RollbackVersionResponse:
             return _rolled_back(
                 workflow, await releasing.rollback(connection, self._log, tenant, workflow, wish, actor)
             )
 
-        if request.validate_only:
-            async with self._platform.database.snapshot(tenant) as connection:
-                return _rolled_back(workflow, await releasing.preview_rollback(connection, workflow, wish, actor))
-        response = await self._platform.requests.once(request, pb.RollbackVersionResponse, rollback)
-        self._platform.committed(tenant, names.workflow(workflow))
+        response = await self._platform.once(request, pb.RollbackVersionResponse, rollback, names.workflow(workflow))
         self._platform.signals.notify(WORK)  # its run policy may concern instances
         return response
 
@@ -77,18 +77,16 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         tenant = calls.current().principal.tenant
         workflow, wish = canaries.start(request)
         actor = requests.actor(request.reason, required=False, automatic=request.automatic)
+        if request.validate_only:
+            async with self._platform.reading() as connection:
+                decision = await releasing.preview_canary(connection, workflow, wish, actor)
+            return pb.StartCanaryResponse(**_moved(workflow, decision))
 
         async def start(connection: Connection) -> pb.StartCanaryResponse:
             decision = await releasing.start_canary(connection, self._log, tenant, workflow, wish, actor)
             return pb.StartCanaryResponse(**_moved(workflow, decision))
 
-        if request.validate_only:
-            async with self._platform.database.snapshot(tenant) as connection:
-                decision = await releasing.preview_canary(connection, workflow, wish, actor)
-            return pb.StartCanaryResponse(**_moved(workflow, decision))
-        response = await self._platform.requests.once(request, pb.StartCanaryResponse, start)
-        self._platform.committed(tenant, names.workflow(workflow))
-        return response
+        return await self._platform.once(request, pb.StartCanaryResponse, start, names.workflow(workflow))
 
     async def StepCanary(self, request: pb.StepCanaryRequest, _context: Any) -> pb.StepCanaryResponse:
         """Move a canary to its next step."""
@@ -100,9 +98,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
             decision = await releasing.step_canary(connection, self._log, tenant, workflow, wish, actor)
             return pb.StepCanaryResponse(**_moved(workflow, decision))
 
-        response = await self._platform.requests.once(request, pb.StepCanaryResponse, step)
-        self._platform.committed(tenant, names.workflow(workflow))
-        return response
+        return await self._platform.once(request, pb.StepCanaryResponse, step, names.workflow(workflow))
 
     async def AbortCanary(self, request: pb.AbortCanaryRequest, _context: Any) -> pb.AbortCanaryResponse:
         """Take a canary back."""
@@ -114,9 +110,7 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
             decision = await releasing.abort_canary(connection, self._log, tenant, workflow, wish, actor)
             return pb.AbortCanaryResponse(**_moved(workflow, decision))
 
-        response = await self._platform.requests.once(request, pb.AbortCanaryResponse, abort)
-        self._platform.committed(tenant, names.workflow(workflow))
-        return response
+        return await self._platform.once(request, pb.AbortCanaryResponse, abort, names.workflow(workflow))
 
     async def GetRunJob(self, request: pb.GetRunJobRequest, _context: Any) -> pb.GetRunJobResponse:
         """Get the job that carries a run policy out."""
@@ -142,53 +136,48 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
 
     async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
         """Mark a version bad."""
-        tenant = calls.current().principal.tenant
-        name = names.parse_version(request.version, "version")
-        actor = requests.actor(request.reason, required=True)
-
-        async def mark(connection: Connection) -> pb.MarkVersionBadResponse:
-            marked = await releasing.mark_bad(connection, self._log, tenant, name.workflow, name.number, actor)
-            version = responses.version(name.workflow, marked.version)
-            return pb.MarkVersionBadResponse(version=version, changed=marked.decision.changed)
-
-        response = await self._platform.requests.once(request, pb.MarkVersionBadResponse, mark)
-        self._platform.committed(tenant, names.workflow(name.workflow))
-        return response
+        return await self._mark(request, pb.MarkVersionBadResponse, releasing.mark_bad)
 
     async def MarkVersionGood(self, request: pb.MarkVersionGoodRequest, _context: Any) -> pb.MarkVersionGoodResponse:
         """Take a bad mark back."""
+        return await self._mark(request, pb.MarkVersionGoodResponse, releasing.mark_good)
+
+    async def _mark(
+        self,
+        request: pb.MarkVersionBadRequest | pb.MarkVersionGoodRequest,
+        response_type: type[MarkedT],
+        command: releasing.Mark,
+    ) -> MarkedT:
         tenant = calls.current().principal.tenant
         name = names.parse_version(request.version, "version")
         actor = requests.actor(request.reason, required=True)
 
-        async def mark(connection: Connection) -> pb.MarkVersionGoodResponse:
-            marked = await releasing.mark_good(connection, self._log, tenant, name.workflow, name.number, actor)
+        async def mark(connection: Connection) -> MarkedT:
+            marked = await command(connection, self._log, tenant, name.workflow, name.number, actor)
             version = responses.version(name.workflow, marked.version)
-            return pb.MarkVersionGoodResponse(version=version, changed=marked.decision.changed)
+            return response_type(version=version, changed=marked.decision.changed)
 
-        response = await self._platform.requests.once(request, pb.MarkVersionGoodResponse, mark)
-        self._platform.committed(tenant, names.workflow(name.workflow))
-        return response
+        return await self._platform.once(request, response_type, mark, names.workflow(name.workflow))
 
     async def GetChannel(self, request: pb.GetChannelRequest, _context: Any) -> pb.GetChannelResponse:
         """Get one channel."""
         name = names.parse_channel(request.name, "name")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             channel = await store.get_channel(connection, name.workflow, name.channel)
         return pb.GetChannelResponse(channel=responses.channel(name.workflow, channel))
 
     async def ListReleases(self, request: pb.ListReleasesRequest, _context: Any) -> pb.ListReleasesResponse:
         """List the release log, newest first."""
         workflow = names.parse_workflow(request.workflow, "workflow")
-        channel = names.parse_channel_id(request.channel, "channel") if request.channel else None
+        channel = check_label(request.channel, "channel") if request.channel else None
         size = pages.size(request.page_size)
         before = pages.read(request.page_token, pages.number, workflow, channel) or _PAST_ALL_REVISIONS
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             await workflows.get(connection, workflow)
             found = await store.page(connection, workflow, channel, before, size + 1)
-        token = pages.write(found[size - 1].revision, workflow, channel) if len(found) > size else ""
+        page, token = pages.cut(found, size, lambda release: release.revision, workflow, channel)
         return pb.ListReleasesResponse(
-            releases=[responses.release(workflow, value) for value in found[:size]], next_page_token=token
+            releases=[responses.release(workflow, value) for value in page], next_page_token=token
         )
 
     async def WatchReleases(
@@ -196,12 +185,11 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
     ) -> AsyncGenerator[pb.WatchReleasesResponse]:
         """Watch the release log."""
         workflow = names.parse_workflow(request.workflow, "workflow")
-        tenant = calls.current().principal.tenant
-        async with self._platform.database.snapshot(tenant) as connection:
+        async with self._platform.reading() as connection:
             found = await workflows.get(connection, workflow)
             channels = await store.list_channels(connection, workflow)
         if request.HasField("from_sequence"):
-            sequence = requests.from_sequence(request.from_sequence)
+            sequence = fields.from_sequence(request.from_sequence)
             watch.check_start(sequence, found.latest_revision)
         else:
             sequence = found.latest_revision
@@ -209,13 +197,10 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
                 workflow=responses.workflow(found), channels=responses.channels(workflow, channels)
             )
             yield pb.WatchReleasesResponse(sequence=sequence, snapshot=snapshot)
-        name = f"{tenant}/{names.workflow(workflow)}"
-        async with aclosing(
-            watch.follow(self._reader(tenant, workflow), sequence, self._platform.signals, name)
-        ) as items:
+        async with aclosing(self._feed(workflow).follow(sequence)) as items:
             async for release in items:
                 if release is None:
-                    yield pb.WatchReleasesResponse(sequence=sequence, heartbeat=responses.now())
+                    yield pb.WatchReleasesResponse(sequence=sequence, heartbeat=messages.now())
                 else:
                     sequence = release.revision
                     yield pb.WatchReleasesResponse(sequence=sequence, release=responses.release(workflow, release))
@@ -225,27 +210,22 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
     ) -> pb.ListReleaseEventsResponse:
         """Wait for what is next in the release log."""
         workflow = names.parse_workflow(request.workflow, "workflow")
-        sequence = requests.from_sequence(request.from_sequence)
-        seconds, size = requests.wait_seconds(request.wait), pages.size(request.page_size)
-        tenant = calls.current().principal.tenant
-        async with self._platform.database.snapshot(tenant) as connection:
+        sequence = fields.from_sequence(request.from_sequence)
+        seconds, size = fields.wait_seconds(request.wait), pages.size(request.page_size)
+        async with self._platform.reading() as connection:
             found = await workflows.get(connection, workflow)
         watch.check_start(sequence, found.latest_revision)
-        name = f"{tenant}/{names.workflow(workflow)}"
-        releases = await watch.poll(
-            self._reader(tenant, workflow), sequence, size, self._platform.signals, name, seconds
-        )
+        releases = await self._feed(workflow).poll(sequence, size, seconds)
         return pb.ListReleaseEventsResponse(
             releases=[responses.release(workflow, value) for value in releases],
             sequence=releases[-1].revision if releases else sequence,
         )
 
-    def _reader(self, tenant: str, workflow: str) -> watch.Read[Release]:
-        async def read(after: int, limit: int) -> Sequence[Release]:
-            async with self._platform.database.snapshot(tenant) as connection:
-                return await store.after(connection, workflow, after, limit)
+    def _feed(self, workflow: str) -> Feed[Release]:
+        async def read(connection: Connection, after: int, limit: int) -> Sequence[Release]:
+            return await store.after(connection, workflow, after, limit)
 
-        return read
+        return self._platform.feed(names.workflow(workflow), read)
 
 
 def _moved(workflow: str, decision: Decision) -> dict[str, Any]:

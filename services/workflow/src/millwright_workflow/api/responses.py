@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf import json_format, struct_pb2
 from millwright.workflow.v1 import instance_pb2, release_pb2, workflow_pb2
+from millwright_runtime.api import messages
 from millwright_runtime.events.log import LoggedEvent
 from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
 
@@ -26,8 +26,8 @@ def workflow(value: Workflow) -> workflow_pb2.Workflow:
         name=names.workflow(value.workflow),
         latest_version=value.latest_version,
         latest_revision=value.latest_revision,
-        create_time=moment(value.create_time),
-        update_time=moment(value.update_time),
+        create_time=messages.timestamp(value.create_time),
+        update_time=messages.timestamp(value.update_time),
     )
 
 
@@ -43,7 +43,7 @@ def version(workflow: str, value: Version, definition: str = "") -> workflow_pb2
         bad_reason=value.bad_reason or "",
         definition=definition,
         creator=value.creator,
-        create_time=moment(value.create_time),
+        create_time=messages.timestamp(value.create_time),
     )
 
 
@@ -54,8 +54,8 @@ def change(value: Change) -> workflow_pb2.Change:
         kind=workflow_pb2.Change.Kind.Value(f"KIND_{value.kind.upper()}"),
         pointer=value.pointer,
         from_pointer=str(value.before) if is_moved else "",
-        before=None if is_moved else to_value(_told(value.before)),
-        after=None if is_moved else to_value(_told(value.after)),
+        before=None if is_moved else messages.value(_told(value.before)),
+        after=None if is_moved else messages.value(_told(value.after)),
     )
 
 
@@ -65,8 +65,8 @@ def channel(workflow: str, value: Channel) -> release_pb2.Channel:
         name=names.channel(workflow, value.channel),
         version=value.version,
         revision=value.revision,
-        freeze_time=moment(value.freeze_time),
-        update_time=moment(value.update_time),
+        freeze_time=messages.timestamp(value.freeze_time),
+        update_time=messages.timestamp(value.update_time),
         canary=canaries.message(value.canary),
     )
 
@@ -91,7 +91,7 @@ def release(workflow: str, value: Release) -> release_pb2.Release:
         reason=value.reason,
         actor=value.actor,
         automatic=value.automatic,
-        create_time=moment(value.create_time),
+        create_time=messages.timestamp(value.create_time),
         canary_version=value.canary_version or 0,
         canary_weight_bp=value.canary_weight_bp,
         evidence=[canaries.result(each) for each in value.evidence],
@@ -112,16 +112,16 @@ def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
         finished_tasks=value.finished_tasks,
         sequence=value.sequence,
         creator=value.creator,
-        create_time=moment(value.create_time),
-        start_time=moment(value.start_time),
-        end_time=moment(value.end_time),
+        create_time=messages.timestamp(value.create_time),
+        start_time=messages.timestamp(value.start_time),
+        end_time=messages.timestamp(value.end_time),
         parent=names.instance(value.parent) if value.parent else "",
         parent_task=value.parent_task or "",
     )
     if whole:
-        message.input.CopyFrom(to_value(value.input))
+        message.input.CopyFrom(messages.value(value.input))
         if value.state.value == "COMPLETED":
-            message.output.CopyFrom(to_value(value.output))
+            message.output.CopyFrom(messages.value(value.output))
     return message
 
 
@@ -131,9 +131,9 @@ def schedule(value: ScheduleRow) -> workflow_pb2.Schedule:
         workflow=names.workflow(value.workflow),
         version=value.version,
         definition=json_format.ParseDict(value.schedule, struct_pb2.Struct()),
-        begin_time=moment(value.begin_time),
-        next_time=moment(value.next_time),
-        last_time=moment(value.last_time),
+        begin_time=messages.timestamp(value.begin_time),
+        next_time=messages.timestamp(value.next_time),
+        last_time=messages.timestamp(value.last_time),
         last_instance=names.instance(value.last_instance) if value.last_instance else "",
     )
 
@@ -141,18 +141,6 @@ def schedule(value: ScheduleRow) -> workflow_pb2.Schedule:
 def instance_event(event: LoggedEvent) -> instance_pb2.InstanceEvent:
     """Give an event as the log has it."""
     return json_format.ParseDict(event.data, instance_pb2.InstanceEvent(), ignore_unknown_fields=True)
-
-
-def now() -> timestamp_pb2.Timestamp:
-    """Give this moment, for a heartbeat."""
-    timestamp = timestamp_pb2.Timestamp()
-    timestamp.GetCurrentTime()
-    return timestamp
-
-
-def to_value(value: Json) -> struct_pb2.Value:
-    """Give JSON as a protobuf Value."""
-    return json_format.ParseDict(value, struct_pb2.Value())  # type: ignore[arg-type]  # a Value takes any JSON
 
 
 def _told(value: Json) -> Json:
@@ -168,12 +156,3 @@ def _error(value: WorkflowError) -> instance_pb2.InstanceError:
         detail=value.detail or "",
         instance=value.instance or "",
     )
-
-
-def moment(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    """Give a time."""
-    if value is None:
-        return None
-    timestamp = timestamp_pb2.Timestamp()
-    timestamp.FromDatetime(value)
-    return timestamp

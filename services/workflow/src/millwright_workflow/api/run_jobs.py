@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator
-from datetime import datetime
-from typing import Any
 
-from google.protobuf import timestamp_pb2
 from millwright.workflow.v1 import release_pb2
 from millwright.workflow.v1 import release_service_pb2 as pb
-from millwright_runtime.api import calls, pages
+from millwright_runtime.api import calls, messages, pages
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.events.watch import HEARTBEAT_SECONDS
 from millwright_runtime.service import Platform
 
-from millwright_workflow.api import responses
 from millwright_workflow.commands import migrating
 from millwright_workflow.domain import names
 from millwright_workflow.domain.run_jobs import JobState, Outcome, OutcomeKind, RunJob
@@ -43,15 +39,12 @@ class RunJobCalls:
             raise InvalidFields([Violation("kind", "UNKNOWN_VALUE", "must be a kind that is listed")])
         kind = _KINDS.get(request.kind)
         size = pages.size(request.page_size)
-        after = pages.read(request.page_token, _place, str(run_job), request.kind)
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        after = pages.read(request.page_token, pages.time_and_id, str(run_job), request.kind)
+        async with self._platform.reading() as connection:
             await store.get(connection, run_job)
             found = await store.outcomes(connection, run_job, kind, after, size + 1)
-        token = ""
-        if len(found) > size:
-            last = found[size - 1]
-            token = pages.write([last.outcome_time.isoformat(), str(last.instance)], str(run_job), request.kind)
-        outcomes = [_outcome(value) for value in found[:size]]
+        page, token = pages.cut(found, size, _place, str(run_job), request.kind)
+        outcomes = [_outcome(value) for value in page]
         return pb.ListRunJobOutcomesResponse(outcomes=outcomes, next_page_token=token)
 
     async def cancel(self, request: pb.CancelRunJobRequest) -> pb.CancelRunJobResponse:
@@ -71,20 +64,20 @@ class RunJobCalls:
         told, quiet_seconds = None, 0.0
         with self._platform.signals.listen(f"{tenant}/{request.name}") as listener:
             while True:
-                job = await self._read(run_job, tenant)
+                job = await self._read(run_job)
                 if job != told:
                     told, quiet_seconds = job, 0.0
                     yield pb.WatchRunJobResponse(run_job=_message(job))
                 elif quiet_seconds >= HEARTBEAT_SECONDS:
                     quiet_seconds = 0.0
-                    yield pb.WatchRunJobResponse(heartbeat=responses.now())
+                    yield pb.WatchRunJobResponse(heartbeat=messages.now())
                 if job.state is not JobState.RUNNING:
                     return
                 await listener.wait(_LOOK_SECONDS)
                 quiet_seconds += _LOOK_SECONDS
 
-    async def _read(self, run_job: uuid.UUID, tenant: str = "") -> RunJob:
-        async with self._platform.database.snapshot(tenant or calls.current().principal.tenant) as connection:
+    async def _read(self, run_job: uuid.UUID) -> RunJob:
+        async with self._platform.reading() as connection:
             return await store.get(connection, run_job)
 
 
@@ -103,8 +96,8 @@ def _message(job: RunJob) -> release_pb2.RunJob:
             ended=job.ended,
             failed=job.count(OutcomeKind.FAILED),
         ),
-        create_time=_timestamp(job.create_time),
-        end_time=_timestamp(job.end_time),
+        create_time=messages.timestamp(job.create_time),
+        end_time=messages.timestamp(job.end_time),
     )
 
 
@@ -114,18 +107,9 @@ def _outcome(value: Outcome) -> release_pb2.RunJobOutcome:
         kind=release_pb2.RunJobOutcome.Kind.Value(f"KIND_{value.kind.value}"),
         reason=value.reason,
         successor=names.instance(value.successor) if value.successor else "",
-        outcome_time=_timestamp(value.outcome_time),
+        outcome_time=messages.timestamp(value.outcome_time),
     )
 
 
-def _timestamp(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    if value is None:
-        return None
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(value)
-    return made
-
-
-def _place(position: Any) -> tuple[datetime, uuid.UUID]:
-    outcome_time, instance = position
-    return datetime.fromisoformat(outcome_time), uuid.UUID(instance)
+def _place(value: Outcome) -> list[str]:
+    return pages.of_time_and_id(value.outcome_time, value.instance)

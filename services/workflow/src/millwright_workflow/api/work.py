@@ -12,12 +12,12 @@ from typing import Any
 from millwright.workflow.v1 import work_pb2
 from millwright.workflow.v1 import worker_service_pb2 as pb
 from millwright.workflow.v1 import worker_service_pb2_grpc as pb_grpc
-from millwright_runtime.api import calls
+from millwright_runtime.api import calls, fields, messages
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.events.watch import ShuttingDown
 from millwright_runtime.json import from_text, to_text
+from millwright_runtime.names import is_label
 
-from millwright_workflow.api import requests, responses
 from millwright_workflow.domain import errors, names
 from millwright_workflow.domain import work as domain
 from millwright_workflow.domain.interpreter.effects import WorkflowError
@@ -119,7 +119,7 @@ def _work_item(handed: Handed) -> work_pb2.WorkItem:
         instance=names.instance(work.key.instance),
         task=work.key.reference,
         attempt=work.attempt,
-        input=responses.to_value(from_text(handed.input)),
+        input=messages.value(from_text(handed.input)),
         state=handed.saved.state if handed.saved else b"",
     )
     message.heartbeat_timeout.FromTimedelta(work.heartbeat)
@@ -137,7 +137,7 @@ def _opening(message: pb.StreamWorkRequest | None) -> tuple[str, list[str]]:
     if not 1 <= len(queues) <= _QUEUES_LIMIT:
         faults.append(Violation("open.queues", "OUT_OF_RANGE", f"must be 1 to {_QUEUES_LIMIT} queues"))
     for place, queue in enumerate(queues[:_QUEUES_LIMIT]):
-        if not names.is_label(queue):
+        if not is_label(queue):
             description = "must be 1 to 63 of a-z, 0-9 and inner dashes"
             faults.append(Violation(f"open.queues[{place}]", "MALFORMED_NAME", description))
     if faults:
@@ -168,7 +168,7 @@ def _heartbeat(message: pb.HeartbeatWork) -> tuple[uuid.UUID, bytes | None, floa
 
 def _completion(message: pb.CompleteWork) -> tuple[uuid.UUID, domain.Complete]:
     item = _item(message.id, "complete.id")
-    output = to_text(requests.to_json(message.output, "complete.output"))
+    output = to_text(fields.json(message.output, "complete.output"))
     if len(output) > domain.OUTPUT_LIMIT_BYTES:
         raise errors.OutputTooLarge(item=item, size=len(output), limit=domain.OUTPUT_LIMIT_BYTES)
     return item, domain.Complete(output)

@@ -35,22 +35,21 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         promote_to = requests.promote_to(request)
         actor = requests.actor(request.reason, required=False)
         checked = await self._definitions.check(request.definition)
+        if request.validate_only:
+            async with self._platform.reading() as connection:
+                return _published(await publishing.preview(connection, checked, promote_to, actor))
 
         async def publish(connection: Connection) -> pb.PublishVersionResponse:
             published = await publishing.publish(connection, self._log, tenant, checked, promote_to, actor)
             return _published(published)
 
-        if request.validate_only:
-            async with self._platform.database.snapshot(tenant) as connection:
-                return _published(await publishing.preview(connection, checked, promote_to, actor))
-        response = await self._platform.requests.once(request, pb.PublishVersionResponse, publish)
-        self._platform.committed(tenant, names.workflow(f"{checked.namespace}.{checked.name}"))
-        return response
+        workflow = names.workflow(f"{checked.namespace}.{checked.name}")
+        return await self._platform.once(request, pb.PublishVersionResponse, publish, workflow)
 
     async def GetWorkflow(self, request: pb.GetWorkflowRequest, _context: Any) -> pb.GetWorkflowResponse:
         """Get one workflow."""
         workflow = names.parse_workflow(request.name, "name")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             found = await workflows.get(connection, workflow)
             channels = await release_store.list_channels(connection, workflow)
         return pb.GetWorkflowResponse(
@@ -61,17 +60,15 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         """List workflows by name."""
         size = pages.size(request.page_size)
         after = pages.read(request.page_token, pages.text) or ""
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             found = await workflows.page(connection, after, size + 1)
-        token = pages.write(found[size - 1].workflow) if len(found) > size else ""
-        return pb.ListWorkflowsResponse(
-            workflows=[responses.workflow(value) for value in found[:size]], next_page_token=token
-        )
+        page, token = pages.cut(found, size, lambda value: value.workflow)
+        return pb.ListWorkflowsResponse(workflows=[responses.workflow(value) for value in page], next_page_token=token)
 
     async def GetVersion(self, request: pb.GetVersionRequest, _context: Any) -> pb.GetVersionResponse:
         """Get one version."""
         name = names.parse_version(request.name, "name")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             version, text = await workflows.get_version(connection, name.workflow, name.number)
         return pb.GetVersionResponse(version=responses.version(name.workflow, version, text.source))
 
@@ -80,18 +77,18 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         workflow = names.parse_workflow(request.workflow, "workflow")
         size = pages.size(request.page_size)
         before = pages.read(request.page_token, pages.number, workflow) or _PAST_ALL_VERSIONS
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             await workflows.get(connection, workflow)
             found = await workflows.page_of_versions(connection, workflow, before, size + 1)
-        token = pages.write(found[size - 1].number, workflow) if len(found) > size else ""
+        page, token = pages.cut(found, size, lambda value: value.number, workflow)
         return pb.ListVersionsResponse(
-            versions=[responses.version(workflow, value) for value in found[:size]], next_page_token=token
+            versions=[responses.version(workflow, value) for value in page], next_page_token=token
         )
 
     async def DiffVersions(self, request: pb.DiffVersionsRequest, _context: Any) -> pb.DiffVersionsResponse:
         """Compare two versions."""
         workflow = names.parse_workflow(request.workflow, "workflow")
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             _, before = await workflows.get_version(connection, workflow, request.from_version)
             _, after = await workflows.get_version(connection, workflow, request.to_version)
         changes = definition.diff(definition.load(before.canonical.encode()), definition.load(after.canonical.encode()))
@@ -102,14 +99,12 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         workflow = names.parse_workflow(request.workflow, "workflow") if request.workflow else None
         size = pages.size(request.page_size)
         after = pages.read(request.page_token, pages.text, workflow) or ""
-        async with self._platform.database.snapshot(calls.current().principal.tenant) as connection:
+        async with self._platform.reading() as connection:
             if workflow is not None:
                 await workflows.get(connection, workflow)
             found = await schedules.page(connection, workflow, after, size + 1)
-        token = pages.write(found[size - 1].workflow, workflow) if len(found) > size else ""
-        return pb.ListSchedulesResponse(
-            schedules=[responses.schedule(value) for value in found[:size]], next_page_token=token
-        )
+        page, token = pages.cut(found, size, lambda value: value.workflow, workflow)
+        return pb.ListSchedulesResponse(schedules=[responses.schedule(value) for value in page], next_page_token=token)
 
 
 def _published(published: publishing.Published) -> pb.PublishVersionResponse:

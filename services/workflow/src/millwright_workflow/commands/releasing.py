@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
@@ -136,6 +137,16 @@ class Marked:
 
     version: Version
     decision: Decision
+
+
+class Mark(Protocol):
+    """A command that marks a version."""
+
+    async def __call__(
+        self, connection: Connection, log: EventLog, tenant: str, workflow: str, number: int, actor: Actor
+    ) -> Marked:
+        """Mark it, in the transaction given."""
+        ...
 
 
 async def mark_bad(

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 
-from millwright_runtime.errors import InvalidFields, Violation
+from millwright_runtime.names import NameForm
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_WORKFLOW = rf"workflows/({_LABEL}\.{_LABEL})"
-_FORMS = {
-    "workflow": "workflows/{namespace}.{name}",
-    "version": "workflows/{namespace}.{name}/versions/{number}",
-    "channel": "workflows/{namespace}.{name}/channels/{channel}",
-    "instance": "instances/{uuid}",
-    "run_job": "runJobs/{uuid}",
-    "approval": "approvals/{uuid}",
-}
-_PATTERNS = {
-    "workflow": re.compile(_WORKFLOW),
-    "version": re.compile(rf"{_WORKFLOW}/versions/([1-9][0-9]{{0,8}})"),
-    "channel": re.compile(rf"{_WORKFLOW}/channels/({_LABEL})"),
-    "run_job": re.compile(r"runJobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
-    "instance": re.compile(rf"instances/({_UUID})"),
-    "approval": re.compile(rf"approvals/({_UUID})"),
-}
+_WORKFLOW = NameForm("workflows/{namespace}.{name}")
+_VERSION = NameForm("workflows/{namespace}.{name}/versions/{number}")
+_CHANNEL = NameForm("workflows/{namespace}.{name}/channels/{channel}")
+_INSTANCE = NameForm("instances/{uuid}")
+_RUN_JOB = NameForm("runJobs/{uuid}")
+_APPROVAL = NameForm("approvals/{uuid}")
 
 
 def workflow(workflow: str) -> str:
@@ -61,7 +47,7 @@ def approval(approval: uuid.UUID) -> str:
 
 def parse_approval(name: str, field: str) -> uuid.UUID:
     """Give the id in an approval's name; raise InvalidFields for `field` if it is malformed."""
-    return uuid.UUID(_parse("approval", name, field)[0])
+    return _APPROVAL.parse_uuid(name, field)
 
 
 def run_job(run_job: uuid.UUID) -> str:
@@ -71,12 +57,12 @@ def run_job(run_job: uuid.UUID) -> str:
 
 def parse_run_job(name: str, field: str) -> uuid.UUID:
     """Give the id in a run job's name; raise InvalidFields for `field` if it is malformed."""
-    return uuid.UUID(_parse("run_job", name, field)[0])
+    return _RUN_JOB.parse_uuid(name, field)
 
 
 def parse_workflow(name: str, field: str) -> str:
     """Give the id in a workflow's name; raise InvalidFields for `field` if it is malformed."""
-    return _parse("workflow", name, field)[0]
+    return _WORKFLOW.parse(name, field)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +75,7 @@ class VersionName:
 
 def parse_version(name: str, field: str) -> VersionName:
     """Take a version's name apart; raise InvalidFields for `field` if it is malformed."""
-    workflow, number = _parse("version", name, field)
+    workflow, number = _VERSION.parse(name, field)
     return VersionName(workflow, int(number))
 
 
@@ -103,28 +89,9 @@ class ChannelName:
 
 def parse_channel(name: str, field: str) -> ChannelName:
     """Take a channel's name apart; raise InvalidFields for `field` if it is malformed."""
-    return ChannelName(*_parse("channel", name, field))
-
-
-def is_label(text: str) -> bool:
-    """Tell whether a text is 1 to 63 of a-z, 0-9 and inner dashes, as channels and queues are named."""
-    return re.fullmatch(_LABEL, text) is not None
-
-
-def parse_channel_id(channel: str, field: str) -> str:
-    """Give a channel's id as it is; raise InvalidFields for `field` if it is malformed."""
-    if not is_label(channel):
-        raise InvalidFields([Violation(field, "MALFORMED_NAME", "must be 1 to 63 of a-z, 0-9 and inner dashes")])
-    return channel
+    return ChannelName(*_CHANNEL.parse(name, field))
 
 
 def parse_instance(name: str, field: str) -> uuid.UUID:
     """Give the id in an instance's name; raise InvalidFields for `field` if it is malformed."""
-    return uuid.UUID(_parse("instance", name, field)[0])
-
-
-def _parse(kind: str, name: str, field: str) -> tuple[str, ...]:
-    match = _PATTERNS[kind].fullmatch(name)
-    if match is None:
-        raise InvalidFields([Violation(field, "MALFORMED_NAME", f"must have the form {_FORMS[kind]}")])
-    return match.groups()
+    return _INSTANCE.parse_uuid(name, field)

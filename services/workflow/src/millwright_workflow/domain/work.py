@@ -13,10 +13,11 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from millwright_runtime.names import is_label
+
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.names import is_label
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
 STATE_LIMIT_BYTES = 64 * 1024
