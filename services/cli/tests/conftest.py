@@ -83,6 +83,7 @@ class Peer:
 
     refusal = staticmethod(Refusal)
     UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+    OUT_OF_RANGE = grpc.StatusCode.OUT_OF_RANGE
 
     def answers(self, method: str, *answers: Message | Refusal | list[Message | Refusal]) -> None:
         self._answers.setdefault(method, deque()).extend(answers)

@@ -29,6 +29,7 @@ from millwright_local.valkey import Valkey
 
 TENANT = "plant-1"
 ROLES = ("operator",)
+WORKER_ROLES = ("worker",)
 TOKEN_LIFETIME = timedelta(days=30)
 WATCH_SECONDS = 0.2
 
@@ -58,6 +59,7 @@ class Stack:
     ) -> None:
         self.home = home.resolve()
         self.token_file = self.home / "token"
+        self.worker_token_file = self.home / "worker-token"
         self.stack_file = self.home / "stack.json"
         self._report = report
         self._environment = environment
@@ -104,7 +106,7 @@ class Stack:
                 service.check_ports()  # before anything takes time
             await _together(*(self._timed(server.name, server.start()) for server in self._servers()))
             await self._prepare_database()
-            self._write_token()
+            self._write_tokens()
             await _together(*(self._start_service(service) for service in self.services.values()))
             self._write_stack_file()
         except BaseException:
@@ -214,14 +216,21 @@ class Stack:
         await step
         self._report(what, time.monotonic() - begin)
 
-    def _write_token(self) -> None:
-        write_private(self.token_file, self.keys.token(tenant=TENANT, roles=ROLES, lifetime=TOKEN_LIFETIME))
+    def _write_tokens(self) -> None:
+        """Write a token for whoever operates, and one for workers, which may take work and nothing else."""
+        for file, roles, subject in (
+            (self.token_file, ROLES, "local"),
+            (self.worker_token_file, WORKER_ROLES, "local-worker"),
+        ):
+            token = self.keys.token(tenant=TENANT, roles=roles, subject=subject, lifetime=TOKEN_LIFETIME)
+            write_private(file, token)
 
     def _write_stack_file(self) -> None:
         first = next(iter(self._settings.values()))
         content = {
             "endpoints": self.endpoints,
             "token_file": str(self.token_file),
+            "worker_token_file": str(self.worker_token_file),
             "nats_url": first["NATS_URL"],
             "database_url": first["DATABASE_URL"],
             "valkey_url": first["VALKEY_URL"],

@@ -51,6 +51,20 @@ async def test_a_published_version_gives_back_its_definition_as_it_was_written(c
     assert (await client.GetVersion(name=version_name(1))).version.definition == text
 
 
+async def test_a_version_tells_its_tasks_and_how_many_an_instance_finishes(client):
+    await client.publish([{"both": {"do": SET}}, {"rest": {"wait": {"seconds": 1}, "if": "${ .late }"}}])
+    await client.publish([{"both": {"do": SET}}], "2.0.0", promote_to="prod")
+    one, two = [(await client.GetVersion(name=version_name(number))).version for number in (1, 2)]
+    assert [(task.pointer, task.name, task.kind, task.conditional) for task in one.outline] == [
+        ("/do/0/both", "both", "do", False),
+        ("/do/0/both/do/0/measure", "measure", "set", False),
+        ("/do/1/rest", "rest", "wait", True),
+    ]
+    assert not one.HasField("task_count")
+    assert two.task_count == (await client.run()).finished_tasks == 2
+    assert not (await client.ListVersions(workflow=NAME)).versions[0].outline
+
+
 async def test_the_same_content_again_is_the_same_version(client):
     first = await client.publish()
     again = await client.PublishVersion(definition=json.dumps(json.loads(written()), indent=4))

@@ -119,6 +119,15 @@ async def test_the_events_of_an_instance_are_dense_and_say_what_happened(release
     assert ended.sequence == 4
 
 
+async def test_the_event_of_a_task_that_jumps_tells_where_to(released):
+    switch = {"choose": {"switch": [{"bad": {"when": "${ true }", "then": "sort"}}]}}
+    tasks = [switch, {"pack": {"set": {"n": 1}}}, {"sort": {"set": {"n": 2}, "then": "end"}}]
+    await released.publish(tasks, "2.0.0")
+    ended = await released.run(version=2)
+    done = [event for event in await released.events(ended.name) if event.kind == Kind.KIND_TASK_COMPLETED]
+    assert [(event.task, event.then) for event in done] == [("/do/0/choose", "sort"), ("/do/2/sort", "end")]
+
+
 async def test_the_watch_of_what_has_ended_is_its_state_and_nothing_more(released):
     ended = await released.run()
     (only,) = [message async for message in released.WatchInstance(name=ended.name)]

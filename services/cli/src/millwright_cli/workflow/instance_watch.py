@@ -1,21 +1,33 @@
-"""Following one instance to its end: each event a line, and in a terminal one line that shows where it stands.
+"""Following one instance to its end: in a terminal a tree of its tasks that is drawn anew, elsewhere a line an event.
 
 It folds events into what is known of the instance. How a broken stream is continued is `watching`'s.
 """
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 
-from millwright.workflow.v1 import instance_pb2, instance_service_pb2, instance_service_pb2_grpc
+import grpc
+from millwright.workflow.v1 import (
+    instance_pb2,
+    instance_service_pb2,
+    instance_service_pb2_grpc,
+    workflow_pb2,
+    workflow_service_pb2,
+    workflow_service_pb2_grpc,
+)
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from millwright_cli.connection import Connection
 from millwright_cli.drawing import facts
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Session
 from millwright_cli.watching import Stream
+from millwright_cli.words import Words
+from millwright_cli.workflow.task_tree import TaskTree
 from millwright_cli.workflow.views import instance as views
+from millwright_cli.workflow.views.task_tree import task_tree
 
 _Event, _Instance = instance_pb2.InstanceEvent, instance_pb2.Instance
 
@@ -52,6 +64,47 @@ def fold(known: instance_pb2.Instance, event: instance_pb2.InstanceEvent) -> ins
     return after
 
 
+class Picture:
+    """The instance and its tasks as far as they are known, drawn whenever it is asked for: time passes, too."""
+
+    def __init__(self, say: Words, outline: Callable[[str], workflow_pb2.Version | None]) -> None:
+        self._say = say
+        self._outline = outline
+        self._version: workflow_pb2.Version | None = None
+        self._events: list[instance_pb2.InstanceEvent] = []
+        self._tree = TaskTree(())
+        self.known = instance_pb2.Instance()
+
+    def take(self, event: instance_pb2.InstanceEvent) -> None:
+        """Take note of an event; one from before the instance was read tells of its tasks alone."""
+        if event.sequence > self.known.sequence:
+            self.known = fold(self.known, event)
+        self._events.append(event)
+        if not self._learn():
+            self._tree.take(event)
+
+    def _learn(self) -> bool:
+        """Read the outline once the version is known, or is another one; tell whether the tree was made of it."""
+        name = f"{self.known.workflow}/versions/{self.known.version}"
+        if not self.known.version or (self._version is not None and self._version.name == name):
+            return False
+        found = self._outline(name)
+        if found is None:
+            return False
+        self._version, tree = found, TaskTree(found.outline)
+        for event in self._events:
+            tree.take(event)
+        self._tree = tree
+        return True
+
+    def __rich__(self) -> RenderableType:
+        """Draw the line that says where the instance stands, and the tree."""
+        total = self._version.task_count if self._version else 0
+        return Group(
+            views.progress(self.known, self._say, total), task_tree(self._tree, self._say, now_seconds=time.time())
+        )
+
+
 class InstanceWatch:
     """A watch of one instance."""
 
@@ -61,63 +114,91 @@ class InstanceWatch:
         self._session = session
         self._connection = connection
         self._stub = stub
-        self._known = instance_pb2.Instance()
+        self._picture = Picture(session.say, self._outline)
 
     def run(self, name: str, *, known: instance_pb2.Instance | None = None) -> ExitCode:
-        """Print what happens until the instance ends, and give the exit code of its end.
+        """Show what happens until the instance ends, and give the exit code of its end.
 
         `known` is the instance as a call just answered it: the watch goes on from its sequence.
         """
-        self._known = known or self._known
-        messages = self._messages(name, known)
-        with self._live():
-            for message in messages:
-                self._take(message)
-                if self._known.state in _EXIT_CODES:
-                    break
-        messages.close()
-        self._print_end(name)
-        return _EXIT_CODES[self._known.state]
+        if self._session.screen.is_live:
+            return self._draw(name, known or self._get(name))
+        return self._tell(name, known)
 
-    def __rich__(self) -> Text:
-        """Draw where the instance stands now: time passes between events too."""
-        return views.progress(self._known, self._session.say)
+    def _draw(self, name: str, known: instance_pb2.Instance) -> ExitCode:
+        """Draw the tree until the instance ends. Its whole log is read, as far as it is kept: it tells what is done."""
+        picture, screen = self._picture, self._session.screen
+        picture.known = known
+        with Live(picture, console=screen.out, transient=True, refresh_per_second=8):
+            for message in self._whole(name, known.sequence):
+                if message.HasField("snapshot"):
+                    picture.known = message.snapshot
+                elif message.HasField("event"):
+                    picture.take(message.event)
+                if message.sequence >= picture.known.sequence and picture.known.state in _EXIT_CODES:
+                    break
+        picture.known = self._get(name)
+        screen.lines(picture, facts(views.outcome(picture.known), self._session.say))
+        return _EXIT_CODES[picture.known.state]
+
+    def _whole(self, name: str, newest: int) -> Generator[instance_service_pb2.WatchInstanceResponse, None, None]:
+        """Follow from the first event, or from the state as it is if the first ones are not kept any more."""
+        try:
+            yield from self._follow(name, 0)
+        except grpc.RpcError as error:
+            if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                raise
+            yield from self._follow(name, newest)
+
+    def _tell(self, name: str, known: instance_pb2.Instance | None) -> ExitCode:
+        """Print each message until the instance ends."""
+        now = known or instance_pb2.Instance()
+        messages = self._messages(name, known)
+        for message in messages:
+            now = self._print(message, now)
+            if now.state in _EXIT_CODES:
+                break
+        messages.close()
+        if not self._session.screen.is_json:  # what it ended with, which no event carries
+            ended, say = self._get(name), self._session.say
+            self._session.screen.lines(views.progress(ended, say), facts(views.outcome(ended), say))
+        return _EXIT_CODES[now.state]
 
     def _messages(
         self, name: str, known: instance_pb2.Instance | None
     ) -> Generator[instance_service_pb2.WatchInstanceResponse, None, None]:
+        if known is not None:
+            yield instance_service_pb2.WatchInstanceResponse(sequence=known.sequence, snapshot=known)
+        yield from self._follow(name, known.sequence if known else None)
+
+    def _follow(self, name: str, sequence: int | None) -> Iterator[instance_service_pb2.WatchInstanceResponse]:
         def open_stream(sequence: int | None) -> Stream[instance_service_pb2.WatchInstanceResponse]:
             request = instance_service_pb2.WatchInstanceRequest(name=name, from_sequence=sequence)
             return self._connection.stream(self._stub.WatchInstance, request)
 
-        if known is not None:
-            yield instance_service_pb2.WatchInstanceResponse(sequence=known.sequence, snapshot=known)
-        yield from self._session.follow(open_stream, known.sequence if known else None)
+        return self._session.follow(open_stream, sequence)
 
-    def _take(self, message: instance_service_pb2.WatchInstanceResponse) -> None:
+    def _print(
+        self, message: instance_service_pb2.WatchInstanceResponse, known: instance_pb2.Instance
+    ) -> instance_pb2.Instance:
+        """Print a message, and give the instance as it is after it."""
         screen, say = self._session.screen, self._session.say
         match message.WhichOneof("message"):
             case "snapshot":
-                self._known = message.snapshot
-                screen.one_of_many(message, *([] if screen.is_live else [views.progress(self._known, say)]))
+                known = message.snapshot
+                screen.one_of_many(message, views.progress(known, say))
             case "event":
-                self._known = fold(self._known, message.event)
+                known = fold(known, message.event)
                 screen.one_of_many(message, views.event_line(message.event, say))
+        return known
 
-    @contextmanager
-    def _live(self) -> Iterator[None]:
-        screen = self._session.screen
-        if not screen.is_live:
-            yield
-            return
-        with Live(self, console=screen.out, transient=True, refresh_per_second=8):
-            yield
-
-    def _print_end(self, name: str) -> None:
-        """Print what the instance ended with, which no event carries."""
-        screen, say = self._session.screen, self._session.say
-        if screen.is_json:
-            return
+    def _get(self, name: str) -> instance_pb2.Instance:
         request = instance_service_pb2.GetInstanceRequest(name=name)
-        ended = self._connection.call(self._stub.GetInstance, request).instance
-        screen.lines(views.progress(ended, say), facts(views.outcome(ended), say))
+        return self._connection.call(self._stub.GetInstance, request).instance
+
+    def _outline(self, version: str) -> workflow_pb2.Version | None:
+        """Read a version's outline; None while the service cannot be reached."""
+        stub = workflow_service_pb2_grpc.WorkflowServiceStub(self._connection.channel)
+        with suppress(grpc.RpcError):
+            return self._connection.call(stub.GetVersion, workflow_service_pb2.GetVersionRequest(name=version)).version
+        return None

@@ -146,6 +146,21 @@ class Term(Vocabulary):
     DECISION_MADE = Phrase("{approval} is {state}: its workflow goes on", "{approval} {state}: 워크플로 계속")
     FOLLOW = Phrase("follow it: millwright instance watch {id}", "지켜보기: millwright instance watch {id}")
     TASK_COUNT = Phrase("tasks done: {n}", "완료 태스크 {n}개")
+    TASK_SHARE = Phrase(
+        "tasks done: {n} of {total}, {percent:.0f} %", "완료 태스크 {total}개 중 {n}개, {percent:.0f} %"
+    )
+    TASK_PENDING = Phrase("to come", "예정")
+    TASK_RUNNING = Phrase("running", "실행 중")
+    TASK_WAITING = Phrase("waiting", "대기")
+    TASK_DONE = Phrase("done", "완료")
+    TASK_SKIPPED = Phrase("skipped", "건너뜀")
+    TASK_FAILED = Phrase("failed", "실패")
+    TASK_STOPPED = Phrase("stopped", "중단")
+    TASKS_INSIDE = Phrase("tasks inside: {n}", "내부 태스크 {n}개")
+    ROUND = Phrase("round {n}", "{n}회차")
+    ROUNDS = Phrase("rounds: {n}", "{n}회 반복")
+    ATTEMPT = Phrase("attempt {n}", "{n}번째 시도")
+    FOLDED = Phrase("… {n} more {state}", "… {state} {n}개 더")
 
     # What goes wrong before anything is sent
     TWO_TARGETS = Phrase("--channel and --version exclude each other.", "--channel과 --version은 함께 쓸 수 없습니다.")

@@ -14,6 +14,7 @@ from millwright_workflow.api import canaries
 from millwright_workflow.domain import names
 from millwright_workflow.domain.definition import Change
 from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.interpreter import Outline
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.releases import Channel, Release, Version
 from millwright_workflow.store.schedules import ScheduleRow
@@ -31,8 +32,8 @@ def workflow(value: Workflow) -> workflow_pb2.Workflow:
     )
 
 
-def version(workflow: str, value: Version, definition: str = "") -> workflow_pb2.Version:
-    """Give a version, with its definition if it is at hand."""
+def version(workflow: str, value: Version) -> workflow_pb2.Version:
+    """Give a version as lists show it."""
     state = workflow_pb2.Version.STATE_BAD if value.is_bad else workflow_pb2.Version.STATE_GOOD
     return workflow_pb2.Version(
         name=names.version(workflow, value.number),
@@ -41,10 +42,20 @@ def version(workflow: str, value: Version, definition: str = "") -> workflow_pb2
         content_hash=value.content_hash.hex(),
         state=state,
         bad_reason=value.bad_reason or "",
-        definition=definition,
         creator=value.creator,
         create_time=messages.timestamp(value.create_time),
     )
+
+
+def whole_version(workflow: str, value: Version, definition: str, known: Outline) -> workflow_pb2.Version:
+    """Give a version with its definition and its outline."""
+    found = version(workflow, value)
+    found.definition = definition
+    for task in known.tasks:
+        found.outline.add(pointer=task.pointer, name=task.name, kind=task.kind, conditional=task.condition is not None)
+    if known.count is not None:
+        found.task_count = known.count
+    return found
 
 
 def change(value: Change) -> workflow_pb2.Change:

@@ -70,7 +70,8 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         name = names.parse_version(request.name, "name")
         async with self._platform.reading() as connection:
             version, text = await workflows.get_version(connection, name.workflow, name.number)
-        return pb.GetVersionResponse(version=responses.version(name.workflow, version, text.source))
+        outline = await self._definitions.outline(calls.current().principal.tenant, name.workflow, name.number)
+        return pb.GetVersionResponse(version=responses.whole_version(name.workflow, version, text.source, outline))
 
     async def ListVersions(self, request: pb.ListVersionsRequest, _context: Any) -> pb.ListVersionsResponse:
         """List versions, newest first."""

@@ -132,6 +132,8 @@ class InstanceEvent:
     error: WorkflowError | None = None
     percent: float | None = None
     """How far the task is."""
+    then: str | None = None
+    """Where the flow goes after the task, if not on to the next."""
 
 
 def happening(before: State, after: State) -> Happening:

@@ -16,7 +16,7 @@ from millwright_workflow.domain.definition import Definition, Examination, Fault
 from millwright_workflow.domain.definition.parts import Schema
 from millwright_workflow.domain.definition.walk import walk_values
 from millwright_workflow.domain.errors import InvalidDefinition
-from millwright_workflow.domain.interpreter import WorkflowPlan, plan_workflow
+from millwright_workflow.domain.interpreter import Outline, WorkflowFault, WorkflowPlan, outline, plan_workflow
 from millwright_workflow.engine.sandbox import expressions
 from millwright_workflow.engine.sandbox.pool import Sandbox, SandboxFault
 from millwright_workflow.engine.sandbox.validators import SchemaInvalid
@@ -64,6 +64,13 @@ class Definitions:
         if len(self._plans) > _REMEMBERED_PLANS:
             self._plans.popitem(last=False)
         return plan
+
+    async def outline(self, tenant: str, workflow: str, version: int) -> Outline:
+        """Give the outline of a version that exists; an empty one if no instance of it could run at all."""
+        try:
+            return outline(await self.plan(tenant, workflow, version))
+        except WorkflowFault:
+            return Outline((), None)
 
     async def _expression_faults(self, examination: Examination) -> list[Violation]:
         sites = examination.expressions

@@ -100,6 +100,7 @@ def of_instance(event: InstanceEvent) -> Event:
         "error": _error(event.error) if event.error else None,
         "eventTime": timestamp(event.event_time),
         "percent": event.percent,
+        "then": event.then,
     }
     return Event(
         tenant=event.tenant,

@@ -117,10 +117,16 @@ def acceptance(
     return [*lines]
 
 
-def progress(found: instance_pb2.Instance, say: Words) -> Text:
-    """Say where a watched instance stands, in the line that is drawn anew as it runs; empty while nothing is known."""
+def progress(found: instance_pb2.Instance, say: Words, total: int = 0) -> Text:
+    """Say where a watched instance stands, in one line; empty while nothing is known. `total` tasks, 0 for unknown."""
     if not found.state:
         return Text()
     version = say(Term.ON_VERSION, version=found.version) if found.version else ""
-    parts = [version, say(Term.TASK_COUNT, n=found.finished_tasks), took(found, say)]
+    parts = [version, _count(found.finished_tasks, total, say), took(found, say)]
     return Text.assemble(state(found, say), *((f"  ·  {part}", "dim") for part in parts if part))
+
+
+def _count(finished: int, total: int, say: Words) -> str:
+    if not total:
+        return say(Term.TASK_COUNT, n=finished)
+    return say(Term.TASK_SHARE, n=finished, total=total, percent=100 * min(finished / total, 1))

@@ -55,7 +55,12 @@ from millwright_workflow.domain.interpreter.lifecycle import (
 from millwright_workflow.domain.interpreter.matching import (
     match_event,
 )
+from millwright_workflow.domain.interpreter.outline import (
+    Outline,
+    outline,
+)
 from millwright_workflow.domain.interpreter.plan import (
+    CONTINUE,
     TaskPlan,
     WorkflowPlan,
 )
@@ -89,6 +94,7 @@ from millwright_workflow.domain.interpreter.workflow import (
 )
 
 __all__ = [
+    "CONTINUE",
     "RUNNABLE_KINDS",
     "Authentication",
     "Begin",
@@ -121,6 +127,7 @@ __all__ = [
     "Lifecycle",
     "Match",
     "Obstacle",
+    "Outline",
     "Part",
     "Retry",
     "RunWorkflow",
@@ -142,6 +149,7 @@ __all__ = [
     "compare",
     "match_event",
     "open_seals",
+    "outline",
     "plan_workflow",
     "seal",
     "walk_undo",

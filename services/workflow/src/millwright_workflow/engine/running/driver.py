@@ -21,6 +21,7 @@ from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.execution import Active, End, Progress, Step
 from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
 from millwright_workflow.domain.interpreter import (
+    CONTINUE,
     Begin,
     Catch,
     Commit,
@@ -293,7 +294,8 @@ class Driver:
             await self._write(Happening.CORRELATION_COMPLETED, task=result.reference)
         happening = None if result.is_skipped else Happening.TASK_COMPLETED
         context = _kept(result.context, result.reference.partition("@")[0])
-        await self._write(happening, task=result.reference, result=result, output=output, context=context)
+        then = None if result.next == CONTINUE else result.next
+        await self._write(happening, task=result.reference, then=then, result=result, output=output, context=context)
 
     async def _timer(self, key: str, seconds: float) -> Progress:
         """Give the timer of `key`, made durable when it is first asked for."""
@@ -327,6 +329,7 @@ class Driver:
         task: str | None = None,
         error: WorkflowError | None = None,
         percent: float | None = None,
+        then: str | None = None,
         **what: Any,
     ) -> None:
         """Have a step written, and do not leave before it is known whether it was, even when cancelled."""
@@ -334,7 +337,7 @@ class Driver:
         event = None
         if happening is not None:
             self._sequence += 1
-            event = self._event(happening, now, task, error, percent)
+            event = self._event(happening, now, task, error, percent, then)
         self._step += 1
         instance = self._instance
         step = Step(event, instance.tenant, instance.instance, self._step, self._sequence, now, **what)
@@ -357,6 +360,7 @@ class Driver:
         task: str | None,
         error: WorkflowError | None,
         percent: float | None,
+        then: str | None,
     ) -> InstanceEvent:
         return InstanceEvent(
             tenant=self._instance.tenant,
@@ -369,6 +373,7 @@ class Driver:
             task=task,
             error=error,
             percent=percent,
+            then=then,
         )
 
 
