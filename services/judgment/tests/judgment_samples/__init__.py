@@ -1,0 +1,1 @@
+"""Documents to test with, put together from their parts."""
