@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.streams import Stream
+from millwright_runtime.loops import Loop
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_workflow.api.approvals import ApprovalServicer
@@ -68,63 +70,105 @@ from millwright_workflow.store.storage import PostgresStorage
 SCHEMA = "workflow"
 EVENTS_STREAM = "MILLWRIGHT_EVENTS"
 
+Carriers: TypeAlias = dict[type[Any], Carrier]
+
+Closer: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class Calls:
+    """What reaches out to other systems."""
+
+    def __init__(self, settings: WorkflowSettings, secrets: Secrets, circuits: Circuits) -> None:
+        network = Network(parse_networks(settings.denied_networks))
+        web = Web(network, settings.call_seconds)
+        tokens = Tokens(web)
+        credentials = Credentials(tokens)
+        documents = Documents(web, secrets, credentials, settings.documents_directory)
+        http = HttpCalls(web, secrets, credentials)
+        grpc = GrpcCalls(network, secrets, credentials, documents, settings.call_seconds)
+        self.carriers: Carriers = {
+            FetchDocument: documents.carry_out,
+            CallHttp: guard_http(circuits, http.carry_out) if settings.http_circuits else http.carry_out,
+            CallGrpc: grpc.carry_out,
+        }
+        self.closers: list[Closer] = [web.close, tokens.close, documents.close, grpc.close]
+
+
+class Work:
+    """What others do for instances: items for workers, and approvals for people."""
+
+    def __init__(self, platform: Platform, log: EventLog, holdings: Holdings) -> None:
+        database, signals, partitions = platform.database, platform.signals, holdings.tenure.epochs.keys
+        items = Notices(database, signals, "work_item", partitions)
+        settlements = Settlements(database)
+        heartbeats = Heartbeats(database, SavedStates(platform.valkey))
+        self.approvals = Notices(database, signals, "approval", partitions)
+        self.dispatch = Dispatch(database, signals, settlements, heartbeats, items)
+        self.functions: dict[str, Carrier] = {
+            "task": WorkCalls(database, signals, items).carry_out,
+            "approve": ApprovalCalls(platform, log, self.approvals).carry_out,
+        }
+        self.loops: list[Loop] = [
+            settlements,
+            heartbeats,
+            self.dispatch,
+            Lapses(database, signals, items),
+            items,
+            self.approvals,
+            ApprovalTimes(platform, log, self.approvals),
+        ]
+
+
+class Events:
+    """What instances hear and say."""
+
+    def __init__(
+        self, platform: Platform, settings: WorkflowSettings, holdings: Holdings, expressions: Expressions
+    ) -> None:
+        stream = Stream(platform.jetstream, EVENTS_STREAM, SUBJECTS, timedelta(days=settings.event_retention_days))
+        keep = timedelta(seconds=settings.event_keep_seconds)
+        self.intake = Intake(platform, Inbox(SCHEMA, "events"), Matching(platform.database, expressions), keep)
+        self.reception = Reception(self.intake, stream)
+        self.publisher = Publisher(platform, stream)
+        listening = Listening(platform, holdings, self.intake)
+        self.carriers: Carriers = {
+            Subscribe: listening.subscribe,
+            Consume: listening.consume,
+            Emit: Emitting(platform, holdings, self.intake).carry_out,
+        }
+
 
 async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
-    """Put the service together."""
+    """Put the service together, a room of the engine at a time."""
     log = EventLog(SCHEMA)
     checkpoints = Checkpoints(platform.valkey)
     storage = PostgresStorage(platform, log, checkpoints)
     sandbox = Sandbox(settings.sandbox_processes)
+    expressions = Expressions(sandbox)
     definitions = Definitions(platform.database, sandbox)
     source = SecretSource(settings.secrets_directory, settings.secrets_prefix, os.environ)
     secrets = Secrets(source, definitions, Seals(platform.database).nonce)
-    network = Network(parse_networks(settings.denied_networks))
-    web = Web(network, settings.call_seconds)
-    tokens = Tokens(web)
-    credentials = Credentials(tokens)
-    documents = Documents(web, secrets, credentials, settings.documents_directory)
-    grpc_calls = GrpcCalls(network, secrets, credentials, documents, settings.call_seconds)
     worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
     holdings = Holdings(storage, worker_id)
     writer = Writer(storage, holdings)
-    work_notices = Notices(platform.database, platform.signals, "work_item", holdings.tenure.epochs.keys)
-    approval_notices = Notices(platform.database, platform.signals, "approval", holdings.tenure.epochs.keys)
-    settlements = Settlements(platform.database)
-    heartbeats = Heartbeats(platform.database, SavedStates(platform.valkey))
-    dispatch = Dispatch(platform.database, platform.signals, settlements, heartbeats, work_notices)
+
     circuit_states = CircuitStates(platform.valkey)
     circuits = Circuits(circuit_states)
     remotes = _remotes(settings, circuits)
-    catalogue = Catalogue(
-        {
-            **{name: remote.carry_out for name, remote in remotes.items()},
-            "task": WorkCalls(platform.database, platform.signals, work_notices).carry_out,
-            "approve": ApprovalCalls(platform, log, approval_notices).carry_out,
-        }
-    )
-    expressions = Expressions(sandbox)
-    http_calls = HttpCalls(web, secrets, credentials)
-    carriers: dict[type[Any], Carrier] = {
+    calls = Calls(settings, secrets, circuits)
+    work = Work(platform, log, holdings)
+    events = Events(platform, settings, holdings, expressions)
+    children = Children(platform, log, holdings)
+    catalogue = Catalogue({**{name: remote.carry_out for name, remote in remotes.items()}, **work.functions})
+    carriers: Carriers = {
         Evaluate: expressions.carry_out,
         Validate: Schemas(sandbox).carry_out,
-        FetchDocument: documents.carry_out,
-        CallHttp: guard_http(circuits, http_calls.carry_out) if settings.http_circuits else http_calls.carry_out,
-        CallGrpc: grpc_calls.carry_out,
         Invoke: catalogue.carry_out,
-    }
-    stream = Stream(platform.jetstream, EVENTS_STREAM, SUBJECTS, timedelta(days=settings.event_retention_days))
-    keep = timedelta(seconds=settings.event_keep_seconds)
-    intake = Intake(platform, Inbox(SCHEMA, "events"), Matching(platform.database, expressions), keep)
-    listening = Listening(platform, holdings, intake)
-    children = Children(platform, log, holdings)
-    carriers |= {
-        Subscribe: listening.subscribe,
-        Consume: listening.consume,
-        Emit: Emitting(platform, holdings, intake).carry_out,
         RunWorkflow: children.carry_out,
+        **calls.carriers,
+        **events.carriers,
     }
-    means = Means(writer, platform.signals, carriers, holdings.confirm)
-    runs = RunFactory(definitions, means, secrets)
+    runs = RunFactory(definitions, Means(writer, platform.signals, carriers, holdings.confirm), secrets)
     hand_over_seconds = settings.drain_seconds / 2  # the other half is for those that must be interrupted
     worker = Worker(storage, holdings, platform.signals, runs, settings.max_instances, hand_over_seconds)
     return Parts(
@@ -132,37 +176,24 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             WorkflowServicer(platform, log, definitions),
             ReleaseServicer(platform, log),
             InstanceServicer(platform, log, definitions, CheckpointCalls(platform, storage, worker)),
-            WorkerServicer(dispatch),
-            ApprovalServicer(platform, log, approval_notices),
+            WorkerServicer(work.dispatch),
+            ApprovalServicer(platform, log, work.approvals),
             CatalogueServicer(circuit_states, tuple(remotes)),
-            EventServicer(intake),
+            EventServicer(events.intake),
         ],
-        loops=[
+        loops=[  # they drain from the last to the first: what saves and tells outlives what runs
             checkpoints,
             writer,
-            settlements,
-            heartbeats,
-            dispatch,
-            Lapses(platform.database, platform.signals, work_notices),
-            work_notices,
-            approval_notices,
-            ApprovalTimes(platform, log, approval_notices),
-            Publisher(platform, stream),
+            *work.loops,
+            events.publisher,
             worker,
             children,
-            Reception(intake, stream),
+            events.reception,
             Scheduler(platform, log),
             Canaries(platform, log),
             RunJobs(platform, log, definitions),
         ],
-        closers=[
-            sandbox.close,
-            web.close,
-            tokens.close,
-            documents.close,
-            grpc_calls.close,
-            *(remote.close for remote in remotes.values()),
-        ],
+        closers=[sandbox.close, *calls.closers, *(remote.close for remote in remotes.values())],
     )
 
 
