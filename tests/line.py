@@ -1,16 +1,16 @@
 """A production line for chaos: many instances that call a machine task by task, and what must be true of them after.
 
 Whatever was done to processes and servers meanwhile: every instance completes, each task has one result, a call is
-repeated only if it was under way when its process ended, always with the same key, and a watch has neither gap nor
-repeat.
+repeated only while its task has none, always with the same key, and a watch has neither gap nor repeat.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC
 
 import grpc
 from millwright.workflow.v1.instance_pb2 import Instance, InstanceEvent
@@ -51,31 +51,40 @@ class Line:
         request = PublishVersionRequest(definition=definition(self.tasks), promote_to="prod")
         await self._clients[0].call(self._clients[0].workflows.PublishVersion, request)
 
-    async def start(self, count: int) -> list[str]:
-        """Start instances, each watched to its end; give their parts: task 3 of part `p7` calls `p7-3`."""
+    async def start(self, count: int, *, held_at: Sequence[int] = ()) -> list[str]:
+        """Start instances, each watched to its end; give their parts: task 3 of part `p7` calls `p7-3`.
+
+        At the tasks `held_at` the machine keeps its answers back.
+        """
         parts = [f"p{len(self._parts) + number}" for number in range(count)]
+        self.machine.held |= {f"{part}-{number}" for part in parts for number in held_at}
         inputs = [{"machine": self.machine.url, "part": part} for part in parts]
         for name, part in zip(await self._clients[0].start(WORKFLOW, inputs), parts, strict=True):
             self._parts[name] = part
             self._watches[name] = asyncio.create_task(self._watch(name))
         return parts
 
-    async def check(self, is_repeated: Callable[[str], bool] = lambda _: False) -> None:
-        """Wait until every instance has ended, and hold each to the promises; `is_repeated` says which calls may be."""
+    async def reached(self, parts: Sequence[str], number: int) -> None:
+        """Wait until every part is at a task, or has been."""
+        await asyncio.gather(*(self.machine.request(f"{part}-{number}") for part in parts))
+
+    async def check(self) -> None:
+        """Wait until every instance has ended, and hold each to the promises."""
         await asyncio.gather(*self._watches.values())
         for name, part in self._parts.items():
             events = self._watches[name].result()
             assert [event.sequence for event in events] == list(range(1, self.tasks + 4)), part
-            done = [event.task for event in events if event.kind == InstanceEvent.KIND_TASK_COMPLETED]
-            assert done == [f"/do/{number}/task-{number + 1}" for number in range(self.tasks)], part
+            done = [event for event in events if event.kind == InstanceEvent.KIND_TASK_COMPLETED]
+            assert [event.task for event in done] == [f"/do/{n}/task-{n + 1}" for n in range(self.tasks)], part
             instance = (await self._get(name)).instance
             assert instance.state == Instance.STATE_COMPLETED, part
             assert instance.finished_tasks == self.tasks
-            for number in range(1, self.tasks + 1):
+            for number, event in enumerate(done, 1):
                 path = f"{part}-{number}"
                 requests = self.machine.requests[path]
                 assert requests, path
-                assert len(requests) == 1 or is_repeated(path), (path, len(requests))
+                end_time = event.event_time.ToDatetime(UTC)
+                assert all(request.time <= end_time for request in requests), f"{path}: called after it had a result"
                 assert len({request.idempotency_key for request in requests}) == 1, path
 
     async def _watch(self, name: str) -> list[InstanceEvent]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self
 
 import psutil
@@ -12,7 +14,7 @@ from aiohttp import web
 from millwright_local.ports import LOOPBACK
 from millwright_local.service_process import ServiceProcess
 
-ARRIVAL_SECONDS = 20.0
+ARRIVAL_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class Request:
     port: int
     idempotency_key: str = ""
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it came."""
 
     def comes_from(self, process: ServiceProcess) -> bool:
         """Tell whether it is this process that sent it, and still waits."""
@@ -50,6 +54,13 @@ class Machine:
         async with asyncio.timeout(ARRIVAL_SECONDS), self._arrived:
             await self._arrived.wait_for(lambda: len(self.requests[path]) >= number)
         return self.requests[path][number - 1]
+
+    def let_go(self, paths: Iterable[str]) -> None:
+        """Answer what came and what comes on paths that were held."""
+        for path in paths:
+            self.held.discard(path)
+            for request in self.requests[path]:
+                request.may_answer.set()
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
