@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from millwright_runtime.errors import Violation
 
 from millwright_judgment.domain.ruleset.fields import Field, FieldType, Missing, Outside, Scalar
-from millwright_judgment.domain.ruleset.limits import FIELDS, STEPS, TEXT_BYTES
+from millwright_judgment.domain.ruleset.limits import FIELDS, TEXT_BYTES
 
 Values = tuple[Scalar | None, ...]
 """The values of an input in the order of the schema's fields: rounded, defaults filled in; None for null."""
@@ -146,7 +146,7 @@ def _fitted_number(field: Field, value: object) -> Scalar:
         raise Unfit(Problem.WRONG_TYPE, "Give a number.")
     if isinstance(value, float) and not math.isfinite(value):
         raise Unfit(Problem.NOT_FINITE, "Give a finite number: NaN and infinity say nothing.")
-    if abs(value) > field.grid.highest:
+    if abs(value) > 2 * field.grid.highest:
         message = f"Numbers lie between {-field.grid.highest:g} and {field.grid.highest:g}."
         raise Unfit(Problem.OUT_OF_RANGE, message)
     if field.type is FieldType.INTEGER and value != int(value):
@@ -154,12 +154,13 @@ def _fitted_number(field: Field, value: object) -> Scalar:
     step = field.grid.step(value)
     rounded = field.scalar(step)
     assert rounded is not None
-    if (field.low is not None and step < field.low) or (field.high is not None and step > field.high):
+    low, high = field.range
+    if not low <= step <= high:
         bounds = [
             f"{word} {field.grid.text(bound)}"
             for word, bound in (("at least", field.low), ("at most", field.high))
             if bound is not None
-        ]
+        ] or [f"at most {field.grid.highest:g} away from 0"]
         unit = f" {field.unit}" if field.unit else ""
         message = f"{field.name} is {field.grid.text(step)}{unit}, and must be {' and '.join(bounds)}."
         raise Unfit(Problem.OUT_OF_RANGE, message, rounded)
@@ -223,9 +224,7 @@ def _fit(value: str, index: int, field: Field, constants: dict[str, Any]) -> lis
         return [f"if type({value}) is not str or not ({is_fit}){storable}: return None"]
     grid = field.grid
     assert grid is not None
-    furthest = STEPS // grid.multiple
-    low = -furthest if field.low is None else field.low
-    high = furthest if field.high is None else field.high
+    low, high = field.range
     lines = [f"if type({value}) is not float and type({value}) is not int: return None"]
     if field.type is FieldType.INTEGER:
         lines.append(f"if {value} % 1: return None")

@@ -75,7 +75,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What the part does not let through. As in ZEN, null is none of the numbers and texts, and so is let through."""
+    """What the part does not let through. As in ZEN, null differs from every value, but lies outside of no interval."""
 
     part: Interval | OneOf
 
@@ -118,7 +118,8 @@ def resolve(condition: Condition, field: Field) -> Predicate:
         case AnyOf(parts):
             return _combined(predicates.either, parts, field)
         case Not(part):
-            return predicates.inverse(resolve(part, field))
+            rest = predicates.inverse(resolve(part, field))
+            return Predicate(rest.values) if isinstance(part, Interval) else rest
         case OneOf(literals):
             return reduce(predicates.either, [_literal(literal, field) for literal in literals])
         case Comparison(operator, number):

@@ -82,11 +82,14 @@ class Field:
         if self.type is FieldType.STRING:
             texts = Texts(frozenset(self.values)) if self.values else Texts(frozenset(), is_excluding=True)
             return Predicate(texts, is_null=self.is_nullable)
+        return Predicate(Numbers((self.range,)), is_null=self.is_nullable)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Give the smallest and the largest step that a number can be."""
         assert self.grid is not None
         furthest = STEPS // self.grid.multiple
-        low = -furthest if self.low is None else self.low
-        high = furthest if self.high is None else self.high
-        return Predicate(Numbers(((low, high),)), is_null=self.is_nullable)
+        return -furthest if self.low is None else self.low, furthest if self.high is None else self.high
 
     def point(self, value: Scalar | None) -> int | str | None:
         """Give a checked value as predicates see it: numbers as steps, booleans as 0 and 1."""
