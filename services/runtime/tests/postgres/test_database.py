@@ -100,6 +100,25 @@ async def test_a_tenant_does_not_outlive_its_transaction(single):
     assert after["tenant"] == ""
 
 
+async def test_a_call_belongs_to_no_tenant(database):
+    assert await database.call(TEXTS) == []
+
+
+async def test_what_a_called_function_sets_does_not_outlive_the_call(single):
+    before = await settled(single)
+    (row,) = await single.call("SELECT set_config('millwright.tenant', $1, true) AS tenant", "north")
+    assert row["tenant"] == "north"
+    assert await settled(single) == before
+    assert await single.call(TEXTS) == []
+
+
+async def test_a_call_that_is_refused_leaves_its_connection_as_it_was(single):
+    before = await settled(single)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await single.call("SELECT 1 / $1::int", 0)
+    assert await settled(single) == before
+
+
 async def test_an_exception_undoes_everything_and_the_connection_goes_on(single):
     before = await settled(single)
 

@@ -90,6 +90,21 @@ class Database:
         async with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", tenant) as connection:
             yield connection
 
+    async def call(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """Give the rows of one statement that is a transaction by itself, in one round trip.
+
+        It belongs to no tenant and sees no rows of any, unless it calls a function that sets one for the transaction.
+        """
+        try:
+            connection = await self._pool.acquire()
+        except OSError as error:
+            raise DatabaseUnavailable from error
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
+            return rows
+        finally:
+            await self._pool.release(connection)
+
     @asynccontextmanager
     async def _begun(self, begin: str, tenant: str) -> AsyncIterator[Connection]:
         if not _TENANT.fullmatch(tenant):

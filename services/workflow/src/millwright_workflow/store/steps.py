@@ -9,48 +9,47 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+from millwright_runtime.events.log import Event
 from millwright_runtime.json import from_text, to_text
-from millwright_runtime.postgres.database import Connection
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database
 
 from millwright_workflow.domain import partitions
-from millwright_workflow.domain.execution import Checkpoint, Memory, Progress, Step, Tenure
+from millwright_workflow.domain.execution import Checkpoint, End, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
-from millwright_workflow.store import approvals, attachments, work_items
+from millwright_workflow.store import approvals, attachments, events, work_items
 from millwright_workflow.store.instances import write_error
 
 _RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
+_NO_RESULT = (None,) * 6
+_NO_PROGRESS = (None,) * 4
+_NO_END = (None,) * 4
+_NO_EVENT = (None,) * 4
 
 
-async def write(connection: Connection, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
+async def write(database: Database, tenure: Tenure, steps: Sequence[Step]) -> dict[Key, bool]:
     """Write `steps`, in order; give the instances that they were written of, and whether each is held.
 
     Of the others nothing is written, not even in part: their partition is not the tenure's any more, or they do not
-    stand at the step before.
+    stand at the step before. All that is written is one transaction: one statement, unless more goes with it.
     """
-    groups: defaultdict[Key, list[Step]] = defaultdict(list)
-    for step in steps:
-        groups[step.key].append(step)
-    written = await _advance(connection, tenure, list(groups.values()))
-    accepted = [step for step in steps if step.key in written]
-    await _write_results(connection, [step for step in accepted if step.result])
-    await _write_progress(connection, [step for step in accepted if step.progress])
-    await _end_outside(connection, [step for step in accepted if step.end and step.end.state in _RETRIABLE])
-    await attachments.remove(connection, attachments.passed([s for s in accepted if written[s.key].has_attachments]))
-    return {key: advanced.is_held for key, advanced in written.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Advanced:
-    """What is known of an instance whose steps were written."""
-
-    is_held: bool
-    has_attachments: bool
+    parts = {partitions.of(step.instance) for step in steps}  # the others need no lock
+    epochs = {part: epoch for part, epoch in tenure.epochs.items() if part in parts}
+    values = tenure.worker, list(epochs), list(epochs.values()), [_values(step) for step in steps]
+    ends = [step for step in steps if step.end and step.end.state in _RETRIABLE]
+    if not ends and (rows := await database.call(_WRITE_ALONE, *values)):
+        return {(row["tenant"], row["instance"]): row["is_held"] for row in rows}
+    async with database.transaction(ALL_TENANTS) as connection:
+        written = {(row["tenant"], row["instance"]): row for row in await connection.fetch(_WRITE, *values)}
+        await _end_outside(connection, [step for step in ends if step.key in written])
+        attached = [step for step in steps if step.key in written and written[step.key]["has_attachments"]]
+        await attachments.remove(connection, attachments.passed(attached))
+    return {key: row["is_held"] for key, row in written.items()}
 
 
 async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:
@@ -64,59 +63,33 @@ async def _end_outside(connection: Connection, ends: Sequence[Step]) -> None:
         await approvals.end_rounds(connection, tenants, instances)
 
 
-async def _advance(connection: Connection, tenure: Tenure, groups: Sequence[list[Step]]) -> dict[Key, _Advanced]:
-    ends = [group[-1].end for group in groups]
-    parts = {partitions.of(group[0].instance) for group in groups}  # the others need no lock
-    epochs = {part: epoch for part, epoch in tenure.epochs.items() if part in parts}
-    rows = await connection.fetch(
-        _ADVANCE,
-        tenure.worker,
-        list(epochs),
-        list(epochs.values()),
-        [group[0].tenant for group in groups],
-        [group[0].instance for group in groups],
-        [group[0].number for group in groups],
-        [group[-1].number for group in groups],
-        [group[-1].sequence for group in groups],
-        [sum(1 for step in group if step.result and not step.result.is_skipped) for group in groups],
-        [end.state.value if end else None for end in ends],
-        [to_text(end.output) if end and end.state is State.COMPLETED else None for end in ends],
-        [write_error(end.error) if end else None for end in ends],
-        [group[-1].time if end and end.state.is_terminal else None for group, end in zip(groups, ends, strict=True)],
+def _values(step: Step) -> tuple[Any, ...]:
+    """Give a step as the type `workflow.step` has it."""
+    return (
+        *(step.tenant, step.instance, step.number, step.sequence, step.time),
+        *(_result_values(step, step.result) if step.result else _NO_RESULT),
+        *(_progress_values(step.progress) if step.progress else _NO_PROGRESS),
+        *(_end_values(step, step.end) if step.end else _NO_END),
+        *(_event_values(events.of_instance(step.event)) if step.event else _NO_EVENT),
     )
-    return {(row["tenant"], row["instance"]): _Advanced(row["is_held"], row["has_attachments"]) for row in rows}
 
 
-async def _write_results(connection: Connection, steps: Sequence[Step]) -> None:
-    results = [(step, step.result) for step in steps if step.result]
-    if results:
-        await connection.execute(
-            _WRITE_RESULTS,
-            [step.tenant for step, _ in results],
-            [step.instance for step, _ in results],
-            [result.reference for _, result in results],
-            [result.task_hash for _, result in results],
-            [step.output for step, _ in results],
-            [step.context for step, _ in results],
-            [result.next for _, result in results],
-            [result.is_skipped for _, result in results],
-            [step.number for step, _ in results],
-            [step.time for step, _ in results],
-        )
+def _result_values(step: Step, result: TaskResult) -> tuple[Any, ...]:
+    return result.reference, result.task_hash, step.output, step.context, result.next, result.is_skipped
 
 
-async def _write_progress(connection: Connection, steps: Sequence[Step]) -> None:
-    kept = [(step, step.progress) for step in steps if step.progress]
-    if kept:
-        await connection.execute(
-            _WRITE_PROGRESS,
-            [step.tenant for step, _ in kept],
-            [step.instance for step, _ in kept],
-            [progress.key for _, progress in kept],
-            [progress.begin_time for _, progress in kept],
-            [progress.due_time for _, progress in kept],
-            [to_text(_failure_values(p.failure)) if p.failure else None for _, p in kept],
-        )
+def _progress_values(progress: Progress) -> tuple[Any, ...]:
+    failure = to_text(_failure_values(progress.failure)) if progress.failure else None
+    return progress.key, progress.begin_time, progress.due_time, failure
+
+
+def _end_values(step: Step, end: End) -> tuple[Any, ...]:
+    output = to_text(end.output) if end.state is State.COMPLETED else None
+    return end.state.value, output, write_error(end.error), step.time if end.state.is_terminal else None
+
+
+def _event_values(event: Event) -> tuple[Any, ...]:
+    return event.kind, event.type, to_text(event.data), event.traceparent
 
 
 async def recall(connection: Connection, tenant: str, instance: uuid.UUID) -> Memory:
@@ -212,47 +185,10 @@ def _read_failure(values: dict[str, Any]) -> Failure:
     return Failure(**{**values, "error": error, "task_hash": bytes.fromhex(values["task_hash"])})
 
 
-# Move each instance on, if its partition is still ours and it stands where the first step begins.
-_ADVANCE = """
-WITH tenure AS (
-    SELECT part FROM workflow.partition
-    WHERE owner = $1 AND (part, epoch) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
-    ORDER BY part FOR SHARE
-)
-UPDATE workflow.instance AS instance
-SET step = step.last, sequence = step.sequence, finished_tasks = finished_tasks + step.finished,
-    state = coalesce(step.state, instance.state), pause_reason = CASE WHEN step.state IS NULL THEN pause_reason END,
-    output = step.output, error = step.error, end_time = step.end_time,
-    settle_time = CASE WHEN canary_revision IS NOT NULL AND step.end_time IS NOT NULL THEN clock_timestamp() END,
-    held_revision = CASE WHEN step.state = 'PAUSED' AND pause_reason IS NULL THEN (
-        SELECT revision FROM workflow.hold
-        WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
-          AND hold.version = instance.version AND hold.revision > bound_revision
-          AND run_policy NOT IN ('PAUSE', 'CANCEL')
-    ) END
-FROM unnest($4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
-            $12::text[], $13::timestamptz[])
-    AS step (tenant, instance, first, last, sequence, finished, state, output, error, end_time)
-WHERE instance.tenant = step.tenant AND instance.instance = step.instance AND instance.state = 'RUNNING'
-  AND instance.step = step.first - 1 AND instance.part IN (SELECT part FROM tenure)
-RETURNING instance.tenant, instance.instance, instance.has_attachments, EXISTS (
-    SELECT FROM workflow.hold
-    WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow AND hold.channel = instance.channel
-      AND hold.version = instance.version AND hold.revision > bound_revision
-      AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
-) OR pause_reason IS NOT NULL AS is_held
-"""
-_WRITE_RESULTS = """
-INSERT INTO workflow.task_result
-    (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[],
-                     $8::boolean[], $9::bigint[], $10::timestamptz[])
-"""
-_WRITE_PROGRESS = """
-INSERT INTO workflow.task_progress (tenant, instance, key, begin_time, due_time, failure)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[])
-ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure
-"""
+# A function, so that the tenant is set and all is written in one round trip. Alone, it writes nothing where an instance
+# has attachments.
+_WRITE_ALONE = "SELECT * FROM workflow.write_steps($1, $2, $3, $4, is_alone => true)"
+_WRITE = "SELECT * FROM workflow.write_steps($1, $2, $3, $4, is_alone => false)"
 _RECALL_RESULTS = """
 SELECT tenant, instance, step, reference, task_hash, output, context, next, is_skipped, finish_time
 FROM workflow.task_result JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, instance) USING (tenant, instance)

@@ -93,10 +93,8 @@ class PostgresStorage:
 
     async def write(self, tenure: Tenure, batch: Sequence[Step]) -> dict[Key, bool]:
         """Write steps; give the instances whose steps were written, and whether each is held."""
-        async with self._database.transaction(ALL_TENANTS) as connection:
-            written = await steps.write(connection, tenure, batch)
-            accepted = [step for step in batch if step.key in written]
-            await self._log.append(connection, [events.of_instance(step.event) for step in accepted if step.event])
+        written = await steps.write(self._database, tenure, batch)
+        accepted = [step for step in batch if step.key in written]
         for step in accepted:
             self._platform.committed(step.tenant, names.instance(step.instance))
         self._checkpoints.note(accepted)

@@ -11,6 +11,17 @@ from millwright_workflow.engine.running.writer import Superseded
 from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.steps import recall
 
+ATTACH = """
+WITH attached AS (UPDATE workflow.instance SET has_attachments = true WHERE tenant = $1 AND instance = $2)
+INSERT INTO workflow.emission (tenant, instance, reference, pointer, event) VALUES ($1, $2, $3, $3, '{}')
+"""
+EMISSIONS = "SELECT reference FROM workflow.emission WHERE tenant = $1 AND instance = $2"
+WORK = """
+INSERT INTO workflow.work_item
+    (tenant, instance, reference, part, id, queue, input, heartbeat, max_failures, state, due_time, create_time)
+VALUES ($1, $2, '/do/0/a', 0, gen_random_uuid(), 'press', 'null', '1s', 1, 'QUEUED', now(), now())
+"""
+ITEMS = "SELECT count(*) FROM workflow.work_item WHERE tenant = $1"
 HOLD = """
 INSERT INTO workflow.hold (tenant, workflow, channel, version, revision, run_policy, reason, create_time)
 VALUES ($1, 'plant.line', 'prod', 1, 9, 'PAUSE', 'it leaks', now())
@@ -113,6 +124,50 @@ async def test_a_step_tells_that_a_rollback_wants_the_instance_paused(writer, be
     instance = await begun()
     await sql.execute(HOLD, instance.tenant)
     assert await writer.commit(step(instance)) is True
+
+
+async def test_what_hangs_on_a_task_goes_with_its_result_and_its_neighbours_are_written_too(writer, begun, kept, sql):
+    plain, attached, other = await begun(), await begun(), await begun(is_ours=False)
+    for instance in (attached, other):
+        for reference in ("/do/0/a", "/do/1/b"):
+            await sql.execute(ATTACH, *instance.key, reference)
+    futures = [writer.commit(step(instance)) for instance in (plain, attached, other)]
+    outcomes = await asyncio.gather(*futures, return_exceptions=True)
+    assert outcomes[:2] == [False, False]
+    assert isinstance(outcomes[2], Superseded)
+    assert (await kept(plain), await kept(attached), await kept(other)) == ({"/do/0/a": 1}, {"/do/0/a": 1}, {})
+    assert [row["reference"] for row in await sql.fetch(EMISSIONS, *attached.key)] == ["/do/1/b"]
+    assert len(await sql.fetch(EMISSIONS, *other.key)) == 2
+
+
+async def test_an_instance_that_faults_lets_go_of_its_work_and_its_neighbours_are_written_too(writer, begun, kept, sql):
+    plain, faulted, other = await begun(), await begun(), await begun(is_ours=False)
+    for instance in (faulted, other):
+        await sql.execute(WORK, *instance.key)
+    ends = [Step(None, *it.key, 1, 2, it.create_time, end=End(State.FAULTED)) for it in (faulted, other)]
+    await asyncio.gather(*map(writer.commit, [step(plain), *ends]), return_exceptions=True)
+    assert await kept(plain) == {"/do/0/a": 1}
+    assert await sql.fetchval(ITEMS, faulted.tenant) == 1  # of the other's worker, whose instance goes on
+
+
+async def test_a_batch_leaves_its_connection_without_a_tenant(platform, writer, begun):
+    await asyncio.gather(*[writer.commit(step(await begun())) for _ in range(3)])
+    looks = [platform.database.call("SELECT FROM workflow.instance LIMIT 1") for _ in range(4)]
+    assert await asyncio.gather(*looks) == [[]] * 4  # on each connection that the pool has
+
+
+async def test_steps_of_one_instance_in_one_batch_are_written_together(writer, begun, sql):
+    instance = await begun()
+    futures = [writer.commit(step(instance, number, f"/do/{number}/a")) for number in (1, 2, 3)]
+    assert await asyncio.gather(*futures) == [False] * 3
+    seen = await sql.fetchrow(
+        "SELECT step, sequence, finished_tasks FROM workflow.instance WHERE instance = $1", instance.instance
+    )
+    assert tuple(seen) == (3, 5, 3)
+    queued = await sql.fetch(
+        "SELECT sequence FROM workflow.outbox WHERE tenant = $1 ORDER BY position", instance.tenant
+    )
+    assert [row["sequence"] for row in queued] == [3, 4, 5]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 5])

@@ -453,6 +453,120 @@ COMMENT ON COLUMN workflow.schedule.looked IS 'how many of its deliveries it has
 """
 
 
+STEPS = """
+CREATE TYPE workflow.step AS (
+    tenant text,
+    instance uuid,
+    number bigint,
+    sequence bigint,
+    step_time timestamptz,
+    reference text,
+    task_hash bytea,
+    output text,
+    context text,
+    next text,
+    is_skipped boolean,
+    progress_key text,
+    begin_time timestamptz,
+    due_time timestamptz,
+    failure text,
+    state text,
+    instance_output text,
+    error text,
+    end_time timestamptz,
+    kind text,
+    type text,
+    data text,
+    traceparent text
+);
+COMMENT ON TYPE workflow.step IS
+    'One advance of an instance: the result of the task `reference`, progress, a state to leave with, and an event';
+
+CREATE FUNCTION workflow.write_steps(
+    worker uuid, parts smallint[], epochs bigint[], steps workflow.step[], is_alone boolean
+) RETURNS TABLE (tenant text, instance uuid, is_held boolean, has_attachments boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    tenants text[];
+    instances uuid[];
+    holds boolean[];
+    attachments boolean[];
+BEGIN
+    PERFORM set_config('millwright.tenant', '*', true); -- until the transaction ends, as SET LOCAL
+
+    IF is_alone AND EXISTS (
+        SELECT FROM unnest(steps) AS step JOIN workflow.instance USING (tenant, instance) WHERE has_attachments
+    ) THEN
+        RETURN;
+    END IF;
+
+    WITH tenure AS (
+        SELECT part FROM workflow.partition
+        WHERE owner = worker AND (part, epoch) IN (SELECT * FROM unnest(parts, epochs))
+        ORDER BY part FOR SHARE
+    ), advance AS (
+        SELECT tenant, instance, min(number) AS first, max(number) AS last, max(sequence) AS sequence,
+               count(*) FILTER (WHERE NOT is_skipped) AS finished, max(state) AS state,
+               max(instance_output) AS output, max(error) AS error, max(end_time) AS end_time
+        FROM unnest(steps) GROUP BY tenant, instance
+    ), advanced AS (
+        UPDATE workflow.instance AS instance
+        SET step = advance.last, sequence = advance.sequence, finished_tasks = finished_tasks + advance.finished,
+            state = coalesce(advance.state, instance.state),
+            pause_reason = CASE WHEN advance.state IS NULL THEN pause_reason END,
+            output = advance.output, error = advance.error, end_time = advance.end_time,
+            settle_time = CASE
+                WHEN canary_revision IS NOT NULL AND advance.end_time IS NOT NULL THEN clock_timestamp()
+            END,
+            held_revision = CASE WHEN advance.state = 'PAUSED' AND pause_reason IS NULL THEN (
+                SELECT revision FROM workflow.hold
+                WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
+                  AND hold.channel = instance.channel AND hold.version = instance.version
+                  AND hold.revision > bound_revision AND run_policy NOT IN ('PAUSE', 'CANCEL')
+            ) END
+        FROM advance
+        WHERE instance.tenant = advance.tenant AND instance.instance = advance.instance
+          AND instance.state = 'RUNNING' AND instance.step = advance.first - 1
+          AND instance.part IN (SELECT part FROM tenure) AND NOT (is_alone AND has_attachments)
+        RETURNING instance.tenant, instance.instance, has_attachments, pause_reason IS NOT NULL OR EXISTS (
+            SELECT FROM workflow.hold
+            WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
+              AND hold.channel = instance.channel AND hold.version = instance.version
+              AND hold.revision > bound_revision
+              AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
+        ) AS is_held
+    )
+    SELECT array_agg(tenant), array_agg(instance), array_agg(is_held), array_agg(has_attachments)
+    INTO tenants, instances, holds, attachments FROM advanced;
+
+    steps := ARRAY (
+        SELECT step FROM unnest(steps) AS step
+        WHERE (tenant, instance) IN (SELECT * FROM unnest(tenants, instances))
+    );
+
+    INSERT INTO workflow.task_result
+        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
+    SELECT tenant, instance, reference, task_hash, output, context, next, is_skipped, number, step_time
+    FROM unnest(steps) WHERE reference IS NOT NULL;
+
+    INSERT INTO workflow.task_progress (tenant, instance, key, begin_time, due_time, failure)
+    SELECT tenant, instance, progress_key, begin_time, due_time, failure
+    FROM unnest(steps) WHERE progress_key IS NOT NULL
+    ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure;
+
+    INSERT INTO workflow.event (tenant, resource, sequence, kind, type, data, traceparent, event_time)
+    SELECT tenant, 'instances/' || instance, sequence, kind, type, data, traceparent, step_time
+    FROM unnest(steps) WHERE kind IS NOT NULL;
+
+    INSERT INTO workflow.outbox (tenant, resource, sequence)
+    SELECT tenant, 'instances/' || instance, sequence FROM unnest(steps) WHERE kind IS NOT NULL ORDER BY sequence;
+
+    RETURN QUERY SELECT * FROM unnest(tenants, instances, holds, attachments);
+END $$;
+"""
+
+
 TENANTED = (
     "workflow",
     "version",
@@ -498,6 +612,8 @@ GRANT INSERT, UPDATE, DELETE ON workflow.subscription, workflow.child, workflow.
 GRANT INSERT, UPDATE, DELETE ON workflow.kept_event TO {role};
 GRANT INSERT ON workflow.topic TO {role};
 GRANT INSERT, DELETE ON workflow.delivery, workflow.emission, workflow.outgoing_event TO {role};
+REVOKE ALL ON FUNCTION workflow.write_steps FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION workflow.write_steps TO {role};
 """
 
 
@@ -510,4 +626,5 @@ def upgrade() -> None:
         execute(runtime_tables("workflow", role))
     for table in TENANTED:
         execute(tables.tenant_policy(f"workflow.{table}"))
+    execute(STEPS)
     execute(GRANTS.format(role=role))
