@@ -39,6 +39,14 @@ SERVICES = (
         example="millwright.workflow.v1.WorkflowService/ListWorkflows",
         command=(sys.executable, "-m", "millwright_workflow"),
     ),
+    Service(
+        name="judgment",
+        port=50052,
+        metrics_port=9152,
+        health="millwright.judgment.v1.RulesetService",
+        example="millwright.judgment.v1.RulesetService/ListRulesets",
+        command=(sys.executable, "-m", "millwright_judgment"),
+    ),
 )
 
 

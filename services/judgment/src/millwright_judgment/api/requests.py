@@ -11,6 +11,7 @@ from millwright_runtime.errors import InvalidFields, Violation
 
 from millwright_judgment.domain import names
 from millwright_judgment.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback
+from millwright_judgment.domain.ruleset.limits import DOCUMENT_BYTES
 
 _LONGEST_FREEZE = timedelta(days=30)
 _LONGEST_PLAN = timedelta(days=366)
@@ -62,3 +63,17 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
         allow_bad_target=request.allow_bad_target,
         freeze=freeze,
     )
+
+
+def document_text(text: str, field: str = "document") -> str:
+    """Give a document's text; raise InvalidFields if Postgres cannot hold it. What else is wrong, reading it tells."""
+    if len(text) > DOCUMENT_BYTES:
+        raise InvalidFields([Violation(field, "TOO_LONG", f"must be at most {DOCUMENT_BYTES} bytes")])
+    if "\x00" in text:
+        raise InvalidFields([Violation(field, "INVALID_CHARACTER", "must not hold a NUL character")])
+    return text
+
+
+def etag(text: str) -> int:
+    """Give the revision that an etag stands for; one that cannot be ours stands for none there is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -8,6 +8,7 @@ from millwright.judgment.v1 import release_pb2, ruleset_pb2
 from millwright_runtime.api.messages import timestamp
 
 from millwright_judgment.domain import names
+from millwright_judgment.domain.difference.edits import Edit
 from millwright_judgment.domain.releases import Channel, Release, Version
 from millwright_judgment.store.rulesets import Ruleset
 
@@ -74,4 +75,16 @@ def release(ruleset: str, value: Release) -> release_pb2.Release:
         experiment=names.experiment(value.experiment) if value.experiment else "",
         evidence=value.evidence,
         planned_time=timestamp(value.planned_time),
+    )
+
+
+def edit(value: Edit) -> ruleset_pb2.Edit:
+    """Give one difference of two versions."""
+    return ruleset_pb2.Edit(
+        kind=ruleset_pb2.Edit.Kind.Value(f"KIND_{value.kind}"),
+        table=value.table,
+        rule=value.rule,
+        field=value.field,
+        before=value.before,
+        after=value.after,
     )

@@ -1,0 +1,1 @@
+"""What the tests of the judgment service stand on."""

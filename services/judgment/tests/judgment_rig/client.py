@@ -1,0 +1,42 @@
+"""A client of the whole API of the judgment service."""
+
+import json
+
+from judgment_samples.documents import weld
+from millwright.judgment.v1 import release_service_pb2, ruleset_service_pb2
+from millwright_local.testing.client import ContractClient, rpcs_of
+
+RPCS = rpcs_of((ruleset_service_pb2, release_service_pb2))
+RULESET = "rulesets/line.weld"
+PROD = f"{RULESET}/channels/prod"
+
+
+def version(number):
+    """The name of a version of the weld line's ruleset."""
+    return f"{RULESET}/versions/{number}"
+
+
+class Client(ContractClient):
+    """Calls the judgment service: `await client.GetRuleset(name=…)`; and does what tests do often."""
+
+    rpcs = RPCS
+
+    async def publish(self, semver="1.0.0", promote_to="", **changes):
+        """Publish a version of the weld line's ruleset; `changes` are keys of the document."""
+        document = json.dumps(weld(version=semver, **changes))
+        return await self.PublishVersion(document=document, promote_to=promote_to)
+
+    async def release(self, count):
+        """Publish versions 1, 2, …, each promoted to `prod` in turn."""
+        for number in range(1, count + 1):
+            await self.publish(f"{number}.0.0", promote_to="prod", titles={"en": f"Weld line {number}"})
+
+    async def rollback(self, **fields):
+        """Roll `prod` back."""
+        return await self.RollbackVersion(**{"channel": PROD, "reason": "it is blind", **fields})
+
+    async def operations(self):
+        """The operations of the release log, the oldest first."""
+        listed = await self.ListReleases(ruleset=RULESET)
+        name = listed.releases[0].Operation.Name
+        return [name(release.operation).removeprefix("OPERATION_") for release in reversed(listed.releases)]
