@@ -104,3 +104,9 @@ def test_a_caller_who_stops_asking_cancels_the_stream(watch):
     next(messages)
     messages.close()
     assert watch.opened[0].is_cancelled
+
+
+def test_a_stream_that_was_dropped_for_being_slow_goes_on_where_it_was(watch):
+    messages = watch(Stream([4], grpc.StatusCode.RESOURCE_EXHAUSTED), Stream([5]))
+    assert [next(messages).sequence for _ in range(2)] == [4, 5]
+    assert watch.asked == [None, 4]

@@ -45,6 +45,10 @@ class Patience:
     longest_pause: float = 5.0
 
 
+# The replica is gone, or could not wait for us any longer: another stream goes on.
+_BREAKS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
 class StreamEndedError(Exception):
     """The service ended the stream again and again without a final message."""
 
@@ -59,8 +63,8 @@ def follow(
 ) -> Iterator[Message]:
     """Yield every message of a watch, heartbeats too, until the caller stops asking; then the stream is cancelled.
 
-    `open_stream` gets the last sequence received, None for none yet. When the stream breaks with UNAVAILABLE, or
-    ends, it is opened again after a pause, so that the caller sees no gap and no repeat.
+    `open_stream` gets the last sequence received, None for none yet. When the stream breaks with UNAVAILABLE or
+    RESOURCE_EXHAUSTED, or ends, it is opened again after a pause, so that the caller sees no gap and no repeat.
 
     Raises grpc.RpcError for any other break, or when patience runs out; StreamEndedError where streams only ended.
     """
@@ -73,7 +77,7 @@ def follow(
                 sequence, waited, allowed = message.sequence, 0.0, patience.afterwards
                 yield message
         except grpc.RpcError as error:
-            if stream.code() is not grpc.StatusCode.UNAVAILABLE:
+            if stream.code() not in _BREAKS:
                 raise
             broken = error
         finally:

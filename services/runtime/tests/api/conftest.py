@@ -32,7 +32,7 @@ class Shapes:
                 return await behavior[shape](request, context)
 
         make = getattr(grpc, f"{shape}_rpc_method_handler")
-        return make(serve, StringValue.FromString, StringValue.SerializeToString)
+        return make(serve, StringValue.FromString, lambda message: message.SerializeToString())
 
 
 @dataclass

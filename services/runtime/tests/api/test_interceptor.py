@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass, replace
 
 import grpc
 import pytest
@@ -223,3 +224,54 @@ async def test_a_method_that_does_not_exist_is_unimplemented(served):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.call("unary_unary", method="Nothing")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@dataclass
+class Numbered:
+    """A message of a watch, as large as what a client that does not read leaves room for a few of."""
+
+    sequence: int
+
+    def SerializeToString(self):  # noqa: N802  protobuf's name
+        return StringValue(value=f"{self.sequence} {'x' * 100_000}").SerializeToString()
+
+
+async def test_a_client_that_takes_nothing_is_dropped_with_the_sequence_to_go_on_from(served):
+    served.interceptor._limits = replace(served.interceptor._limits, write_seconds=0.2)
+    given, dropped = [], asyncio.Event()
+
+    async def stream(request, context):
+        try:
+            for sequence in range(1, 10_000):
+                given.append(sequence)
+                yield Numbered(sequence)
+        finally:
+            dropped.set()
+
+    served.shapes.behavior["unary_stream"] = stream
+    call = served.call("unary_stream")
+    received = [await anext(aiter(call))]
+    async with asyncio.timeout(10):
+        await dropped.wait()
+    refusal = await refused(_read_into(received, call))
+    assert (refusal.code, refusal.reason) == ("RESOURCE_EXHAUSTED", "TOO_SLOW")
+    sequences = [int(message.value.partition(" ")[0]) for message in received]
+    assert sequences == given == list(range(1, len(given) + 1))
+    assert dict(refusal.info.metadata) == {"seconds": "0.2", "sequence": str(sequences[-1])}
+    assert refusal.retry_info is not None
+
+
+async def test_a_client_that_takes_its_time_but_takes_is_not_dropped(served):
+    served.interceptor._limits = replace(served.interceptor._limits, write_seconds=5)
+    served.shapes.behavior["unary_stream"] = lambda request, context: _numbered(30)
+    assert len([message async for message in served.call("unary_stream")]) == 30
+
+
+async def _read_into(received, call):
+    async for message in call:
+        received.append(message)
+
+
+async def _numbered(count):
+    for sequence in range(count):
+        yield Numbered(sequence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NoReturn, TypeAlias
@@ -40,6 +40,14 @@ class TooManyCalls(ResourceExhausted):
     """The service is serving as many calls as it can. Wait a moment and try again."""
 
 
+class TooSlow(ResourceExhausted):
+    """The client took nothing for {seconds} s. Call again with the last sequence received, {sequence}."""
+
+
+class _Dropped(Exception):
+    """Thrown into a stream that is read no more."""
+
+
 class RequestMalformed(InvalidArgument):
     """The request is not a well-formed message of its type."""
 
@@ -57,6 +65,8 @@ class Limits:
     default_deadline_seconds: float
     message_bytes: int
     """The largest request."""
+    write_seconds: float = 20.0
+    """How long a stream waits for its client to make room for one more message."""
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -91,7 +101,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: Handler, method: str, rule: Rule) -> Handler:
         shape = f"{_stream(handler.request_streaming)}_{_stream(handler.response_streaming)}"
-        around = self._streaming if handler.response_streaming else self._unary
+        around: Callable[..., Callable[..., Any]] = self._unary
+        if handler.response_streaming:  # of a conversation, the other side decides how quick it is
+            around = self._streaming if handler.request_streaming else self._feeding
         behavior: Any = around(getattr(handler, shape), _reader(handler, self._limits.message_bytes), method, rule)
         make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
         return make(behavior, None, handler.response_serializer)  # we read the request ourselves, see _reader
@@ -136,10 +148,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def _streaming(
         self, serve: Callable[..., AsyncGenerator[Any]], read: Callable[[Any], Any], method: str, rule: Rule
-    ) -> Callable[..., AsyncIterator[Any]]:
+    ) -> Callable[..., AsyncGenerator[Any]]:
         counter = cache(partial(metrics.CALLS.labels, method))
 
-        async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
+        async def streaming(request: Any, context: Context) -> AsyncGenerator[Any]:
             metadata = _metadata(context)
             deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
             code = "CANCELLED"
@@ -159,6 +171,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     except grpc.aio.AbortError:  # the servicer ended the call itself
                         code = context.code().name
                         raise
+                    except _Dropped:
+                        code = TooSlow.code
                     except Exception as error:  # noqa: BLE001 - every refusal leaves through here
                         refusal = status.refusal(error, method)
                         code = refusal.code
@@ -169,6 +183,34 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 counter(code).inc()
 
         return streaming
+
+    def _feeding(
+        self, serve: Callable[..., AsyncGenerator[Any]], read: Callable[[Any], Any], method: str, rule: Rule
+    ) -> Callable[..., Awaitable[None]]:
+        """Serve a stream that the client only reads, message by message as it makes room for them.
+
+        A client that makes none for long is dropped: nothing is read for it any more, and once it does read, it learns
+        of that and with which sequence to go on. Until then gRPC holds one message for it and lets no status pass.
+        """
+        stream = self._streaming(serve, read, method, rule)
+
+        async def feeding(request: Any, context: Context) -> None:
+            async with aclosing(stream(request, context)) as responses:
+                async for response in responses:
+                    writing = asyncio.ensure_future(context.write(response))
+                    try:
+                        is_taken = bool((await asyncio.wait({writing}, timeout=self._limits.write_seconds))[0])
+                        if not is_taken:
+                            with suppress(StopAsyncIteration):
+                                await responses.athrow(_Dropped())
+                        await writing
+                    finally:
+                        writing.cancel()
+                    if not is_taken:
+                        sequence = getattr(response, "sequence", 0)
+                        await _abort(context, TooSlow(seconds=self._limits.write_seconds, sequence=sequence))
+
+        return feeding
 
     async def _let_in(self, method: str, rule: Rule, metadata: Mapping[str, Any], *, is_full: bool) -> calls.Principal:
         if not self._is_open:
