@@ -71,8 +71,13 @@ def test_the_demo_proves_its_story_and_leaves_nothing_behind() -> None:
             "the watch stream has the release",
             "every instance completes on v2",
             "the log has no gap: 1 to 7",
+            "the instance goes on by itself, and completes: COMPLETED",
+            "the next worker goes on from what the last one saved: it began with part 7",
+            "nothing ran twice",
+            "the plant has the report",
         ):
             assert f"✓ {claim}" in printed
+        assert re.search(r"Saved: \d+\.\d s, 6 of 9 parts", printed)
         assert "\x1b" not in printed
         assert_nothing_is_left(family, home)
 

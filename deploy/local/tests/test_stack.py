@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import sys
@@ -131,6 +132,16 @@ async def test_a_migration_that_fails_stops_everything_and_says_why(directory: P
 
 async def test_a_service_that_dies_is_noticed(directory: Path, plain: Service) -> None:
     async with make_stack(directory, plain) as stack:
-        await stack.services["workflow"].kill()
+        os.kill(stack.services["workflow"].process.pid, signal.SIGKILL)
         ended = await stack.wait_for_end()
         assert (ended.name, ended.exit_code) == ("workflow", -9)
+
+
+async def test_a_service_that_is_killed_through_the_stack_may_start_again(directory: Path, plain: Service) -> None:
+    async with make_stack(directory, plain) as stack:
+        await stack.services["workflow"].kill()
+        assert not any(process.has_ended_by_itself for process in stack.processes)
+        await stack.services["workflow"].start()
+        assert await is_serving(stack.endpoints["workflow"], plain.health)
+        os.kill(stack.services["workflow"].process.pid, signal.SIGKILL)
+        assert (await stack.wait_for_end()).exit_code == -9

@@ -20,6 +20,7 @@ async def inspect(task: Task) -> dict[str, int]:
         await asyncio.sleep(SECONDS_A_PART)
         looked_at += 1
         await task.save(looked_at, percent=100 * looked_at / parts)
+        print(f"part {looked_at} of {parts}", flush=True)
     return {"parts": parts}
 
 

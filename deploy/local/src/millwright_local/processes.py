@@ -54,6 +54,7 @@ class Process:
         uid, gid = (account.uid, account.gid) if account else (None, None)
         self._command = leash(command, death_signal=death_signal, uid=uid, gid=gid)
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_to_end = False
         self._log_start = 0
 
     @property
@@ -78,6 +79,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._log_start = log.tell()
+            self._is_to_end = False
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -126,12 +128,19 @@ class Process:
 
     def terminate(self) -> None:
         """Ask the child to end (SIGTERM), and do not wait for it."""
+        self._is_to_end = True
         os.kill(self.pid, signal.SIGTERM)
+
+    @property
+    def has_ended_by_itself(self) -> bool:
+        """Whether the child has ended although nobody here asked it to."""
+        return self._child is not None and not self.is_running and not self._is_to_end
 
     async def stop(self, seconds: float, by: signal.Signals = signal.SIGTERM) -> None:
         """Ask the child to end, and kill it after `seconds`. Does nothing if it does not run."""
         if not self.is_running:
             return
+        self._is_to_end = True
         os.kill(self.pid, by)
         self.thaw()  # a frozen process would never take the signal
         try:
@@ -143,6 +152,7 @@ class Process:
         """Kill the child and its descendants with SIGKILL, as a power cut would, and wait until all are gone."""
         if not self.is_running:
             return
+        self._is_to_end = True
         os.kill(self.pid, signal.SIGSTOP)  # so that it makes no further descendants
         family = self._family()
         for member in family:

@@ -134,14 +134,16 @@ class Stack:
         return [server.process for server in self._all() if server.process is not None]
 
     async def wait_for_end(self) -> ProcessEndedError:
-        """Wait until some process of the running stack ends by itself, and return the error that says how."""
-        processes = self.processes
+        """Wait until some process of the running stack ends by itself, and return the error that says how.
+
+        One that is stopped or killed through the stack does not: it may be started again.
+        """
 
         async def has_one_ended() -> bool:
-            return not all(process.is_running for process in processes)
+            return any(process.has_ended_by_itself for process in self.processes)
 
         await until(has_one_ended, None, poll_seconds=WATCH_SECONDS)
-        return next(process.ended() for process in processes if not process.is_running)
+        return next(process.ended() for process in self.processes if process.has_ended_by_itself)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,4 +1,4 @@
-"""One performance of the demo: a stack of its own, the story, and an empty stage afterwards."""
+"""One performance of the demo: a stack of its own, the acts one after another, and an empty stage afterwards."""
 
 import asyncio
 import time
@@ -10,14 +10,16 @@ from pathlib import Path
 import grpc
 from rich.console import Console
 
+from millwright_local.demo.crash import Crash
 from millwright_local.demo.plant import Plant
+from millwright_local.demo.rollback import Rollback
+from millwright_local.demo.scene import Act, Scene
 from millwright_local.demo.stage import ClaimBroken, Stage
-from millwright_local.demo.story import Scene
 from millwright_local.errors import StackError
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
-from millwright_local.workflow_client import WorkflowClient
 
+ACTS: tuple[type[Act], ...] = (Rollback, Crash)
 END_SECONDS = 1.0
 
 
@@ -25,7 +27,7 @@ async def perform(console: Console) -> int:
     """Tell the story in a stack of its own; return 0, or 1 once a step did not hold."""
     begin = time.monotonic()
     stage = Stage(console)
-    console.print("[bold]Millwright: publish a workflow, run it, break it, roll it back[/]")
+    console.print("[bold]Millwright: a bad version is rolled back, and a killed service loses nothing[/]")
     try:
         with scratch_directory(on_disk=True) as home:
             await _play(stage, home)
@@ -45,10 +47,10 @@ async def _play(stage: Stage, home: Path) -> None:
         with stage.step("Start Postgres, Valkey, NATS and the services"):
             await cleanup.enter_async_context(stack)
         plant = await cleanup.enter_async_context(Plant())
-        token = stack.token_file.read_text()
-        client = await cleanup.enter_async_context(WorkflowClient(stack.endpoints["workflow"], token))
-        assert stack.nats is not None
-        await _unless_one_ends(stack, Scene(stage, client, plant, stack.nats.url).tell())
+        scene = Scene(stage, stack, plant)
+        for act in ACTS:
+            stage.act(act.title)
+            await _unless_one_ends(stack, act(scene).tell())
         with stage.step("Stop everything"):
             await cleanup.aclose()
             left = [process.name for process in stack.processes if process.is_running]

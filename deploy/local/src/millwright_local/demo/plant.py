@@ -1,10 +1,10 @@
-"""The plant's own systems, as far as the demo's workflow calls them: a small real HTTP server on loopback.
+"""The plant's own systems, as far as the demo's workflows call them: a small real HTTP server on loopback.
 
-It knows how many defects each line may have, and takes alerts. It refuses every alert the first time it is sent, as
-a busy system does: only a workflow that tries again gets one through.
+It knows how many defects each line may have, and takes alerts and reports. It refuses every alert the first time it is
+sent, as a busy system does: only a workflow that tries again gets one through.
 """
 
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -20,10 +20,15 @@ class Plant:
         self.url = ""
         self.alerts: list[str] = []
         """The lines of the alerts taken, in order."""
+        self.reports: list[dict[str, Any]] = []
+        """The reports taken, in order."""
+        self.questions = 0
+        """How often it was asked for a limit."""
         self._refused: set[str] = set()
         application = web.Application()
         application.router.add_get("/lines/{line}/limits", self._limits)
         application.router.add_post("/alerts", self._alert)
+        application.router.add_post("/reports", self._report)
         self._runner = web.AppRunner(application, access_log=None)
 
     @property
@@ -42,6 +47,7 @@ class Plant:
         await self._runner.cleanup()
 
     async def _limits(self, request: web.Request) -> web.Response:
+        self.questions += 1
         line = request.match_info["line"]
         if line not in MAX_DEFECT_RATES:
             raise web.HTTPNotFound
@@ -54,3 +60,7 @@ class Plant:
             raise web.HTTPServiceUnavailable
         self.alerts.append(alert["line"])
         return web.json_response({"id": len(self.alerts)}, status=201)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        self.reports.append(await request.json())
+        return web.json_response({"id": len(self.reports)}, status=201)

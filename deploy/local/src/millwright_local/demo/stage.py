@@ -24,9 +24,15 @@ class Stage:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._acts = 0
         self._steps = 0
         self.claims = 0
         self.step_name = ""
+
+    def act(self, title: str) -> None:
+        """Announce an act."""
+        self._acts += 1
+        self._console.print(f"\n[bold]Act {self._acts}: {title}[/]")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

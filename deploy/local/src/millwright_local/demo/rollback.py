@@ -1,13 +1,10 @@
-"""The story: three versions of a workflow, the third one broken, and the way back.
+"""The first act: three versions of a workflow, the third one broken, and the way back.
 
 Each step does something with the real services and claims what must hold afterwards. It starts and stops nothing.
 """
 
 import time
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,13 +20,13 @@ from millwright.workflow.v1.release_service_pb2 import (
 from millwright.workflow.v1.workflow_pb2 import Version
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 
-from millwright_local.demo.plant import Plant
-from millwright_local.demo.stage import ClaimBroken, Stage, milliseconds
+from millwright_local.demo.scene import EXAMPLES, Scene, new_id
+from millwright_local.demo.stage import ClaimBroken, milliseconds
 from millwright_local.listeners import subscribed, watched
 from millwright_local.stack import TENANT
 from millwright_local.workflow_client import WorkflowClient
 
-DEFINITIONS = Path(__file__).parents[5] / "examples" / "workflows" / "defect-alert"
+DEFINITIONS = EXAMPLES / "workflows" / "defect-alert"
 WORKFLOW = "workflows/quality.defect-alert"
 CHANNEL = f"{WORKFLOW}/channels/prod"
 REASON = "every inspection faults since 1.2.0"
@@ -39,30 +36,34 @@ ALERTED = ["press-2", "weld-1"]
 NEWS_SECONDS = 2.0  # far above what is usual: a figure, not a race, shall be shown
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Where the story plays."""
+class Rollback:
+    """The act."""
 
-    stage: Stage
-    client: WorkflowClient
-    plant: Plant
-    nats_url: str
+    title = "A bad version is taken back"
+
+    def __init__(self, scene: Scene) -> None:
+        self.stage = scene.stage
+        self.plant = scene.plant
+        self.client = WorkflowClient(scene.stack.endpoints["workflow"], scene.token)
+        assert scene.stack.nats is not None
+        self.nats_url = scene.stack.nats.url
 
     async def tell(self) -> None:
-        """Tell the story from its beginning to its end. Raises ClaimBroken, or what a call raises."""
-        await self._publish()
-        await self._see_it_break()
-        await self._roll_back()
-        await self._refuse_the_bad_version()
-        await self._see_it_work()
-        await self._show_the_log()
+        """Tell the act from its beginning to its end. Raises ClaimBroken, or what a call raises."""
+        async with self.client:
+            await self._publish()
+            await self._see_it_break()
+            await self._roll_back()
+            await self._refuse_the_bad_version()
+            await self._see_it_work()
+            await self._show_the_log()
 
     async def _publish(self) -> None:
         with self.stage.step("Publish a defect alert in three versions, and promote each to prod"):
             versions = []
             for file in sorted(DEFINITIONS.glob("v*.yaml")):
                 text, reason = file.read_text(), f"release of {file.name}"
-                request = PublishVersionRequest(definition=text, promote_to="prod", reason=reason, request_id=_id())
+                request = PublishVersionRequest(definition=text, promote_to="prod", reason=reason, request_id=new_id())
                 answer = await self.client.call(self.client.workflows.PublishVersion, request)
                 versions.append(answer.version)
                 last = answer.channel
@@ -91,7 +92,7 @@ class Scene:
                 subscribed(self.nats_url, TENANT, WORKFLOW) as subscriber,
                 watched(self.client, WORKFLOW) as watcher,
             ):
-                request = RollbackVersionRequest(channel=CHANNEL, reason=REASON, request_id=_id())
+                request = RollbackVersionRequest(channel=CHANNEL, reason=REASON, request_id=new_id())
                 begin = time.perf_counter()
                 answer = await self.client.call(self.client.releases.RollbackVersion, request)
                 call_seconds = time.perf_counter() - begin
@@ -117,7 +118,7 @@ class Scene:
 
     async def _refuse_the_bad_version(self) -> None:
         with self.stage.step("Try to promote v3 once more"):
-            request = PromoteVersionRequest(channel=CHANNEL, version=3, reason="a try", request_id=_id())
+            request = PromoteVersionRequest(channel=CHANNEL, version=3, reason="a try", request_id=new_id())
             try:
                 await self.client.call(self.client.releases.PromoteVersion, request)
             except grpc.aio.AioRpcError as error:
@@ -163,16 +164,12 @@ class Scene:
         inputs = [
             {
                 "plant": self.plant.url,
-                "inspection": {"id": _id(), "line": line, "inspected": inspected, "defective": defective},
+                "inspection": {"id": new_id(), "line": line, "inspected": inspected, "defective": defective},
             }
             for line, inspected, defective in INSPECTIONS
         ]
         names = await self.client.start(WORKFLOW, inputs)
         return [await self.client.end_of(name) for name in names]
-
-
-def _id() -> str:
-    return str(uuid.uuid4())
 
 
 def _name(enum: Any, value: int) -> str:
