@@ -3,24 +3,25 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from time import perf_counter
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
+from rich.console import RenderableType
 from rich.live import Live
 
 from millwright_cli.arguments import DryRun, OptionalReason, duration, percent_bp
-from millwright_cli.connection import Connection, Service, new_request_id
+from millwright_cli.connection import Connection
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Noun, Session, Verb, current
-from millwright_cli.times import span
+from millwright_cli.words import Words
 from millwright_cli.workflow.arguments import ChannelId, ExpectedRevision, Reason, VersionNumber, WorkflowName
+from millwright_cli.workflow.moves import connect, move
 from millwright_cli.workflow.views import canary as views
 from millwright_cli.workflow.views.release import caveats, release_line
 
-SERVICE = Service("workflow", release_service_pb2.DESCRIPTOR)
 _WHOLE_BP = 10_000
 _LOOK_SECONDS = 1.0
 _Release = release_pb2.Release
@@ -131,17 +132,11 @@ def start(
         promote_at_end=promote_at_end,
         expected_revision=expected_revision,
         reason=reason,
-        request_id=new_request_id(),
         validate_only=dry_run,
     )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.StartCanary, request)
-    took = span(perf_counter() - began, session.say)
-    lines = views.moved(answer.channel, answer.release, took, session.say)
-    session.screen.answer(answer, *lines, *caveats(session.say, dry_run=dry_run, replayed=answer.replayed))
+    move(session, lambda stub: stub.StartCanary, request, partial(_lines, dry_run=dry_run))
     if watch and not dry_run:
-        raise typer.Exit(_Watch(session, connection, stub).run(name, channel))
+        raise typer.Exit(_Watch(session, *connect(session)).run(name, channel))
 
 
 @app.command(cls=Verb)
@@ -159,14 +154,8 @@ def step(
         channel=f"{name}/channels/{channel}",
         expected_revision=expected_revision,
         reason=reason,
-        request_id=new_request_id(),
     )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.StepCanary, request)
-    took = span(perf_counter() - began, session.say)
-    lines = views.moved(answer.channel, answer.release, took, session.say)
-    session.screen.answer(answer, *lines, *caveats(session.say, dry_run=False, replayed=answer.replayed))
+    move(session, lambda stub: stub.StepCanary, request, _lines)
 
 
 @app.command(cls=Verb)
@@ -186,21 +175,15 @@ def abort(
         expected_revision=expected_revision,
         reason=reason,
         mark_bad=mark_bad,
-        request_id=new_request_id(),
     )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.AbortCanary, request)
-    took = span(perf_counter() - began, session.say)
-    lines = views.moved(answer.channel, answer.release, took, session.say)
-    session.screen.answer(answer, *lines, *caveats(session.say, dry_run=False, replayed=answer.replayed))
+    move(session, lambda stub: stub.AbortCanary, request, _lines)
 
 
 @app.command(cls=Verb)
 def show(ctx: typer.Context, name: WorkflowName, *, channel: CanaryChannel = "prod", watch: Watch = False) -> None:
     """Show a channel's canary: its step, its share, and what its gates say."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     if watch:
         raise typer.Exit(_Watch(session, connection, stub).run(name, channel))
     request = release_service_pb2.GetChannelRequest(name=f"{name}/channels/{channel}")
@@ -261,6 +244,11 @@ class _Watch:
         return _EXIT_CODES.get(ending.operation, ExitCode.OK)
 
 
+def _lines(answer: Any, took: str, say: Words, *, dry_run: bool = False) -> list[RenderableType]:
+    moved = views.moved(answer.channel, answer.release, took, say)
+    return [*moved, *caveats(say, dry_run=dry_run, replayed=answer.replayed)]
+
+
 def _gates(
     min_success_rate_bp: int | None, max_drop_bp: int | None, max_p95: timedelta | None, max_p95_ratio: float | None
 ) -> list[release_pb2.Gate]:
@@ -279,8 +267,3 @@ def _gates(
 def _belongs(gate: release_pb2.Gate, step: release_pb2.CanaryStep) -> bool:
     compares = gate.WhichOneof("measure") in ("max_success_rate_drop", "max_p95_ratio")
     return not (compares and step.weight_bp == _WHOLE_BP)
-
-
-def _connect(session: Session) -> tuple[Connection, release_service_pb2_grpc.ReleaseServiceStub]:
-    connection = session.connect(SERVICE)
-    return connection, release_service_pb2_grpc.ReleaseServiceStub(connection.channel)

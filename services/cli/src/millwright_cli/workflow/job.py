@@ -9,15 +9,15 @@ from millwright.workflow.v1 import release_pb2, release_service_pb2, release_ser
 from rich.live import Live
 
 from millwright_cli.arguments import Limit
-from millwright_cli.connection import Connection, Service
+from millwright_cli.connection import Connection
 from millwright_cli.errors import ExitCode
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.words import Word
 from millwright_cli.workflow.arguments import run_job_name
+from millwright_cli.workflow.moves import connect
 from millwright_cli.workflow.views import job as views
 
-SERVICE = Service("workflow", release_service_pb2.DESCRIPTOR)
 _BREAKS = 60
 
 app = typer.Typer(cls=Noun, help="Follow and cancel the jobs of rollbacks.", no_args_is_help=True)
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 def get(ctx: typer.Context, job: RunJobName) -> None:
     """Show where a job stands."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     answer = connection.call(stub.GetRunJob, release_service_pb2.GetRunJobRequest(name=job))
     session.screen.answer(answer, *views.job(answer.run_job, session.say))
 
@@ -54,7 +54,7 @@ def list_(
 ) -> None:
     """List what became of each instance of a job, and why."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     value = (
         release_pb2.RunJobOutcome.Kind.Value(f"KIND_{kind.name}")
         if kind
@@ -77,7 +77,7 @@ def list_(
 def watch(ctx: typer.Context, job: RunJobName) -> None:
     """Follow a job to its end."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     raise typer.Exit(_watch(session, connection, stub, job))
 
 
@@ -85,7 +85,7 @@ def watch(ctx: typer.Context, job: RunJobName) -> None:
 def cancel(ctx: typer.Context, job: RunJobName) -> None:
     """Stop a job: what it has done stays done, the other instances go on on the version that was left."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     answer = connection.call(stub.CancelRunJob, release_service_pb2.CancelRunJobRequest(name=job))
     session.screen.answer(answer, *views.job(answer.run_job, session.say))
 
@@ -120,8 +120,3 @@ def _watch(
             screen.lines(views.line(known, session.say))
         return ExitCode.CANCELLED if known.state == release_pb2.RunJob.STATE_CANCELLED else ExitCode.OK
     raise AssertionError
-
-
-def _connect(session: Session) -> tuple[Connection, release_service_pb2_grpc.ReleaseServiceStub]:
-    connection = session.connect(SERVICE)
-    return connection, release_service_pb2_grpc.ReleaseServiceStub(connection.channel)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from time import perf_counter
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,16 +10,14 @@ from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
 
 from millwright_cli.arguments import DryRun, Limit, OptionalReason, Watch, duration
-from millwright_cli.connection import Connection, Service, new_request_id
+from millwright_cli.connection import Connection
 from millwright_cli.drawing import short
 from millwright_cli.paging import collect
 from millwright_cli.session import Session, Verb, current
-from millwright_cli.times import span
 from millwright_cli.watching import Stream
 from millwright_cli.workflow.arguments import ChannelId, ExpectedRevision, Reason, VersionNumber, WorkflowName
+from millwright_cli.workflow.moves import connect, move
 from millwright_cli.workflow.views import release as views
-
-SERVICE = Service("workflow", release_service_pb2.DESCRIPTOR)
 
 app = typer.Typer()
 
@@ -52,14 +50,9 @@ def promote(
         version=version,
         expected_revision=expected_revision,
         reason=reason,
-        request_id=new_request_id(),
         validate_only=dry_run,
     )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.PromoteVersion, request)
-    took = span(perf_counter() - began, session.say)
-    session.screen.answer(answer, *views.promotion(answer, took, session.say, dry_run=dry_run))
+    move(session, lambda stub: stub.PromoteVersion, request, partial(views.promotion, dry_run=dry_run))
 
 
 @app.command(cls=Verb)
@@ -107,40 +100,25 @@ def rollback(
         keep_source_good=keep_source_good,
         allow_bad_target=allow_bad_target,
         freeze=None if freeze is None else Duration(seconds=int(freeze.total_seconds())),
-        request_id=new_request_id(),
         validate_only=dry_run,
     )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.RollbackVersion, request)
-    took = span(perf_counter() - began, session.say)
-    session.screen.answer(answer, *views.rollback(answer, took, session.say, dry_run=dry_run))
+    move(session, lambda stub: stub.RollbackVersion, request, partial(views.rollback, dry_run=dry_run))
 
 
 @app.command("mark-bad", cls=Verb)
 def mark_bad(ctx: typer.Context, name: WorkflowName, version: VersionNumber, reason: Reason) -> None:
     """Mark a version bad: it can be neither promoted nor started any more."""
     session = current(ctx)
-    request = release_service_pb2.MarkVersionBadRequest(
-        version=f"{name}/versions/{version}", reason=reason, request_id=new_request_id()
-    )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.MarkVersionBad, request)
-    session.screen.answer(answer, *views.mark(answer, span(perf_counter() - began, session.say), session.say))
+    request = release_service_pb2.MarkVersionBadRequest(version=f"{name}/versions/{version}", reason=reason)
+    move(session, lambda stub: stub.MarkVersionBad, request, views.mark)
 
 
 @app.command("mark-good", cls=Verb)
 def mark_good(ctx: typer.Context, name: WorkflowName, version: VersionNumber, reason: Reason) -> None:
     """Take a bad mark back."""
     session = current(ctx)
-    request = release_service_pb2.MarkVersionGoodRequest(
-        version=f"{name}/versions/{version}", reason=reason, request_id=new_request_id()
-    )
-    connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.MarkVersionGood, request)
-    session.screen.answer(answer, *views.mark(answer, span(perf_counter() - began, session.say), session.say))
+    request = release_service_pb2.MarkVersionGoodRequest(version=f"{name}/versions/{version}", reason=reason)
+    move(session, lambda stub: stub.MarkVersionGood, request, views.mark)
 
 
 @app.command(cls=Verb)
@@ -154,7 +132,7 @@ def releases(
 ) -> None:
     """Show the release log, newest first; with --watch, where the channels are and then each move as it comes."""
     session = current(ctx)
-    connection, stub = _connect(session)
+    connection, stub = connect(session)
     if watch:
         _watch(session, connection, stub, name, channel)
         return
@@ -195,8 +173,3 @@ def _run_policy(policy: Policy | None) -> release_pb2.RunPolicy.ValueType:
     if policy is None:
         return release_pb2.RUN_POLICY_UNSPECIFIED
     return release_pb2.RunPolicy.Value(f"RUN_POLICY_{policy.name}")
-
-
-def _connect(session: Session) -> tuple[Connection, release_service_pb2_grpc.ReleaseServiceStub]:
-    connection = session.connect(SERVICE)
-    return connection, release_service_pb2_grpc.ReleaseServiceStub(connection.channel)
