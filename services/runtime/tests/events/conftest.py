@@ -26,13 +26,14 @@ class Writer:
     database: Database
     sequences: dict = field(default_factory=dict)
 
-    async def write(self, *resources, tenant="north", kind="lifecycle", data=None):
+    async def write(self, *resources, tenant="north", kind="lifecycle", data=None, is_urgent=False):
         """Append the next event of each resource, all in one transaction."""
         events = []
         for resource in resources:
             sequence = self.sequences[resource] = self.sequences.get(resource, 0) + 1
             now = datetime.now(UTC)
-            events.append(Event(tenant, resource, sequence, kind, "sample.happened.v1", data or {"n": sequence}, now))
+            body = data or {"n": sequence}
+            events.append(Event(tenant, resource, sequence, kind, "sample.happened.v1", body, now, is_urgent=is_urgent))
         async with self.database.transaction(tenant) as connection:
             await LOG.append(connection, events)
         return events

@@ -63,6 +63,42 @@ async def test_more_events_than_a_batch_are_all_published(relay, writer, reader,
     assert await reader.ids() == [f"{resource}/{n}" for n in range(1, 31)]
 
 
+async def test_urgent_events_pass_a_backlog_that_an_outage_left_and_each_resource_keeps_its_order(
+    relay, writer, reader, resource, module_nats, jetstream
+):
+    urgent = f"{resource}-urgent"
+    await module_nats.stop()
+    await writer.write(urgent, is_urgent=True)
+    for _ in range(4):
+        await writer.write(*[resource] * 1000)
+    await writer.write(urgent, urgent, kind="rollback", is_urgent=True)
+    await relay.flush()
+    assert await writer.waiting() == 4003
+    await module_nats.start()
+
+    async def is_back():
+        return jetstream.is_connected
+
+    await until(is_back, 10)
+    await drained(relay, writer)
+    ids = await reader.ids()
+    assert ids[:3] == [f"{urgent}/{n}" for n in (1, 2, 3)]
+    assert ids[3:] == [f"{resource}/{n}" for n in range(1, 4001)]
+
+
+async def test_an_urgent_event_passes_what_waits_while_a_backlog_drains(relay, writer, reader, resource, monkeypatch):
+    monkeypatch.setattr(relay_module, "BATCH", 5)
+    await writer.write(*[resource] * 12)
+    assert await relay.run_once() == 5
+    await writer.write(f"{resource}-urgent", is_urgent=True)
+    await relay.flush()
+    assert await reader.ids() == [
+        *(f"{resource}/{n}" for n in range(1, 6)),
+        f"{resource}-urgent/1",
+        *(f"{resource}/{n}" for n in range(6, 13)),
+    ]
+
+
 async def test_what_was_published_but_not_removed_is_published_again_and_dropped_there(
     relay, writer, reader, resource, monkeypatch
 ):

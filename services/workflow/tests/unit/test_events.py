@@ -104,3 +104,9 @@ def test_finished_tasks_are_checkpoints():
         "plant-1", uuid.UUID(int=1), 3, Happening.TASK_COMPLETED, "plant.line", 1, EPOCH, task="/do/0/a"
     )
     assert events.of_instance(event).kind == "checkpoint"
+
+
+@given(rows, happenings)
+def test_all_events_of_a_workflow_go_before_those_of_instances(row, happened):
+    assert events.of_release("plant-1", "plant.line", row).is_urgent
+    assert not events.of_instance(happened).is_urgent

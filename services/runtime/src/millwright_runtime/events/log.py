@@ -30,6 +30,9 @@ class Event:
     data: dict[str, Any]
     """The body, in protobuf's JSON mapping."""
     event_time: datetime
+    is_urgent: bool = False
+    """It is published before those that are not. It is the same for all events of a resource, which keep their order.
+    """
     traceparent: str | None = field(default_factory=lambda: t.traceparent if (t := tracing.current()) else None)
 
 
@@ -63,6 +66,7 @@ class EventLog:
                 [orjson.dumps(event.data).decode() for event in events],
                 [event.traceparent for event in events],
                 [event.event_time for event in events],
+                [event.is_urgent for event in events],
             )
 
     async def after(self, connection: Connection, resource: str, sequence: int, limit: int) -> list[LoggedEvent]:
@@ -78,9 +82,10 @@ WITH logged AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::timestamptz[])
 )
-INSERT INTO {schema}.outbox (tenant, resource, sequence)
-SELECT tenant, resource, sequence
-FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS queued (tenant, resource, sequence, place)
+INSERT INTO {schema}.outbox (tenant, resource, sequence, is_urgent)
+SELECT tenant, resource, sequence, is_urgent
+FROM unnest($1::text[], $2::text[], $3::bigint[], $9::boolean[]) WITH ORDINALITY
+    AS queued (tenant, resource, sequence, is_urgent, place)
 ORDER BY place
 """
 _AFTER = f"""

@@ -1,4 +1,4 @@
-"""The relay: takes committed events from the outbox to JetStream, in order, at least once.
+"""The relay: takes committed events from the outbox to JetStream, in order, at least once, urgent ones first.
 
 NATS away means that the outbox grows and drains later: nothing waits for it and nothing is lost. One replica relays
 at a time, under an advisory lock that ends with its transaction, so the events of a resource keep their order.
@@ -6,6 +6,7 @@ at a time, under an advisory lock that ends with its transaction, so the events 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 
@@ -22,6 +23,8 @@ from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Databa
 _AWAY = (Unavailable, OSError, NatsError, JetStreamError, asyncpg.PostgresError, asyncpg.InterfaceError)
 BATCH = 256
 _IDLE_SECONDS = 0.5
+_GATHER_SECONDS = 0.02
+"""So long after a pass the next one begins: a busy service publishes what has come meanwhile together."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +43,7 @@ class Relay:
         """Relay until cancelled, whenever there is something or `listener` hears that there is."""
         while True:
             if await self._pass() < BATCH:
+                await asyncio.sleep(_GATHER_SECONDS)
                 await listener.wait(_IDLE_SECONDS)
 
     async def flush(self) -> None:
@@ -53,7 +57,6 @@ class Relay:
         Raises what NATS or Postgres raise; then every event of the batch is still in the outbox.
         """
         async with self._database.transaction(ALL_TENANTS) as connection:
-            await connection.execute(_TAKE_TIME)
             if not await connection.fetchval(_TAKE_TURN, self._schema):
                 return 0
             rows = await connection.fetch(_TAKE.format(schema=self._schema), BATCH)
@@ -90,13 +93,25 @@ class Relay:
 
 
 # Acknowledgements may take their time; meanwhile nothing is asked of Postgres.
-_TAKE_TIME = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
-_TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0))"
-# The oldest events not yet acknowledged, in the order of publication.
+_TAKE_TURN = """
+SELECT pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0)) AS has_turn,
+       set_config('idle_in_transaction_session_timeout', '60s', true)
+"""
+# The events to publish next, in the order of publication. Each is looked up by itself: a plan that was made while the
+# log was empty would read the whole of it.
 _TAKE = """
-SELECT position, event.tenant, event.resource, event.sequence, kind, type, data, traceparent, event_time
-FROM {schema}.outbox JOIN {schema}.event USING (tenant, resource, sequence)
-ORDER BY position LIMIT $1
+SELECT position, tenant, resource, sequence, kind, type, data, traceparent, event_time
+FROM (
+    (SELECT * FROM {schema}.outbox WHERE is_urgent ORDER BY position LIMIT $1)
+    UNION ALL
+    (SELECT * FROM {schema}.outbox WHERE NOT is_urgent ORDER BY position LIMIT $1)
+    ORDER BY is_urgent DESC, position LIMIT $1
+) AS next
+CROSS JOIN LATERAL (
+    SELECT kind, type, data, traceparent, event_time FROM {schema}.event
+    WHERE event.tenant = next.tenant AND event.resource = next.resource AND event.sequence = next.sequence LIMIT 1
+) AS event
+ORDER BY is_urgent DESC, position
 """
 _REMOVE = "DELETE FROM {schema}.outbox WHERE position = ANY ($1::bigint[])"
 _PENDING = "SELECT count(*) FROM (SELECT FROM {schema}.outbox LIMIT 10000) AS waiting"

@@ -36,9 +36,12 @@ CREATE TABLE {schema}.outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant text NOT NULL,
     resource text NOT NULL,
-    sequence bigint NOT NULL
+    sequence bigint NOT NULL,
+    is_urgent boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE {schema}.outbox IS 'Events that JetStream has not acknowledged yet, in the order of publication.';
+CREATE INDEX outbox_urgent ON {schema}.outbox (position) WHERE is_urgent;
+COMMENT ON TABLE {schema}.outbox IS
+    'Events that JetStream has not acknowledged yet: the urgent ones first, then in the order of their positions.';
 {tenant_policy(f"{schema}.event")}
 {tenant_policy(f"{schema}.outbox")}
 GRANT SELECT, INSERT ON {schema}.event TO {role};

@@ -84,6 +84,7 @@ def of_release(tenant: str, workflow: str, release: Release) -> Event:
         type=RELEASE_TYPES[release.operation],
         data=without_defaults(body),
         event_time=release.create_time,
+        is_urgent=True,  # all of a workflow's: a rollback is not to wait for what instances have to tell
     )
 
 

@@ -496,7 +496,10 @@ BEGIN
     PERFORM set_config('millwright.tenant', '*', true); -- until the transaction ends, as SET LOCAL
 
     IF is_alone AND EXISTS (
-        SELECT FROM unnest(steps) AS step JOIN workflow.instance USING (tenant, instance) WHERE has_attachments
+        SELECT FROM unnest(steps) AS step WHERE (
+            SELECT has_attachments FROM workflow.instance
+            WHERE instance.tenant = step.tenant AND instance.instance = step.instance
+        )
     ) THEN
         RETURN;
     END IF;
