@@ -10,7 +10,6 @@ from millwright_local.stack import TENANT, Stack
 from millwright_local.workflow_client import WorkflowClient
 
 DEFINITION = (Path(__file__).parents[2] / "examples" / "workflows" / "defect-alert" / "v1.yaml").read_text()
-WORKFLOW = SERVICES[0]
 
 
 def client_of(stack: Stack) -> WorkflowClient:
@@ -43,9 +42,9 @@ async def test_the_data_is_there_at_the_start_after_everything_was_killed() -> N
 
 async def test_a_database_that_the_environment_names_is_used_and_none_is_started(postgres) -> None:
     await create_database(postgres, "elsewhere")
-    environment = {
-        WORKFLOW.setting("DATABASE_URL"): postgres.url("elsewhere", WORKFLOW.role),
-        WORKFLOW.setting("MIGRATION_DATABASE_URL"): postgres.url("elsewhere", WORKFLOW.owner_role),
+    environment = {service.setting("DATABASE_URL"): postgres.url("elsewhere", service.role) for service in SERVICES}
+    environment |= {
+        service.setting("MIGRATION_DATABASE_URL"): postgres.url("elsewhere", service.owner_role) for service in SERVICES
     }
     with scratch_directory() as home:
         async with Stack(home, free_ports=True, environment=environment) as stack:
