@@ -171,3 +171,13 @@ async def test_a_retired_version_is_out_of_use_for_good(client):
     assert not (await client.RetireVersion(name=version(1), reason="old oven")).changed
     assert (await refused(client.PromoteVersion(channel=PROD, version=1))).reason == "VERSION_RETIRED"
     assert (await refused(client.rollback())).reason == "NO_ROLLBACK_TARGET"
+
+
+@pytest.mark.parametrize("count", [-1, 100_001])
+async def test_the_gate_replays_no_more_than_it_can(client, count):
+    await client.SaveDraft(name=DRAFT, document=json.dumps(weld()))
+    for call in (
+        client.ValidateDraft(name=DRAFT, replay_executions=count),
+        client.PublishVersion(document=json.dumps(weld()), replay_executions=count),
+    ):
+        assert (await refused(call)).faults == [("replay_executions", "OUT_OF_RANGE")]

@@ -17,6 +17,7 @@ from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
 from millwright_judgment.api import requests, responses
+from millwright_judgment.api.marking import mark
 from millwright_judgment.commands import releasing
 from millwright_judgment.domain import names, releases
 from millwright_judgment.domain.releases import Decision, Release
@@ -66,26 +67,12 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
     async def MarkVersionBad(self, request: pb.MarkVersionBadRequest, _context: Any) -> pb.MarkVersionBadResponse:
         """Mark a version bad."""
         name = names.parse_version(request.version, "version")
-        actor = requests.actor(request.reason, required=True)
-
-        async def mark(connection: Connection) -> pb.MarkVersionBadResponse:
-            marked = await releasing.mark(connection, self._log, _tenant(), *name, actor, releases.mark_bad)
-            version = responses.version(name.ruleset, marked.version)
-            return pb.MarkVersionBadResponse(version=version, changed=marked.decision.changed)
-
-        return await self._platform.once(request, pb.MarkVersionBadResponse, mark, names.ruleset(name.ruleset))
+        return await mark(self._platform, self._log, request, name, pb.MarkVersionBadResponse, releases.mark_bad)
 
     async def MarkVersionGood(self, request: pb.MarkVersionGoodRequest, _context: Any) -> pb.MarkVersionGoodResponse:
         """Take a bad mark back."""
         name = names.parse_version(request.version, "version")
-        actor = requests.actor(request.reason, required=True)
-
-        async def mark(connection: Connection) -> pb.MarkVersionGoodResponse:
-            marked = await releasing.mark(connection, self._log, _tenant(), *name, actor, releases.mark_good)
-            version = responses.version(name.ruleset, marked.version)
-            return pb.MarkVersionGoodResponse(version=version, changed=marked.decision.changed)
-
-        return await self._platform.once(request, pb.MarkVersionGoodResponse, mark, names.ruleset(name.ruleset))
+        return await mark(self._platform, self._log, request, name, pb.MarkVersionGoodResponse, releases.mark_good)
 
     async def GetChannel(self, request: pb.GetChannelRequest, _context: Any) -> pb.GetChannelResponse:
         """Get one channel."""

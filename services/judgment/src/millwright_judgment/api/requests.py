@@ -66,12 +66,8 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
 
 
 def document_text(text: str, field: str = "document") -> str:
-    """Give a document's text; raise InvalidFields if Postgres cannot hold it. What else is wrong, reading it tells."""
-    if len(text) > DOCUMENT_BYTES:
-        raise InvalidFields([Violation(field, "TOO_LONG", f"must be at most {DOCUMENT_BYTES} bytes")])
-    if "\x00" in text:
-        raise InvalidFields([Violation(field, "INVALID_CHARACTER", "must not hold a NUL character")])
-    return text
+    """Give a document's text; raise InvalidFields if it is too long. What else is wrong, reading it tells."""
+    return fields.text(text, field, DOCUMENT_BYTES)
 
 
 def etag(text: str) -> int:

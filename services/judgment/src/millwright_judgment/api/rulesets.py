@@ -17,7 +17,8 @@ from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
 from millwright_judgment.api import gate_reports, requests, responses
-from millwright_judgment.commands import publishing, releasing
+from millwright_judgment.api.marking import mark
+from millwright_judgment.commands import publishing
 from millwright_judgment.commands.publishing import Candidate, Published
 from millwright_judgment.domain import names, releases
 from millwright_judgment.domain.difference.edits import diff
@@ -33,7 +34,6 @@ from millwright_judgment.store.drafts import Draft, DraftState
 from millwright_judgment.store.rulesets import Text
 
 _PAST_ALL_NUMBERS = 2**31
-_DEFAULT_REPLAY = 10_000
 _LARGEST_REPLAY = 100_000
 
 
@@ -94,9 +94,9 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
     async def ValidateDraft(self, request: pb.ValidateDraftRequest, _context: Any) -> pb.ValidateDraftResponse:
         """Put a draft through the publish gate."""
         name = names.parse_draft(request.name, "name")
-        count = _replay_count(request)
+        _check_replay(request)
         draft = await self._read_draft(name, request.etag)
-        examined = await self._gate.examine(calls.current().principal.tenant, draft.document, count)
+        examined = await self._gate.examine(draft.document)
         state = DraftState.VALIDATED if examined.report.passed else DraftState.DRAFT
         async with self._platform.database.transaction(calls.current().principal.tenant) as connection:
             report = orjson.dumps(examined.report.to_json()).decode()
@@ -111,7 +111,8 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         actor = requests.actor(request.reason, required=False)
         tenant = calls.current().principal.tenant
         draft, text = await self._source(request)
-        examined = await self._gate.examine(tenant, text, _replay_count(request))
+        _check_replay(request)
+        examined = await self._gate.examine(text)
         candidate = _candidate(text, examined)
         if request.validate_only:
             async with self._platform.reading() as connection:
@@ -178,15 +179,7 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
     async def RetireVersion(self, request: pb.RetireVersionRequest, _context: Any) -> pb.RetireVersionResponse:
         """Take a version out of use for good."""
         name = names.parse_version(request.name, "name")
-        actor = requests.actor(request.reason, required=True)
-        tenant = calls.current().principal.tenant
-
-        async def retire(connection: Connection) -> pb.RetireVersionResponse:
-            marked = await releasing.mark(connection, self._log, tenant, *name, actor, releases.retire)
-            version = responses.version(name.ruleset, marked.version)
-            return pb.RetireVersionResponse(version=version, changed=marked.decision.changed)
-
-        return await self._platform.once(request, pb.RetireVersionResponse, retire, names.ruleset(name.ruleset))
+        return await mark(self._platform, self._log, request, name, pb.RetireVersionResponse, releases.retire)
 
     async def ImportDecision(self, request: pb.ImportDecisionRequest, _context: Any) -> pb.ImportDecisionResponse:
         """Turn a decision file of GoRules into a document of ours."""
@@ -280,10 +273,8 @@ def _place_of_draft(position: Any) -> tuple[str, str]:
     return pages.text(ruleset), pages.text(draft)
 
 
-def _replay_count(request: pb.ValidateDraftRequest | pb.PublishVersionRequest) -> int:
-    if not request.HasField("replay_executions"):
-        return _DEFAULT_REPLAY
+def _check_replay(request: pb.ValidateDraftRequest | pb.PublishVersionRequest) -> None:
+    """Raise InvalidFields if more executions are to be replayed than the gate replays."""
     if not 0 <= request.replay_executions <= _LARGEST_REPLAY:
         what = f"must be from 0 to {_LARGEST_REPLAY}"
         raise InvalidFields([Violation("replay_executions", "OUT_OF_RANGE", what)])
-    return request.replay_executions

@@ -36,7 +36,7 @@ class Examined:
 class Gate:
     """Examines documents."""
 
-    async def examine(self, _tenant: str, text: str, _replay_executions: int) -> Examined:
+    async def examine(self, text: str) -> Examined:
         """Put a document through the gate; whatever is wrong with it is in the report."""
         return await asyncio.to_thread(_examine, text)
 

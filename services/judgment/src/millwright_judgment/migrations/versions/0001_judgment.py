@@ -57,6 +57,7 @@ CREATE TABLE judgment.draft (
     update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, ruleset, draft)
 );
+CREATE INDEX draft_published ON judgment.draft (update_time) WHERE state = 'PUBLISHED';
 COMMENT ON TABLE judgment.draft IS 'Documents that are worked on; the ruleset need not exist';
 """
 
