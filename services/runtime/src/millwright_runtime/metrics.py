@@ -27,6 +27,12 @@ EVENT_DELAY_SECONDS = Histogram(
 LOOP_FAILURES = Counter(
     "millwright_loop_failures_total", "Passes of a background loop that ended in an error.", ["loop"]
 )
+PARTITIONS_MADE = Counter("millwright_partitions_made_total", "Partitions of tables that were made ahead.")
+PARTITIONS_DROPPED = Counter(
+    "millwright_partitions_dropped_total", "Partitions that were dropped with what was in them."
+)
+PARTITIONS_HELD = Gauge("millwright_partitions_held", "Partitions past their time that something still needs.")
+ROWS_REMOVED = Counter("millwright_rows_removed_total", "Rows removed because they were past their time.", ["table"])
 VALKEY_FAILURES = Counter("millwright_valkey_failures_total", "Operations on Valkey that failed and were done without.")
 
 

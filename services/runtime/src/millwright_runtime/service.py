@@ -15,9 +15,9 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,6 +27,7 @@ from google.protobuf.message import Message
 from millwright_runtime import logs, loops, metrics, settings, tracing
 from millwright_runtime.api import calls
 from millwright_runtime.api.server import ApiServer
+from millwright_runtime.concurrency.patience import persist
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Signals
@@ -34,6 +35,7 @@ from millwright_runtime.events.watch import Feed, ItemT
 from millwright_runtime.postgres import schema
 from millwright_runtime.postgres.database import Connection, Database, RoleTooPowerful
 from millwright_runtime.postgres.idempotency import Requests, ResponseT
+from millwright_runtime.postgres.partitions import Partitions
 from millwright_runtime.settings import PortTaken, ServiceSettings
 from millwright_runtime.valkey import Valkey
 
@@ -112,6 +114,8 @@ class Parts:
     loops: Sequence[loops.Loop] = ()
     closers: Sequence[Callable[[], Awaitable[None]]] = ()
     """What is closed once no call and no loop needs it any more."""
+    keep_days: Mapping[str, int] = field(default_factory=dict)
+    """How many days are kept of the service's partitioned tables, besides its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +225,12 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
 
         await schema.wait(service.name, schema.newest(service.migrations), url)
         await database.check_role(service.name)
+        kept = {"event": configured.event_log_retention_days, **parts.keep_days}
+        partitions = Partitions(database, service.name, kept)
+        await persist("making partitions", partitions.make)
         jetstream.start(platform.signals.notify)
         stack.callback(platform.signals.drain)
-        self._start_loops(platform, relay, server, parts.loops)
+        self._start_loops(platform, relay, server, [*parts.loops, partitions])
         stack.push_async_callback(server.leave)
         await server.set_serving(serving=True)
         _log.info("serving", extra={"service": service.name, "port": server.port})

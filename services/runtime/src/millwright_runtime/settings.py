@@ -82,6 +82,8 @@ class ServiceSettings(BaseSettings):
     """How long calls in progress may take after SIGTERM."""
     event_retention_days: Annotated[int, Field(ge=1)] = 7
     """How long JetStream keeps events."""
+    event_log_retention_days: Annotated[int, Field(ge=1)] = 30
+    """How long Postgres keeps events, and longer where what they tell of is still needed."""
     log_level: LogLevel = "INFO"
     """The least severe level that is logged."""
 

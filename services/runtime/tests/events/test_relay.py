@@ -39,7 +39,9 @@ async def test_an_event_is_published_once_it_is_committed(relay, writer, reader,
 async def test_an_event_that_was_undone_is_never_published(relay, writer, reader, resource, database):
     async def write_and_fail():
         async with database.transaction("north") as connection:
-            await connection.execute("INSERT INTO sample.outbox (tenant, resource, sequence) VALUES ('north', 'x', 1)")
+            await connection.execute(
+                "INSERT INTO sample.outbox (tenant, resource, sequence, day) VALUES ('north', 'x', 1, current_date)"
+            )
             raise LookupError
 
     with pytest.raises(LookupError):

@@ -159,3 +159,18 @@ async def test_draining_ends_a_poll(signals):
     signals.drain()
     with pytest.raises(ShuttingDown):
         await polling
+
+
+@pytest.mark.parametrize("gone", [3, 5])
+async def test_a_log_of_which_all_is_gone_ends_the_watch_instead_of_letting_it_wait(signals, gone):
+    log = Log(newest=0)
+    with pytest.raises(SequenceExpired) as expired:
+        await first(follow(log.read, gone - 1, signals, NAME, newest=gone), 1)
+    assert (expired.value.reason, expired.value.variables["oldest"]) == ("SEQUENCE_EXPIRED", str(gone + 1))
+    with pytest.raises(SequenceExpired):
+        await poll(log.read, gone - 1, 10, signals, NAME, 5.0, newest=gone)
+
+
+async def test_who_has_all_of_a_log_that_is_gone_waits_for_more(signals):
+    log = Log(newest=0)
+    assert await poll(log.read, 5, 10, signals, NAME, 0.0, newest=5) == []

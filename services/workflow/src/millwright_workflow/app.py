@@ -46,6 +46,7 @@ from millwright_workflow.engine.events.emitting import Emitting, Publisher
 from millwright_workflow.engine.events.intake import Intake, Reception
 from millwright_workflow.engine.events.listening import Listening
 from millwright_workflow.engine.events.matching import Matching
+from millwright_workflow.engine.retention import Retention
 from millwright_workflow.engine.run_jobs import RunJobs
 from millwright_workflow.engine.running.driver import Carrier, Means
 from millwright_workflow.engine.running.holdings import Holdings
@@ -192,8 +193,10 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Scheduler(platform, log),
             Canaries(platform, log),
             RunJobs(platform, log, definitions),
+            Retention(platform.database, timedelta(days=settings.instance_retention_days)),
         ],
         closers=[sandbox.close, *calls.closers, *(remote.close for remote in remotes.values())],
+        keep_days=dict.fromkeys(("task_result", "task_progress"), settings.instance_retention_days),
     )
 
 

@@ -24,6 +24,8 @@ class WorkflowSettings(ServiceSettings):
 
     max_instances: Annotated[int, Field(ge=1)] = 10_000
     """How many instances one process runs at once."""
+    instance_retention_days: Annotated[int, Field(ge=1)] = 30
+    """How long an instance is kept after its end, with its checkpoints, its events and what was asked for it."""
     sandbox_processes: Annotated[int, Field(ge=1, le=64)] = 2
     """How many child processes evaluate expressions and validate data where that is not provably cheap."""
     call_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0

@@ -101,7 +101,7 @@ def test_a_rollback_is_of_its_own_kind():
 
 def test_finished_tasks_are_checkpoints():
     event = InstanceEvent(
-        "plant-1", uuid.UUID(int=1), 3, Happening.TASK_COMPLETED, "plant.line", 1, EPOCH, task="/do/0/a"
+        "plant-1", uuid.UUID(int=1), 3, Happening.TASK_COMPLETED, "plant.line", 1, EPOCH, EPOCH.date(), task="/do/0/a"
     )
     assert events.of_instance(event).kind == "checkpoint"
 

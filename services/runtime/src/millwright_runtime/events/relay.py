@@ -109,7 +109,8 @@ FROM (
 ) AS next
 CROSS JOIN LATERAL (
     SELECT kind, type, data, traceparent, event_time FROM {schema}.event
-    WHERE event.tenant = next.tenant AND event.resource = next.resource AND event.sequence = next.sequence LIMIT 1
+    WHERE event.tenant = next.tenant AND event.resource = next.resource AND event.sequence = next.sequence
+      AND event.day = next.day LIMIT 1
 ) AS event
 ORDER BY is_urgent DESC, position
 """

@@ -52,27 +52,33 @@ class Feed(Generic[ItemT]):
     signals: Signals
     name: str
 
-    def follow(self, after: int) -> AsyncGenerator[ItemT | None]:
+    def follow(self, after: int, newest: int = 0) -> AsyncGenerator[ItemT | None]:
         """Give each item after `after`, for ever, as the function `follow` does."""
-        return follow(self.read, after, self.signals, self.name)
+        return follow(self.read, after, self.signals, self.name, newest=newest)
 
-    async def poll(self, after: int, limit: int, wait_seconds: float) -> Sequence[ItemT]:
+    async def poll(self, after: int, limit: int, wait_seconds: float, newest: int = 0) -> Sequence[ItemT]:
         """Give at most `limit` items after `after`, as the function `poll` does."""
-        return await poll(self.read, after, limit, self.signals, self.name, wait_seconds)
+        return await poll(self.read, after, limit, self.signals, self.name, wait_seconds, newest)
 
 
 async def follow(
-    read: Read[ItemT], after: int, signals: Signals, name: str, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    read: Read[ItemT],
+    after: int,
+    signals: Signals,
+    name: str,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    newest: int = 0,
 ) -> AsyncGenerator[ItemT | None]:
     """Give each item after `after`, for ever; None after every `heartbeat_seconds` of silence.
 
-    `signals` are listened to by `name`. Raises SequenceExpired if what comes next is not kept, and ShuttingDown when
-    the service drains.
+    `signals` are listened to by `name`, and `newest` is the newest sequence that is known to have been given. Raises
+    SequenceExpired if what comes next is not kept, and ShuttingDown when the service drains.
     """
     with signals.listen(name) as listener:
         heartbeat_time = time.monotonic() + heartbeat_seconds
         while True:
             items = await read(after, _BATCH)
+            check_kept(items, after, newest)
             for item in items:
                 check_follows(item, after)
                 after = item.sequence
@@ -87,13 +93,14 @@ async def follow(
 
 
 async def poll(
-    read: Read[ItemT], after: int, limit: int, signals: Signals, name: str, wait_seconds: float
+    read: Read[ItemT], after: int, limit: int, signals: Signals, name: str, wait_seconds: float, newest: int = 0
 ) -> Sequence[ItemT]:
     """Give at most `limit` items after `after`: at once if there are any, else the first to come in `wait_seconds`."""
     give_up = time.monotonic() + wait_seconds
     with signals.listen(name) as listener:
         while True:
             items = await read(after, limit)
+            check_kept(items, after, newest)
             if items:
                 check_follows(items[0], after)
             remaining = give_up - time.monotonic()
@@ -106,6 +113,12 @@ def check_start(after: int, newest: int) -> None:
     """Raise SequenceAhead if a watch asks to start past the newest sequence."""
     if after > newest:
         raise SequenceAhead(sequence=after, newest=newest)
+
+
+def check_kept(items: Sequence[Sequenced], after: int, newest: int) -> None:
+    """Raise SequenceExpired if there should be something after `after`, for `newest` was given, and nothing is."""
+    if not items and after < newest:
+        raise SequenceExpired(sequence=after, oldest=newest + 1)
 
 
 def check_follows(item: Sequenced, after: int) -> None:

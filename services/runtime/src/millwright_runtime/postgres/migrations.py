@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from millwright_runtime.postgres import schema
+from millwright_runtime.postgres.partitions import AHEAD_DAYS
 
 
 def service_role() -> str:
@@ -53,6 +54,8 @@ class Migrations:
                 await connection.execute(lock, {"name": f"migrate:{self._schema}"})
                 await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"'))
                 await connection.run_sync(self._upgrade, role)
+                if await connection.scalar(text(f"SELECT to_regproc('{self._schema}.make_partitions')")):
+                    await connection.execute(text(f'SELECT "{self._schema}".make_partitions({AHEAD_DAYS})'))
         finally:
             await engine.dispose()
 

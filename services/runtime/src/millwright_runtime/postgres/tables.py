@@ -17,8 +17,107 @@ CREATE POLICY tenant ON {table} USING ({tenant} = tenant OR {tenant} = '*');
 """
 
 
+def partitions(schema: str, role: str, needed: str = "false") -> str:
+    """What keeps tables by the day or the month: a register of them, and the owner's functions that the role may call.
+
+    A migration makes a table with `PARTITION BY RANGE` on a `date` or a `timestamptz`, registers it, and grants rights
+    on it alone: a partition has no policy, so that nobody but its table reads or writes it. `needed` is SQL that tells
+    whether something needs what is between `lower_time` and `upper_time` (timestamptz). It is asked for every table
+    of the schema, and sees the rows of every tenant.
+
+    The functions do what they do to registered tables and their own partitions only, drop nothing that a day from now
+    still falls into, and look names up in no path that a caller could set.
+    """
+    return f"""
+CREATE TABLE {schema}.partitioned (
+    name text PRIMARY KEY,
+    span text NOT NULL CHECK (span IN ('day', 'month'))
+);
+COMMENT ON TABLE {schema}.partitioned IS 'The tables that are kept by the day or the month (UTC).';
+GRANT SELECT ON {schema}.partitioned TO {role};
+
+CREATE FUNCTION {schema}.make_partitions(ahead_days integer) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '5s' AS $$
+DECLARE
+    kind record;
+    lower_time timestamp;
+    child text;
+    today timestamp := date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC');
+BEGIN
+    FOR kind IN SELECT name, span, ('1 ' || span)::interval AS step FROM {schema}.partitioned ORDER BY name LOOP
+        FOR lower_time IN SELECT generate_series(
+            date_trunc(kind.span, today - interval '1 day'),
+            today + least(greatest(ahead_days, 1), 366) * interval '1 day',
+            kind.step
+        ) LOOP
+            child := kind.name || to_char(lower_time, CASE kind.span WHEN 'day' THEN '_YYYYMMDD' ELSE '_YYYYMM' END);
+            CONTINUE WHEN to_regclass(format('{schema}.%I', child)) IS NOT NULL;
+            EXECUTE format('CREATE TABLE {schema}.%I (LIKE {schema}.%I INCLUDING ALL)', child, kind.name);
+            EXECUTE format('ALTER TABLE {schema}.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', child);
+            EXECUTE format(
+                'ALTER TABLE {schema}.%I ATTACH PARTITION {schema}.%I FOR VALUES FROM (%L) TO (%L)',
+                kind.name, child, lower_time AT TIME ZONE 'UTC', (lower_time + kind.step) AT TIME ZONE 'UTC'
+            );
+            RETURN NEXT child;
+        END LOOP;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION {schema}.is_span_needed(lower_time timestamptz, upper_time timestamptz) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    RETURN {needed};
+END $$;
+
+CREATE FUNCTION {schema}.drop_partition(family text, keep_days integer) RETURNS TABLE (name text, is_dropped boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
+DECLARE
+    kind record;
+    lower_time timestamptz;
+    upper_time timestamptz;
+    cutoff timestamptz := clock_timestamp() - greatest(keep_days, 1) * interval '1 day';
+    tenant text := current_setting('millwright.tenant', true);
+BEGIN
+    SELECT partitioned.name, span, ('1 ' || span)::interval AS step INTO STRICT kind
+    FROM {schema}.partitioned WHERE partitioned.name = family;
+    PERFORM set_config('millwright.tenant', '*', true);
+    FOR name IN
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = format('{schema}.%I', family)::regclass AND relname ~ ('^' || family || '_[0-9]+$')
+        ORDER BY relname
+    LOOP
+        lower_time := to_timestamp(
+            right(name, CASE kind.span WHEN 'day' THEN 8 ELSE 6 END) || CASE kind.span WHEN 'day' THEN '' ELSE '01' END,
+            'YYYYMMDD'
+        )::timestamp AT TIME ZONE 'UTC';
+        upper_time := (lower_time AT TIME ZONE 'UTC' + kind.step) AT TIME ZONE 'UTC';
+        EXIT WHEN upper_time > cutoff;
+        is_dropped := NOT {schema}.is_span_needed(lower_time, upper_time);
+        IF is_dropped THEN
+            EXECUTE format('LOCK TABLE {schema}.%I IN ACCESS EXCLUSIVE MODE', family);
+            is_dropped := NOT {schema}.is_span_needed(lower_time, upper_time);
+        END IF;
+        IF is_dropped THEN
+            EXECUTE format('DROP TABLE {schema}.%I', name);
+        END IF;
+        RETURN NEXT;
+        EXIT WHEN is_dropped;
+    END LOOP;
+    PERFORM set_config('millwright.tenant', coalesce(tenant, ''), true);
+END $$;
+
+REVOKE ALL ON FUNCTION {schema}.make_partitions, {schema}.drop_partition, {schema}.is_span_needed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.make_partitions, {schema}.drop_partition TO {role};
+"""
+
+
 def events(schema: str, role: str) -> str:
-    """The log of events, and the outbox of those that JetStream has not acknowledged yet."""
+    """The log of events, by the day, and the outbox of those that JetStream has not acknowledged yet.
+
+    It needs `partitions`. There, what still waits in the outbox is to be needed: `events_needed` tells.
+    """
     return f"""
 CREATE TABLE {schema}.event (
     tenant text NOT NULL,
@@ -29,14 +128,18 @@ CREATE TABLE {schema}.event (
     data text NOT NULL,
     traceparent text,
     event_time timestamptz NOT NULL,
-    PRIMARY KEY (tenant, resource, sequence)
-);
+    day date NOT NULL,
+    PRIMARY KEY (tenant, resource, sequence, day)
+) PARTITION BY RANGE (day);
 COMMENT ON TABLE {schema}.event IS 'What happened, by resource and dense sequence; watch streams read it.';
+COMMENT ON COLUMN {schema}.event.day IS 'with which it goes: of its resource''s beginning if that ends, else its own';
+INSERT INTO {schema}.partitioned (name, span) VALUES ('event', 'day');
 CREATE TABLE {schema}.outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant text NOT NULL,
     resource text NOT NULL,
     sequence bigint NOT NULL,
+    day date NOT NULL,
     is_urgent boolean NOT NULL DEFAULT false
 );
 CREATE INDEX outbox_urgent ON {schema}.outbox (position) WHERE is_urgent;
@@ -47,6 +150,12 @@ COMMENT ON TABLE {schema}.outbox IS
 GRANT SELECT, INSERT ON {schema}.event TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.outbox TO {role};
 """
+
+
+def events_needed(schema: str) -> str:
+    """Give SQL that tells whether events of a span still wait in the outbox, for `partitions`."""
+    span = "day >= (lower_time AT TIME ZONE 'UTC')::date AND day < (upper_time AT TIME ZONE 'UTC')::date"
+    return f"EXISTS (SELECT FROM {schema}.outbox WHERE {span})"
 
 
 def requests(schema: str, role: str) -> str:

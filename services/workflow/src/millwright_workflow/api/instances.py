@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from millwright.workflow.v1 import instance_service_pb2 as pb
@@ -172,7 +172,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
             yield pb.WatchInstanceResponse(sequence=sequence, snapshot=responses.instance(instance))
         if instance.state.is_terminal and sequence == instance.sequence:
             return
-        async with aclosing(self._feed(request.name).follow(sequence)) as items:
+        async with aclosing(self._feed(request.name, instance.day).follow(sequence, instance.sequence)) as items:
             async for event in items:
                 if event is None:
                     yield pb.WatchInstanceResponse(sequence=sequence, heartbeat=messages.now())
@@ -194,7 +194,7 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         watch.check_start(sequence, instance.sequence)
         if instance.state.is_terminal:
             seconds = 0.0
-        found = await self._feed(request.name).poll(sequence, size, seconds)
+        found = await self._feed(request.name, instance.day).poll(sequence, size, seconds, instance.sequence)
         return pb.ListInstanceEventsResponse(
             events=[responses.instance_event(event) for event in found],
             sequence=found[-1].sequence if found else sequence,
@@ -205,9 +205,9 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         async with self._platform.reading() as connection:
             return (await store.get(connection, instance_id)).sequence == sequence
 
-    def _feed(self, name: str) -> Feed[LoggedEvent]:
+    def _feed(self, name: str, day: date) -> Feed[LoggedEvent]:
         async def read(connection: Connection, after: int, limit: int) -> Sequence[LoggedEvent]:
-            return await self._log.after(connection, name, after, limit)
+            return await self._log.after(connection, name, after, limit, day)
 
         return self._platform.feed(name, read)
 

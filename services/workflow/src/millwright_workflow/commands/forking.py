@@ -46,8 +46,8 @@ async def fork(connection: Connection, log: EventLog, tenant: str, wish: Fork, c
     start = Start(wish.source.workflow, channel=None, version=wish.version, input=wish.source.input)
     instance = await running.start(connection, log, tenant, start, creator, now)
     if adopted:
-        last = adopted[-1].number
-        await steps.adopt(connection, tenant, wish.source.instance, instance.instance, last)
+        references = [each.result.reference for each in adopted]
+        await steps.adopt(connection, tenant, wish.source.instance, instance.instance, references)
     return Forked(instance, len(adopted))
 
 

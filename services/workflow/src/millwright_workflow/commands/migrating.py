@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from millwright_runtime.events.log import EventLog
@@ -82,15 +82,15 @@ async def _fork(
     """Put a new instance in the place of one, with its results up to the last common point."""
     successor = running.new_id()
     place = successor, partitions.of(successor)
-    await run_jobs.copy(connection, instance.tenant, job, instance.instance, place, references, now)
+    await run_jobs.put_in_place(connection, instance.tenant, job, instance.instance, place, now)
+    await steps.adopt(connection, instance.tenant, instance.instance, successor, references)
     begun = await instances.get(connection, successor)
+    created = replace(begun, version=None, sequence=1)
     happened = [
-        events.of_instance(domain.event(begun, Happening.STARTED, now)),
-        events.of_instance(
-            domain.InstanceEvent(instance.tenant, successor, 1, Happening.CREATED, instance.workflow, None, now)
-        ),
+        domain.event(created, Happening.CREATED, now),
+        domain.event(begun, Happening.STARTED, now),
     ]
-    await log.append(connection, happened[::-1])
+    await log.append(connection, [events.of_instance(event) for event in happened])
     await running.cancel(
         connection,
         log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -112,6 +112,11 @@ class Instance:
         return self.routing_key or str(self.instance)
 
     @property
+    def day(self) -> date:
+        """Give the day, in UTC, by which what it leaves is kept."""
+        return self.create_time.astimezone(UTC).date()
+
+    @property
     def key(self) -> Key:
         """Give what tells it from every other instance: callers may choose ids, so two tenants may have the same."""
         return self.tenant, self.instance
@@ -128,6 +133,8 @@ class InstanceEvent:
     workflow: str
     version: int | None
     event_time: datetime
+    day: date
+    """Of the instance."""
     task: str | None = None
     error: WorkflowError | None = None
     percent: float | None = None
@@ -159,6 +166,7 @@ def event(instance: Instance, happening: Happening, time: datetime) -> InstanceE
         workflow=instance.workflow,
         version=instance.version,
         event_time=time,
+        day=instance.day,
         error=instance.error,
     )
 

@@ -111,6 +111,7 @@ def of_instance(event: InstanceEvent) -> Event:
         type=INSTANCE_TYPES[event.happening],
         data=without_defaults(body),
         event_time=event.event_time,
+        day=event.day,
     )
 
 

@@ -174,6 +174,9 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
     sequence, creator, create_time, start_time, end_time, parent, parent_task, depth, routing_key"""
+DAY = "(SELECT day FROM workflow.instance WHERE tenant = $1 AND instance = $2)"
+"""The day by which is kept what an instance leaves, in SQL whose first parameters name the instance: told, a statement
+looks into one partition."""
 _GET = f"SELECT {COLUMNS}, step FROM workflow.instance WHERE tenant = {TENANT} AND instance = $1"
 _INSERT = """
 INSERT INTO workflow.instance
@@ -229,5 +232,7 @@ SET state = 'RUNNING', is_resumed = true, sequence = $2, step = step + 1, error 
 WHERE tenant = {TENANT} AND instance = $1
 """
 _FORGET_LIMITS = f"""
-DELETE FROM workflow.task_progress WHERE tenant = {TENANT} AND instance = $1 AND key LIKE 'within %'
+DELETE FROM workflow.task_progress AS progress USING workflow.instance AS instance
+WHERE instance.tenant = {TENANT} AND instance.instance = $1 AND progress.tenant = instance.tenant
+  AND progress.instance = instance.instance AND progress.day = instance.day AND key LIKE 'within %'
 """

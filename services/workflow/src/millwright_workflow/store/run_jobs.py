@@ -15,6 +15,7 @@ from millwright_workflow.domain.execution import Active
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.domain.run_jobs import JobState, Outcome, OutcomeKind, RunJob
 from millwright_workflow.store.instances import COLUMNS as INSTANCE_COLUMNS
+from millwright_workflow.store.instances import DAY
 from millwright_workflow.store.instances import from_row as instance_from_row
 
 
@@ -119,22 +120,20 @@ async def migrate(connection: Connection, tenant: str, job: RunJob, instance: uu
     await connection.execute(_MIGRATE, tenant, instance, job.target_version, sequence)
 
 
-async def copy(
+async def put_in_place(
     connection: Connection,
     tenant: str,
     job: RunJob,
     source: uuid.UUID,
     successor: tuple[uuid.UUID, int],
-    references: Sequence[str],
     now: datetime,
 ) -> None:
-    """Write the successor of an instance in its partition, running on the target version, with some of its results.
+    """Write the successor of an instance in its partition, running on the target version, without results yet.
 
     It is not held by the rollback, and is taken by a worker as one that was resumed is.
     """
     instance, part = successor
-    await connection.execute(_COPY_RESULTS, tenant, source, instance, list(references))
-    await connection.execute(_COPY, tenant, source, instance, part, job.target_version, now, len(references))
+    await connection.execute(_PUT_IN_PLACE, tenant, source, instance, part, job.target_version, now)
 
 
 async def complete(connection: Connection) -> Sequence[tuple[str, uuid.UUID]]:
@@ -188,9 +187,9 @@ SELECT {INSTANCE_COLUMNS}, step FROM workflow.instance
 WHERE tenant = {TENANT} AND instance = $1 AND state = 'PAUSED' AND held_revision = $2 AND cancel_reason IS NULL
 FOR UPDATE SKIP LOCKED
 """
-_BEGUN = """
+_BEGUN = f"""
 SELECT substr(key, strpos(key, ' ') + 1) AS reference FROM workflow.task_progress
-WHERE tenant = $1 AND instance = $2 AND (key LIKE 'wait %' OR key LIKE 'within %')
+WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND (key LIKE 'wait %' OR key LIKE 'within %')
 UNION SELECT reference FROM workflow.work_item WHERE tenant = $1 AND instance = $2
 UNION SELECT reference FROM workflow.approval WHERE tenant = $1 AND instance = $2
 UNION SELECT reference FROM workflow.subscription WHERE tenant = $1 AND instance = $2
@@ -216,21 +215,12 @@ SET state = 'RUNNING', is_resumed = true, version = $3, sequence = $4, step = st
     canary_revision = NULL, held_revision = NULL
 WHERE tenant = $1 AND instance = $2
 """
-_COPY = f"""
+_PUT_IN_PLACE = f"""
 INSERT INTO workflow.instance
-    (tenant, instance, part, workflow, channel, version, bound_revision, state, is_resumed, input, sequence, step,
-     finished_tasks, creator, create_time, start_time, routing_key, seal_nonce)
-SELECT tenant, $3, $4, workflow, channel, $5, {_LATEST}, 'RUNNING', true, input, 2, $7,
-       (SELECT count(*) FROM workflow.task_result WHERE tenant = $1 AND instance = $3 AND NOT is_skipped),
-       creator, $6, $6, routing_key, seal_nonce
+    (tenant, instance, part, workflow, channel, version, bound_revision, state, is_resumed, input, sequence, creator,
+     create_time, start_time, routing_key)
+SELECT tenant, $3, $4, workflow, channel, $5, {_LATEST}, 'RUNNING', true, input, 2, creator, $6, $6, routing_key
 FROM workflow.instance AS instance WHERE tenant = $1 AND instance = $2
-"""
-_COPY_RESULTS = """
-INSERT INTO workflow.task_result
-    (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
-SELECT tenant, $3, reference, task_hash, output, context, next, is_skipped,
-       row_number() OVER (ORDER BY step), finish_time
-FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND reference = ANY ($4::text[])
 """
 _COMPLETE = """
 UPDATE workflow.run_job AS job SET state = 'COMPLETED', end_time = clock_timestamp()

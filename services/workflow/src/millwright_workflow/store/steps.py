@@ -19,11 +19,12 @@ from millwright_runtime.json import from_text, to_text
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database
 
 from millwright_workflow.domain import partitions
+from millwright_workflow.domain.errors import InstanceNotFound
 from millwright_workflow.domain.execution import Checkpoint, End, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
 from millwright_workflow.store import approvals, attachments, events, work_items
-from millwright_workflow.store.instances import write_error
+from millwright_workflow.store.instances import DAY, write_error
 
 _RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
 _NO_RESULT = (None,) * 6
@@ -123,9 +124,15 @@ async def page(
     return [(_checkpoint(row), row["size"]) for row in rows]
 
 
-async def adopt(connection: Connection, tenant: str, source: uuid.UUID, instance: uuid.UUID, last: int) -> None:
-    """Give a new instance the results of another up to the step `last`."""
-    await connection.execute(_ADOPT, tenant, source, instance, last)
+async def adopt(
+    connection: Connection, tenant: str, source: uuid.UUID, instance: uuid.UUID, references: Sequence[str]
+) -> None:
+    """Give a new instance the results that another has under `references`, with the numbers of their steps.
+
+    Raises InstanceNotFound if the other has been removed meanwhile.
+    """
+    if not await connection.fetchval(_ADOPT, tenant, source, instance, list(references)):
+        raise InstanceNotFound(instance=source)
 
 
 def _checkpoint(row: asyncpg.Record) -> Checkpoint:
@@ -189,35 +196,44 @@ def _read_failure(values: dict[str, Any]) -> Failure:
 # has attachments.
 _WRITE_ALONE = "SELECT * FROM workflow.write_steps($1, $2, $3, $4, is_alone => true)"
 _WRITE = "SELECT * FROM workflow.write_steps($1, $2, $3, $4, is_alone => false)"
-_RECALL_RESULTS = """
+_WANTED = """
+(SELECT tenant, instance, day FROM workflow.instance
+ JOIN unnest($1::text[], $2::uuid[]) AS given (tenant, instance) USING (tenant, instance)) AS wanted
+"""
+_RECALL_RESULTS = f"""
 SELECT tenant, instance, step, reference, task_hash, output, context, next, is_skipped, finish_time
-FROM workflow.task_result JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, instance) USING (tenant, instance)
-ORDER BY step
+FROM {_WANTED} JOIN workflow.task_result USING (tenant, instance, day) ORDER BY step
 """
-_RECALL_PROGRESS = """
+_RECALL_PROGRESS = f"""
 SELECT tenant, instance, key, begin_time, due_time, failure
-FROM workflow.task_progress JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, instance) USING (tenant, instance)
+FROM {_WANTED} JOIN workflow.task_progress USING (tenant, instance, day)
 """
-_FIND = """
+_FIND = f"""
 SELECT step, reference, task_hash, output, context, next, is_skipped, finish_time FROM workflow.task_result
-WHERE tenant = $1 AND instance = $2 AND ($3::bigint IS NULL OR step = $3) ORDER BY step DESC LIMIT 1
+WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND ($3::bigint IS NULL OR step = $3)
+ORDER BY step DESC LIMIT 1
 """
-_PAGE = """
+_PAGE = f"""
 SELECT step, reference, task_hash, 'null' AS output, 'null' AS context, next, is_skipped, finish_time,
        octet_length(output) AS size
-FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND step < $3 ORDER BY step DESC LIMIT $4
+FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND step < $3 ORDER BY step DESC LIMIT $4
 """
-# The results up to a step, as another instance's.
+# Some results as another instance's, under its own day.
 _ADOPT = """
-WITH adopted AS (
+WITH source AS (
+    SELECT tenant, instance, day, seal_nonce FROM workflow.instance WHERE tenant = $1 AND instance = $2 FOR SHARE
+), adopted AS (
     INSERT INTO workflow.task_result
-        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
-    SELECT tenant, $3, reference, task_hash, output, context, next, is_skipped, step, finish_time
-    FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND step <= $4
-    RETURNING is_skipped
+        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time, day)
+    SELECT tenant, $3, reference, task_hash, output, context, next, is_skipped, step, finish_time,
+           (SELECT day FROM workflow.instance WHERE tenant = $1 AND instance = $3)
+    FROM workflow.task_result JOIN source USING (tenant, instance, day) WHERE reference = ANY ($4::text[])
+    RETURNING step, is_skipped
 )
 UPDATE workflow.instance AS instance
-SET step = $4, finished_tasks = (SELECT count(*) FROM adopted WHERE NOT is_skipped), seal_nonce = source.seal_nonce
-FROM workflow.instance AS source
-WHERE instance.tenant = $1 AND instance.instance = $3 AND source.tenant = $1 AND source.instance = $2
+SET step = coalesce((SELECT max(step) FROM adopted), 0), seal_nonce = source.seal_nonce,
+    finished_tasks = (SELECT count(*) FROM adopted WHERE NOT is_skipped)
+FROM source
+WHERE instance.tenant = $1 AND instance.instance = $3
+RETURNING true
 """

@@ -16,7 +16,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.work import HEARTBEAT_SLACK, Saved, State, TaskKey, Wish, Work
-from millwright_workflow.store.instances import write_error
+from millwright_workflow.store.instances import DAY, write_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ WITH instance AS (
 INSERT INTO workflow.work_item (tenant, instance, reference, part, id, queue, input, heartbeat, max_failures, state,
                                 due_time, create_time)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM instance
-WHERE NOT EXISTS (SELECT FROM workflow.task_result WHERE {_IS_KEY})
+WHERE NOT EXISTS (SELECT FROM workflow.task_result WHERE {_IS_KEY} AND day = {DAY})
 ON CONFLICT (tenant, instance, reference) DO NOTHING RETURNING true
 """
 _GET = f"SELECT {_COLUMNS} FROM workflow.work_item WHERE {_IS_KEY}"
@@ -274,9 +274,11 @@ WHERE (tenant, instance, reference) IN (SELECT * FROM unnest($1::text[], $2::uui
 _FORGET = """
 WITH gone AS (
     SELECT item.tenant, item.instance, item.reference FROM workflow.work_item AS item
-    WHERE state IN ('COMPLETED', 'FAILED', 'WITHDRAWN') AND EXISTS (
+    JOIN workflow.instance USING (tenant, instance)
+    WHERE item.state IN ('COMPLETED', 'FAILED', 'WITHDRAWN') AND EXISTS (
         SELECT FROM workflow.task_result AS result
         WHERE result.tenant = item.tenant AND result.instance = item.instance AND result.reference = item.reference
+          AND result.day = instance.day
     )
     UNION
     SELECT item.tenant, item.instance, item.reference FROM workflow.work_item AS item

@@ -22,7 +22,7 @@ from millwright_workflow.store.storage import PostgresStorage
 
 WORKER = uuid.uuid4()
 NOT_OURS = 63
-NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+NOW = datetime.now(UTC)
 INSERT = """
 INSERT INTO workflow.instance
     (tenant, instance, part, workflow, version, bound_revision, channel, state, input, sequence, creator, create_time,

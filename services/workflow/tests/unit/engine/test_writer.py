@@ -39,6 +39,7 @@ def step(instance, number=1, reference="/do/0/a"):
         instance.workflow,
         1,
         instance.create_time,
+        instance.day,
         task=reference,
     )
     result = TaskResult(reference, b"hash", {"n": number}, None, "continue", is_skipped=False)

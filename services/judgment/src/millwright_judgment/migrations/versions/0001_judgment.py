@@ -141,6 +141,7 @@ CREATE TABLE judgment.execution (
     engine_version text NOT NULL,
     PRIMARY KEY (tenant, execution, judge_time)
 ) PARTITION BY RANGE (judge_time);
+INSERT INTO judgment.partitioned (name, span) VALUES ('execution', 'day');
 CREATE INDEX execution_ruleset ON judgment.execution (tenant, ruleset, judge_time);
 COMMENT ON TABLE judgment.execution IS 'Judgments that were made: rows are added and nothing else; a partition a day.';
 COMMENT ON COLUMN judgment.execution.judge_time IS 'to the millisecond that the execution, a UUID of version 7, holds';
@@ -345,6 +346,7 @@ GRANT INSERT ON judgment.experiment_unit TO {role};
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
+    execute(tables.partitions("judgment", role, tables.events_needed("judgment")))
     for part in (RULESETS, RELEASES, EXECUTIONS, REPLAYS, EXPERIMENTS):
         execute(part)
     for runtime_tables in (tables.events, tables.requests):

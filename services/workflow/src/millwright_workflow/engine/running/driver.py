@@ -370,6 +370,7 @@ class Driver:
             workflow=self._instance.workflow,
             version=self._instance.version,
             event_time=now,
+            day=self._instance.day,
             task=task,
             error=error,
             percent=percent,

@@ -184,6 +184,7 @@ CREATE TABLE workflow.instance (
     depth smallint NOT NULL DEFAULT 0,
     creator text NOT NULL,
     create_time timestamptz NOT NULL,
+    day date NOT NULL GENERATED ALWAYS AS ((create_time AT TIME ZONE 'UTC')::date) STORED,
     start_time timestamptz,
     end_time timestamptz,
     seal_nonce uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -211,6 +212,9 @@ CREATE INDEX instance_held ON workflow.instance (tenant, workflow, held_revision
 COMMENT ON COLUMN workflow.instance.held_revision IS 'the rollback whose run job has stopped it and is to deal with it';
 CREATE INDEX instance_of_canary ON workflow.instance (tenant, workflow, channel, canary_revision, version, settle_time)
     WHERE settle_time IS NOT NULL;
+CREATE INDEX instance_of_day ON workflow.instance USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX instance_ended ON workflow.instance (end_time) WHERE end_time IS NOT NULL;
+COMMENT ON COLUMN workflow.instance.day IS 'when it was made (UTC); what it leaves is kept by this day';
 COMMENT ON COLUMN workflow.instance.routing_key IS 'NULL: its id';
 COMMENT ON COLUMN workflow.instance.canary_revision IS
     'which canary was under way in its channel when it began, on whichever version; NULL if none was';
@@ -237,8 +241,10 @@ CREATE TABLE workflow.task_result (
     is_skipped boolean NOT NULL,
     step bigint NOT NULL,
     finish_time timestamptz NOT NULL,
-    PRIMARY KEY (tenant, instance, reference)
-);
+    day date NOT NULL,
+    PRIMARY KEY (tenant, instance, reference, day)
+) PARTITION BY RANGE (day);
+COMMENT ON COLUMN workflow.task_result.day IS 'of its instance';
 COMMENT ON COLUMN workflow.task_result.step IS 'which of the instance''s steps wrote it: the order of commits';
 CREATE TABLE workflow.task_progress (
     tenant text NOT NULL,
@@ -247,8 +253,10 @@ CREATE TABLE workflow.task_progress (
     begin_time timestamptz NOT NULL,
     due_time timestamptz,
     failure text,
-    PRIMARY KEY (tenant, instance, key)
-);
+    day date NOT NULL,
+    PRIMARY KEY (tenant, instance, key, day)
+) PARTITION BY RANGE (day);
+INSERT INTO workflow.partitioned (name, span) VALUES ('task_result', 'day'), ('task_progress', 'day');
 COMMENT ON TABLE workflow.task_progress IS
     'Of tasks that wait, are retried or have a time limit: since when, until when, and the latest failure';
 
@@ -424,6 +432,7 @@ CREATE TABLE workflow.child (
     is_abandoned boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant, instance, reference)
 );
+CREATE INDEX child_awaited ON workflow.child (tenant, child);
 CREATE INDEX child_abandoned ON workflow.child (tenant, instance) WHERE is_abandoned;
 COMMENT ON TABLE workflow.child IS 'Which child a task awaits; abandoned, it is to be cancelled unless it has ended.';
 
@@ -490,6 +499,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     tenants text[];
     instances uuid[];
+    days date[];
     holds boolean[];
     attachments boolean[];
 BEGIN
@@ -532,7 +542,7 @@ BEGIN
         WHERE instance.tenant = advance.tenant AND instance.instance = advance.instance
           AND instance.state = 'RUNNING' AND instance.step = advance.first - 1
           AND instance.part IN (SELECT part FROM tenure) AND NOT (is_alone AND has_attachments)
-        RETURNING instance.tenant, instance.instance, has_attachments, pause_reason IS NOT NULL OR EXISTS (
+        RETURNING instance.tenant, instance.instance, day, has_attachments, pause_reason IS NOT NULL OR EXISTS (
             SELECT FROM workflow.hold
             WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
               AND hold.channel = instance.channel AND hold.version = instance.version
@@ -540,34 +550,42 @@ BEGIN
               AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
         ) AS is_held
     )
-    SELECT array_agg(tenant), array_agg(instance), array_agg(is_held), array_agg(has_attachments)
-    INTO tenants, instances, holds, attachments FROM advanced;
-
-    steps := ARRAY (
-        SELECT step FROM unnest(steps) AS step
-        WHERE (tenant, instance) IN (SELECT * FROM unnest(tenants, instances))
-    );
+    SELECT array_agg(tenant), array_agg(instance), array_agg(day), array_agg(is_held), array_agg(has_attachments)
+    INTO tenants, instances, days, holds, attachments FROM advanced;
 
     INSERT INTO workflow.task_result
-        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time)
-    SELECT tenant, instance, reference, task_hash, output, context, next, is_skipped, number, step_time
-    FROM unnest(steps) WHERE reference IS NOT NULL;
+        (tenant, instance, reference, task_hash, output, context, next, is_skipped, step, finish_time, day)
+    SELECT tenant, instance, reference, task_hash, output, context, next, is_skipped, number, step_time, day
+    FROM unnest(steps) JOIN unnest(tenants, instances, days) AS written (tenant, instance, day) USING (tenant, instance)
+    WHERE reference IS NOT NULL;
 
-    INSERT INTO workflow.task_progress (tenant, instance, key, begin_time, due_time, failure)
-    SELECT tenant, instance, progress_key, begin_time, due_time, failure
-    FROM unnest(steps) WHERE progress_key IS NOT NULL
-    ON CONFLICT (tenant, instance, key) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure;
+    INSERT INTO workflow.task_progress (tenant, instance, key, begin_time, due_time, failure, day)
+    SELECT tenant, instance, progress_key, begin_time, due_time, failure, day
+    FROM unnest(steps) JOIN unnest(tenants, instances, days) AS written (tenant, instance, day) USING (tenant, instance)
+    WHERE progress_key IS NOT NULL
+    ON CONFLICT (tenant, instance, key, day) DO UPDATE SET due_time = excluded.due_time, failure = excluded.failure;
 
-    INSERT INTO workflow.event (tenant, resource, sequence, kind, type, data, traceparent, event_time)
-    SELECT tenant, 'instances/' || instance, sequence, kind, type, data, traceparent, step_time
-    FROM unnest(steps) WHERE kind IS NOT NULL;
+    INSERT INTO workflow.event (tenant, resource, sequence, kind, type, data, traceparent, event_time, day)
+    SELECT tenant, 'instances/' || instance, sequence, kind, type, data, traceparent, step_time, day
+    FROM unnest(steps) JOIN unnest(tenants, instances, days) AS written (tenant, instance, day) USING (tenant, instance)
+    WHERE kind IS NOT NULL;
 
-    INSERT INTO workflow.outbox (tenant, resource, sequence)
-    SELECT tenant, 'instances/' || instance, sequence FROM unnest(steps) WHERE kind IS NOT NULL ORDER BY sequence;
+    INSERT INTO workflow.outbox (tenant, resource, sequence, day)
+    SELECT tenant, 'instances/' || instance, sequence, day
+    FROM unnest(steps) JOIN unnest(tenants, instances, days) AS written (tenant, instance, day) USING (tenant, instance)
+    WHERE kind IS NOT NULL ORDER BY sequence;
 
     RETURN QUERY SELECT * FROM unnest(tenants, instances, holds, attachments);
 END $$;
 """
+
+NEEDED = """
+EXISTS (
+    SELECT FROM workflow.instance
+    WHERE day >= (lower_time AT TIME ZONE 'UTC')::date AND day < (upper_time AT TIME ZONE 'UTC')::date
+)
+"""
+"""What instances of a day have left is needed while one of them is there."""
 
 
 TENANTED = (
@@ -604,11 +622,11 @@ GRANT INSERT ON workflow.release TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.canary TO {role};
 GRANT INSERT, UPDATE (state, end_time) ON workflow.run_job TO {role};
 GRANT INSERT ON workflow.run_job_outcome TO {role};
-GRANT INSERT, UPDATE ON workflow.instance TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.instance TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.task_progress TO {role};
 GRANT INSERT ON workflow.task_result TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.work_item TO {role};
-GRANT INSERT, UPDATE ON workflow.approval TO {role};
+GRANT INSERT, UPDATE, DELETE ON workflow.approval TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.worker TO {role};
 GRANT UPDATE ON workflow.partition TO {role};
 GRANT INSERT, UPDATE, DELETE ON workflow.subscription, workflow.child, workflow.schedule TO {role};
@@ -623,6 +641,7 @@ GRANT EXECUTE ON FUNCTION workflow.write_steps TO {role};
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
+    execute(tables.partitions("workflow", role, f"{tables.events_needed('workflow')} OR {NEEDED}"))
     for part in (WORKFLOWS, RELEASES, INSTANCES, WORK, EVENTS):
         execute(part)
     for runtime_tables in (tables.events, tables.requests, tables.inbox):
