@@ -1,6 +1,7 @@
 """What every storage of the engine does: the one in Postgres, and the one in memory that the simulation believes in."""
 
 import asyncio
+import random
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import redis.asyncio
 from millwright_local.processes import until
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.signals import Signals
+from millwright_runtime.json import to_text
 from millwright_runtime.postgres.database import Database
 from millwright_runtime.postgres.idempotency import Requests
 from millwright_runtime.service import Platform
@@ -489,3 +491,40 @@ async def test_a_checkpoint_that_has_lost_a_field_is_not_believed(postgres_stage
     assert [kept.number for kept in memory.checkpoints] == [1, 2, 4][: number - 1]
     assert memory.progress.keys() == {"wait /do/2/c"}
     assert await checkpoints.recall([replace(active, step=number)])
+
+
+# Large outputs.
+
+
+def large(active, number, reference, megabytes) -> Step:
+    """A step whose output is random, so that compressing it saves little."""
+    output = to_text(random.Random(number).randbytes(int(megabytes * 2**19)).hex())
+    return replace(step(active, number, reference), output=output)
+
+
+async def test_a_large_output_comes_back_from_postgres_and_is_kept_out_of_valkey(postgres_stage) -> None:
+    await postgres_stage.prepare()
+    storage, checkpoints = postgres_stage.storage, postgres_stage.checkpoints
+    owner = await joined(storage)
+    active = await begun(postgres_stage, owner)
+    steps = [step(active, 1, "/do/0/a"), large(active, 2, "/do/1/b", 1), step(active, 3, "/do/2/c")]
+    for each in steps:
+        await storage.write(owner, [each])
+        await checkpoints.drain()
+    now = replace(active, step=3)
+    assert not await checkpoints.recall([now])
+    (memory,) = await storage.recall([now])
+    assert [kept.output for kept in memory.checkpoints] == [each.output for each in steps]
+    assert not await checkpoints.recall([now])
+
+
+async def test_what_compresses_well_is_in_valkey_too(postgres_stage) -> None:
+    await postgres_stage.prepare()
+    storage, checkpoints = postgres_stage.storage, postgres_stage.checkpoints
+    owner = await joined(storage)
+    active = await begun(postgres_stage, owner)
+    wide = replace(step(active), output=to_text(["SMT-1"] * 200_000))
+    await storage.write(owner, [wide])
+    await checkpoints.drain()
+    memory = (await checkpoints.recall([replace(active, step=1)]))[active.instance.key]
+    assert [kept.output for kept in memory.checkpoints] == [wide.output]

@@ -5,6 +5,7 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
 from millwright_local.testing.refusals import refused
+from millwright_runtime.json import to_text
 from workflow_rig.client import RPCS
 from workflow_rig.definitions import NAME, SET
 
@@ -91,3 +92,23 @@ async def test_a_hostile_expression_faults_its_instance_alone(client, expression
     ended = await client.ended(hostile)
     assert ended.state == Instance.STATE_FAULTED
     assert ended.error.type.endswith("/expression")
+
+
+LARGE = [{"fill": {"set": {"text": '${ "불량" * .times }'}}}]
+
+
+async def test_a_checkpoint_tells_the_bytes_of_an_output_however_it_is_stored(client):
+    await client.release([{"fill": {"set": {"list": "${ [range(.times)] }"}}}])
+    instance = await client.run(input=value({"times": 100_000}))
+    (listed,) = (await client.ListCheckpoints(instance=instance.name)).checkpoints
+    kept = (await client.GetCheckpoint(instance=instance.name)).checkpoint
+    assert len(kept.output.struct_value.fields["list"].list_value.values) == 100_000
+    assert listed.size_bytes == kept.size_bytes == len(to_text({"list": list(range(100_000))}))
+
+
+async def test_an_output_of_more_than_4_mib_faults_its_task_and_says_its_bytes(client):
+    await client.release(LARGE)
+    assert (await client.run(input=value({"times": 600_000}))).state == Instance.STATE_COMPLETED
+    ended = await client.run(input=value({"times": 700_000}))
+    assert (ended.state, ended.error.type.rpartition("/")[2]) == (Instance.STATE_FAULTED, "validation")
+    assert str(700_000 * 6 + len('{"text":""}')) in ended.error.detail

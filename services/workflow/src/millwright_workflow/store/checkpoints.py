@@ -2,7 +2,8 @@
 
 Never the truth: a checkpoint counts only if its step is the one that Postgres has. It is one hash an instance, so that
 it expires whole, and it grows only by the step right after its own: one that missed a step is removed, not mended. It
-counts its fields, so that one that has lost some is not believed either.
+counts its fields, so that one that has lost some is not believed either. An instance with a task whose output and
+context are larger than LIMIT_BYTES is in Postgres alone: the cache is for many, not for a few.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from millwright_workflow.domain.instances import Key
 from millwright_workflow.store.steps import read_checkpoint, read_progress, write_checkpoint, write_progress
 
 LIFETIME_SECONDS = 3600
+LIMIT_BYTES = 256 * 1024
+"""Of one task, as it is stored."""
 _STEPS_AT_ONCE = 1000
 """Of one instance in one call: a script takes some thousand arguments."""
 _RESULT = "result "
@@ -101,20 +104,25 @@ class Checkpoints:
 
 
 def _grow(pipeline: Any, name: str, group: list[Step]) -> None:
-    if any(step.end for step in group):
+    values = [_fields(step) for step in group]
+    if any(step.end for step in group) or any(len(value) > LIMIT_BYTES for fields in values for value in fields):
         pipeline.delete(name)
         return
     for start in range(0, len(group), _STEPS_AT_ONCE):
         part = group[start : start + _STEPS_AT_ONCE]
-        fields = [text for step in part for text in _fields(step)]
+        fields = [field for fields in values[start : start + _STEPS_AT_ONCE] for field in fields]
         pipeline.eval(_GROW, 1, name, part[0].number - 1, part[-1].number, LIFETIME_SECONDS, *fields)
 
 
 def _replace(pipeline: Any, active: Active, memory: Memory) -> None:
     name = _name(*active.instance.key)
-    fields = {_RESULT + kept.result.reference: write_checkpoint(kept) for kept in memory.checkpoints}
+    fields: dict[str, str | bytes] = {
+        _RESULT + kept.result.reference: write_checkpoint(kept) for kept in memory.checkpoints
+    }
     fields |= {_PROGRESS + key: write_progress(entry) for key, entry in memory.progress.items()}
     pipeline.delete(name)
+    if any(len(value) > LIMIT_BYTES for value in fields.values()):
+        return
     pipeline.hset(name, mapping={"step": active.step, "size": len(fields) + 2, **fields})
     pipeline.expire(name, LIFETIME_SECONDS)
 
@@ -133,8 +141,8 @@ def _checkpoints(found: Mapping[str, bytes]) -> tuple[Checkpoint, ...]:
     return tuple(sorted(kept, key=attrgetter("number")))
 
 
-def _fields(step: Step) -> list[str]:
-    fields = []
+def _fields(step: Step) -> list[str | bytes]:
+    fields: list[str | bytes] = []
     if (kept := step.checkpoint) is not None:
         fields += [_RESULT + kept.result.reference, write_checkpoint(kept)]
     if step.progress:

@@ -23,7 +23,7 @@ from millwright_workflow.domain.errors import InstanceNotFound
 from millwright_workflow.domain.execution import Checkpoint, End, Memory, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, WorkflowError
-from millwright_workflow.store import approvals, attachments, events, work_items
+from millwright_workflow.store import approvals, attachments, events, payloads, work_items
 from millwright_workflow.store.instances import DAY, write_error
 
 _RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
@@ -76,7 +76,8 @@ def _values(step: Step) -> tuple[Any, ...]:
 
 
 def _result_values(step: Step, result: TaskResult) -> tuple[Any, ...]:
-    return result.reference, result.task_hash, step.output, step.context, result.next, result.is_skipped
+    output, context = payloads.pack(step.output), payloads.pack(step.context)
+    return result.reference, result.task_hash, output, context, result.next, result.is_skipped
 
 
 def _progress_values(progress: Progress) -> tuple[Any, ...]:
@@ -121,7 +122,7 @@ async def page(
 ) -> Sequence[tuple[Checkpoint, int]]:
     """Give at most `limit` checkpoints below the step `before`, newest first, each with its output's size alone."""
     rows = await connection.fetch(_PAGE, tenant, instance, before, limit)
-    return [(_checkpoint(row), row["size"]) for row in rows]
+    return [(_checkpoint(row), payloads.size(row["head"], row["stored_bytes"])) for row in rows]
 
 
 async def adopt(
@@ -136,15 +137,16 @@ async def adopt(
 
 
 def _checkpoint(row: asyncpg.Record) -> Checkpoint:
+    output, context = payloads.unpack(row["output"]), payloads.unpack(row["context"])
     result = TaskResult(
         reference=row["reference"],
         task_hash=row["task_hash"],
-        output=from_text(row["output"]),
-        context=from_text(row["context"]),
+        output=from_text(output),
+        context=from_text(context),
         next=row["next"],
         is_skipped=row["is_skipped"],
     )
-    return Checkpoint(row["step"], result, row["output"], row["context"], row["finish_time"])
+    return Checkpoint(row["step"], result, output, context, row["finish_time"])
 
 
 def _progress(row: asyncpg.Record) -> Progress:
@@ -152,16 +154,17 @@ def _progress(row: asyncpg.Record) -> Progress:
     return Progress(row["key"], row["begin_time"], row["due_time"], failure)
 
 
-def write_checkpoint(kept: Checkpoint) -> str:
-    """Give a checkpoint as one text."""
+def write_checkpoint(kept: Checkpoint) -> bytes:
+    """Give a checkpoint as one payload."""
     result = kept.result
     head = [kept.number, kept.time, result.reference, result.task_hash.hex(), result.next, result.is_skipped]
-    return f"[{to_text(head)},{kept.output},{kept.context}]"
+    return payloads.pack(f"[{to_text(head)},{kept.output},{kept.context}]")
 
 
-def read_checkpoint(text: bytes) -> Checkpoint:
+def read_checkpoint(stored: bytes) -> Checkpoint:
     """Give the checkpoint that `write_checkpoint` wrote."""
-    (number, time, reference, task_hash, following, is_skipped), output, context = from_text(text)
+    head, output, context = from_text(payloads.unpack(stored))
+    number, time, reference, task_hash, following, is_skipped = head
     result = TaskResult(reference, bytes.fromhex(task_hash), output, context, following, is_skipped)
     return Checkpoint(number, result, to_text(output), to_text(context), datetime.fromisoformat(time))
 
@@ -214,8 +217,8 @@ WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND ($3::bigint IS NULL OR s
 ORDER BY step DESC LIMIT 1
 """
 _PAGE = f"""
-SELECT step, reference, task_hash, 'null' AS output, 'null' AS context, next, is_skipped, finish_time,
-       octet_length(output) AS size
+SELECT step, reference, task_hash, 'null'::bytea AS output, 'null'::bytea AS context, next, is_skipped, finish_time,
+       substring(output FOR {payloads.HEAD_BYTES}) AS head, octet_length(output) AS stored_bytes
 FROM workflow.task_result WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND step < $3 ORDER BY step DESC LIMIT $4
 """
 # Some results as another instance's, under its own day.

@@ -420,6 +420,6 @@ def _kept(value: Json, place: str) -> str:
     if is_deeper(value, NESTING_LIMIT):
         raise errors.validation(place, f"The output has more than {NESTING_LIMIT} nested levels.")
     text = to_text(value)
-    if len(text) > _OUTPUT_LIMIT_BYTES:
-        raise errors.validation(place, f"The output has {len(text)} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept.")
+    if len(text) > _OUTPUT_LIMIT_BYTES // 4 and (size := len(text.encode())) > _OUTPUT_LIMIT_BYTES:
+        raise errors.validation(place, f"The output has {size} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept.")
     return text
