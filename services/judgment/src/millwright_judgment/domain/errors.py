@@ -41,6 +41,10 @@ class InvalidInput(InvalidArgument):
         return self._faults
 
 
+class RequestIdReused(InvalidArgument):
+    """The idempotency_key {idempotency_key} was used with another body. Use a new one for another input."""
+
+
 class InvalidDataset(InvalidArgument):
     """The data set cannot be read: {detail}"""
 

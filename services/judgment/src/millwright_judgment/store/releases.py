@@ -53,6 +53,9 @@ async def write(connection: Connection, tenant: str, ruleset: str, decision: Dec
     release = decision.release
     if release is None:
         return
+    if decision.channel or decision.marks:
+        # What is stored afterwards, on whichever replica, was judged by what is decided here.
+        await connection.execute(_HOLD, tenant, ruleset)
     await connection.execute(
         _APPEND,
         tenant,
@@ -144,6 +147,7 @@ def _release(row: asyncpg.Record) -> Release:
 
 
 _LOCK = f"SELECT FROM judgment.ruleset WHERE tenant = {TENANT} AND ruleset = $1 FOR NO KEY UPDATE"
+_HOLD = "SELECT judgment.hold_releases($1, $2)"
 _VISITED = f"""
 SELECT to_version, max(revision) AS last_visit FROM judgment.release
 WHERE tenant = {TENANT} AND ruleset = $1 AND channel = $2 AND operation IN ('PROMOTE', 'ROLLBACK')

@@ -114,6 +114,39 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON judgment.release
     FOR EACH STATEMENT EXECUTE FUNCTION judgment.refuse_change();
 """
 
+HOLDS = """
+CREATE FUNCTION judgment.hold_bucket(tenant text, ruleset text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT hashtext(tenant || '/' || ruleset) & 63
+$$;
+
+CREATE FUNCTION judgment.hold_releases(tenant text, ruleset text) RETURNS void LANGUAGE sql VOLATILE AS $$
+    SELECT pg_advisory_xact_lock(7415, judgment.hold_bucket(tenant, ruleset))
+$$;
+COMMENT ON FUNCTION judgment.hold_releases IS
+    'Waits until no transaction stores judgments of the ruleset, and keeps others from it: taken to move its channels';
+
+CREATE FUNCTION judgment.hold_judgments(tenants text[], rulesets text[], channels text[], numbers integer[])
+RETURNS TABLE (revision bigint, trial_revision bigint, state text) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7415, sorted.bucket) FROM (
+        SELECT DISTINCT judgment.hold_bucket(asked.tenant, asked.ruleset) AS bucket
+        FROM unnest(tenants, rulesets) AS asked (tenant, ruleset) ORDER BY bucket
+    ) AS sorted;
+    RETURN QUERY
+    SELECT channel.revision, experiment.revision, version.state
+    FROM unnest(tenants, rulesets, channels, numbers) WITH ORDINALITY AS asked (tenant, ruleset, channel, number, place)
+    LEFT JOIN judgment.channel
+        ON (channel.tenant, channel.ruleset, channel.channel) = (asked.tenant, asked.ruleset, asked.channel)
+    LEFT JOIN judgment.experiment
+        ON (experiment.tenant, experiment.experiment) = (asked.tenant, channel.experiment)
+    LEFT JOIN judgment.version
+        ON (version.tenant, version.ruleset, version.number) = (asked.tenant, asked.ruleset, asked.number)
+    ORDER BY asked.place;
+END $$;
+COMMENT ON FUNCTION judgment.hold_judgments IS
+    'Keeps the channels where they are until the judgments are stored, and says where that is: read after the wait';
+"""
+
 EXECUTIONS = """
 CREATE TABLE judgment.execution (
     tenant text NOT NULL,
@@ -139,7 +172,7 @@ CREATE TABLE judgment.execution (
     experiment text,
     arm text,
     engine_version text NOT NULL,
-    PRIMARY KEY (tenant, execution, judge_time)
+    PRIMARY KEY (tenant, judge_time, execution)
 ) PARTITION BY RANGE (judge_time);
 INSERT INTO judgment.partitioned (name, span) VALUES ('execution', 'day');
 CREATE INDEX execution_ruleset ON judgment.execution (tenant, ruleset, judge_time);
@@ -347,7 +380,7 @@ def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
     execute(tables.partitions("judgment", role, tables.events_needed("judgment")))
-    for part in (RULESETS, RELEASES, EXECUTIONS, REPLAYS, EXPERIMENTS):
+    for part in (RULESETS, RELEASES, EXECUTIONS, REPLAYS, EXPERIMENTS, HOLDS):
         execute(part)
     for runtime_tables in (tables.events, tables.requests):
         execute(runtime_tables("judgment", role))

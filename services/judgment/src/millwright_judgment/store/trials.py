@@ -1,0 +1,103 @@
+"""What an experiment tries, as it is kept in its plan, and what was counted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from millwright_runtime.postgres.database import Connection
+
+from millwright_judgment.domain.experiments import Arm, Guardrail, Measure, Mode, Step, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a batch of judgments adds to what was counted; keys begin with the tenant and the experiment."""
+
+    outcomes: Mapping[tuple[str, str, str, str], int]
+    """By arm and outcome."""
+    pairs: Mapping[tuple[str, str, str, str, str], int]
+    """By arm, the control's outcome and the arm's."""
+    units: Mapping[tuple[str, str, int], str]
+    """The arm by the hash of the unit."""
+
+
+def to_text(trial: Trial) -> str:
+    """Give a plan as JSON."""
+    return orjson.dumps(
+        {
+            "arms": [{"name": arm.name, "version": arm.version, "weight": arm.weight} for arm in trial.arms],
+            "guardrails": [
+                {
+                    "measure": guardrail.measure.value,
+                    "outcome": guardrail.outcome,
+                    "maxIncrease": guardrail.max_increase,
+                    "maxDecrease": guardrail.max_decrease,
+                    "alpha": guardrail.alpha,
+                }
+                for guardrail in trial.guardrails
+            ],
+            "steps": [
+                {
+                    "weightBp": step.weight_bp,
+                    "minSeconds": step.min_duration.total_seconds(),
+                    "minExecutions": step.min_executions,
+                }
+                for step in trial.steps
+            ],
+        }
+    ).decode()
+
+
+def from_text(experiment: str, mode: str, text: str) -> Trial:
+    """Give what a plan says."""
+    plan: dict[str, list[dict[str, Any]]] = orjson.loads(text)
+    return Trial(
+        experiment,
+        Mode(mode),
+        tuple(Arm(arm["name"], arm["version"], arm["weight"]) for arm in plan["arms"]),
+        tuple(
+            Guardrail(Measure(it["measure"]), it["outcome"], it["maxIncrease"], it["maxDecrease"], it["alpha"])
+            for it in plan["guardrails"]
+        ),
+        tuple(
+            Step(step["weightBp"], timedelta(seconds=step["minSeconds"]), step["minExecutions"])
+            for step in plan["steps"]
+        ),
+    )
+
+
+async def count(connection: Connection, counts: Counts) -> None:
+    """Add to what was counted; rows are taken in one order by everybody, so that nobody waits in a ring."""
+    if counts.outcomes:
+        await connection.execute(_COUNT, *_columns(counts.outcomes, 4))
+    if counts.pairs:
+        await connection.execute(_PAIR, *_columns(counts.pairs, 5))
+    if counts.units:
+        await connection.execute(_UNITS, *_columns(counts.units, 3))
+
+
+def _columns(values: Mapping[Any, Any], keys: int) -> Sequence[list[Any]]:
+    ordered = sorted(values.items())
+    return [*([key[place] for key, _ in ordered] for place in range(keys)), [value for _, value in ordered]]
+
+
+_COUNT = """
+INSERT INTO judgment.experiment_count AS counted (tenant, experiment, arm, outcome, executions)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+ON CONFLICT (tenant, experiment, arm, outcome) DO UPDATE SET executions = counted.executions + excluded.executions
+"""
+_PAIR = """
+INSERT INTO judgment.experiment_pair AS counted
+    (tenant, experiment, arm, control_outcome, arm_outcome, executions)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+ON CONFLICT (tenant, experiment, arm, control_outcome, arm_outcome)
+    DO UPDATE SET executions = counted.executions + excluded.executions
+"""
+_UNITS = """
+INSERT INTO judgment.experiment_unit (tenant, experiment, unit_hash, arm)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) ON CONFLICT DO NOTHING
+"""
