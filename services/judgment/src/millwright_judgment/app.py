@@ -7,21 +7,36 @@ from pathlib import Path
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
+from millwright_judgment.api.judging import JudgmentServicer
 from millwright_judgment.api.releases import ReleaseServicer
 from millwright_judgment.api.rulesets import RulesetServicer
 from millwright_judgment.engine.gate import Gate
+from millwright_judgment.engine.judging import Judging
+from millwright_judgment.engine.keys import Keys
 from millwright_judgment.engine.plans import Plans
+from millwright_judgment.engine.recording import Recorder
+from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
 
 SCHEMA = "judgment"
 
 
-async def compose(platform: Platform, _settings: JudgmentSettings) -> Parts:
+async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
     """Put the service together."""
     log = EventLog(SCHEMA)
+    versions = Versions(platform.database)
+    recorder = Recorder(platform.database, settings.waiting_executions)
+    judging = Judging(platform.database, versions, recorder)
     return Parts(
-        servicers=[RulesetServicer(platform, log, Gate()), ReleaseServicer(platform, log)],
-        loops=[Plans(platform, log)],
+        servicers=[
+            RulesetServicer(platform, log, Gate()),
+            ReleaseServicer(platform, log),
+            JudgmentServicer(platform, judging),
+        ],
+        loops=[Plans(platform, log), Keys(platform.database)],
+        # The recorder is no loop: calls that are still served while the service drains need it.
+        closers=[versions.close, recorder.close],
+        keep_days={"execution": settings.execution_retention_days},
     )
 
 

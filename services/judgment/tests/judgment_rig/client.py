@@ -3,10 +3,10 @@
 import json
 
 from judgment_samples.documents import weld
-from millwright.judgment.v1 import release_service_pb2, ruleset_service_pb2
+from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, release_service_pb2, ruleset_service_pb2
 from millwright_local.testing.client import ContractClient, rpcs_of
 
-RPCS = rpcs_of((ruleset_service_pb2, release_service_pb2))
+RPCS = rpcs_of((ruleset_service_pb2, release_service_pb2, judgment_service_pb2))
 RULESET = "rulesets/line.weld"
 PROD = f"{RULESET}/channels/prod"
 
@@ -14,6 +14,27 @@ PROD = f"{RULESET}/channels/prod"
 def version(number):
     """The name of a version of the weld line's ruleset."""
     return f"{RULESET}/versions/{number}"
+
+
+WARM = {"defect_rate": 0.05, "temperature": 80.0, "product": "widget"}
+"""An input that rule `r-warm` decides: a warning."""
+
+
+def given(**changes):
+    """An input, as the weld line gives one, with other values; None is null."""
+    return judgment_pb2.Input(values={name: value(each) for name, each in {**WARM, **changes}.items()})
+
+
+def value(plain):
+    """A value of an input."""
+    match plain:
+        case None:
+            return judgment_pb2.Value()
+        case bool():
+            return judgment_pb2.Value(flag=plain)
+        case str():
+            return judgment_pb2.Value(text=plain)
+    return judgment_pb2.Value(number=plain)
 
 
 class Client(ContractClient):
@@ -30,6 +51,20 @@ class Client(ContractClient):
         """Publish versions 1, 2, …, each promoted to `prod` in turn."""
         for number in range(1, count + 1):
             await self.publish(f"{number}.0.0", promote_to="prod", titles={"en": f"Weld line {number}"})
+
+    async def judge(self, ruleset=RULESET, **fields):
+        """Judge one input of the weld line, and give the execution."""
+        return (await self.Judge(**{"ruleset": ruleset, "input": given(), **fields})).execution
+
+    def judge_stream(self, requests):
+        """Open a stream of judgments."""
+        path = "/millwright.judgment.v1.JudgmentService/JudgeStream"
+        stub = self.channel.stream_stream(
+            path,
+            judgment_service_pb2.JudgeStreamRequest.SerializeToString,
+            judgment_service_pb2.JudgeStreamResponse.FromString,
+        )
+        return stub(requests, metadata=[("authorization", f"Bearer {self.token}")])
 
     async def rollback(self, **fields):
         """Roll `prod` back."""

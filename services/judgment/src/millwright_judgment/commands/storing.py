@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def _ids(group: Group) -> set[object]:
     return {row.execution for row in _rows([group])}
 
 
-def _is_there(item: Item, stored: set[object]) -> bool:
+def _is_there(item: Item, stored: set[uuid.UUID]) -> bool:
     return item.execution is not None and item.execution.execution in stored
 
 
@@ -110,8 +111,7 @@ async def _settle_keys(connection: Connection, items: Sequence[Item]) -> Mapping
     for item in keyed:
         assert item.key
         claim = claims.get(item.key)
-        is_first = claim is None or (item.execution is not None and claim.execution == item.execution.execution)
-        if is_first:
+        if claim is None or (item.execution is not None and claim.execution == item.execution.execution):
             continue
         if claim.digest != item.digest:
             settled[item] = RequestIdReused(idempotency_key=item.key.key)
@@ -124,9 +124,7 @@ async def _settle_keys(connection: Connection, items: Sequence[Item]) -> Mapping
     return settled
 
 
-async def _claim(
-    connection: Connection, keyed: Sequence[Item]
-) -> tuple[dict[Key, Claim], Mapping[object, Execution]]:
+async def _claim(connection: Connection, keyed: Sequence[Item]) -> tuple[dict[Key, Claim], Mapping[object, Execution]]:
     """Give what holds each key after this, and the executions of this batch that hold one."""
     wanted: dict[Key, Claim] = {}
     firsts: dict[object, Execution] = {}

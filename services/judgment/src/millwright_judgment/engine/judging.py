@@ -201,9 +201,7 @@ def canonical_input(version: Compiled, values: Values) -> bytes:
     return orjson.dumps({name: values[place] for name, place in version.sorted_fields})
 
 
-def _take_part(
-    basis: Basis, trying: Trying, wish: Wish, execution_id: uuid.UUID
-) -> tuple[Compiled, Part | None]:
+def _take_part(basis: Basis, trying: Trying, wish: Wish, execution_id: uuid.UUID) -> tuple[Compiled, Part | None]:
     """Give the version that an input is judged with, and how it takes part in the experiment, if it does."""
     unit = wish.routing_key or wish.segment.unit or str(execution_id)
     assigned = experiments.assign(trying.trial, trying.enrolment_bp, trying.step, unit)

@@ -55,7 +55,8 @@ class Recorder:
         them stored or not.
         """
         self._queue(group)
-        future = self._answers[group] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Results] = asyncio.get_running_loop().create_future()
+        self._answers[group] = future
         try:
             return await future
         finally:

@@ -52,4 +52,5 @@ def of_release(tenant: str, ruleset: str, release: Release) -> Event:
         type=RELEASE_TYPES[release.operation],
         data=without_defaults(body),
         event_time=release.create_time,
+        is_urgent=True,
     )

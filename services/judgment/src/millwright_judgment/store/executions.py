@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound

@@ -1,0 +1,121 @@
+"""Executions, judgments and their explanations as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from millwright.judgment.v1 import judgment_pb2 as pb
+from millwright_runtime.api.messages import timestamp
+from millwright_runtime.json import Json
+
+from millwright_judgment.domain import names
+from millwright_judgment.domain.evaluation.decisions import Decision
+from millwright_judgment.domain.explanation.counterfactuals import Counterfactual
+from millwright_judgment.domain.explanation.explanation import Explanation
+from millwright_judgment.domain.explanation.traces import ConditionTrace, NearMiss, RuleTrace
+from millwright_judgment.engine.judging import Judged
+
+
+def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
+    """Give an execution; one that was not stored has no name."""
+    row, version = judged.execution, judged.version
+    return pb.Execution(
+        name=names.execution(row.execution) if is_stored else "",
+        version=version.name,
+        content_hash=version.content_hash,
+        channel=row.channel or "",
+        input=pb.Input(values=_values(zip(version.evaluator.names, judged.judgment.values, strict=True))),
+        input_hash=row.input_hash.hex(),
+        judgment=_judgment(judged),
+        segment=pb.Segment(line=row.line or "", product=row.product or "", shift=row.shift or "", unit=row.unit or ""),
+        event_time=timestamp(row.event_time),
+        judge_time=timestamp(row.judge_time),
+        caller=row.caller,
+        experiment=names.experiment(row.experiment) if row.experiment else "",
+        arm=row.arm or "",
+        engine_version=row.engine_version,
+    )
+
+
+def _judgment(judged: Judged) -> pb.Judgment:
+    decision, evaluator = judged.judgment.decision, judged.version.evaluator
+    message = pb.Judgment(
+        status=judged.execution.status,  # type: ignore[arg-type]  # rows number them as the contract does
+        outcome=decision.outcome,
+        level=max(0, decision.level),
+        confidence=decision.confidence,
+        winning_rule=decision.rule,
+        matched_rules=evaluator.matched_rules(judged.judgment.matched),
+        actions=_actions(decision),
+    )
+    if decision.templates:
+        message.explanations.update(evaluator.explanations(judged.judgment))
+    if decision.outputs:
+        for name, given in _values(evaluator.outputs(judged.judgment).items()).items():
+            message.outputs[name].CopyFrom(given)
+    for problem in judged.judgment.problems:
+        message.problems.add(field=problem.field, code=str(problem.code), message=problem.message)
+    return message
+
+
+def _actions(decision: Decision) -> list[pb.Action]:
+    return [pb.Action(code=it.code, priority=it.priority, labels=dict(it.labels)) for it in decision.actions]
+
+
+def _values(given: object) -> dict[str, pb.Value]:
+    return {name: value(each) for name, each in given}  # type: ignore[attr-defined]
+
+
+def value(given: Json) -> pb.Value:
+    """Give one value; null is a value without a kind."""
+    if given is None:
+        return pb.Value()
+    if isinstance(given, bool):
+        return pb.Value(flag=given)
+    if isinstance(given, int | float):
+        return pb.Value(number=given)
+    return pb.Value(text=given if isinstance(given, str) else str(given))
+
+
+def explanation(given: Explanation) -> pb.Explanation:
+    """Give an explanation."""
+    return pb.Explanation(
+        rules=map(_rule, given.rules),
+        near_misses=map(_near_miss, given.near_misses),
+        counterfactuals=map(_counterfactual, given.counterfactuals),
+        texts=dict(given.texts),
+    )
+
+
+def _rule(trace: RuleTrace) -> pb.RuleTrace:
+    return pb.RuleTrace(
+        table=trace.table,
+        rule=trace.rule,
+        matched=trace.matched,
+        won=trace.won,
+        conditions=map(_condition, trace.conditions),
+    )
+
+
+def _condition(trace: ConditionTrace) -> pb.ConditionTrace:
+    return pb.ConditionTrace(field=trace.field, cell=trace.cell, held=trace.held, **_margin(trace))
+
+
+def _margin(trace: ConditionTrace) -> Mapping[str, float]:
+    if trace.margin is None:
+        return {}
+    return {"margin": trace.margin.size, "margin_steps": trace.margin.steps}
+
+
+def _near_miss(miss: NearMiss) -> pb.NearMiss:
+    return pb.NearMiss(table=miss.table, rule=miss.rule, condition=_condition(miss.condition), outcome=miss.outcome)
+
+
+def _counterfactual(found: Counterfactual) -> pb.Counterfactual:
+    return pb.Counterfactual(
+        field=found.field,
+        value=value(found.value),
+        changed_value=value(found.changed_value),
+        outcome=found.outcome,
+        distance_steps=found.distance_steps,
+    )
