@@ -1,0 +1,1 @@
+"""Protobuf in, domain call, protobuf out."""

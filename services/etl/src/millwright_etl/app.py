@@ -1,0 +1,19 @@
+"""The composition root: the only place that builds concrete objects of the etl service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from millwright_runtime.service import Parts, Platform, Service
+
+from millwright_etl.settings import EtlSettings
+
+SCHEMA = "etl"
+
+
+async def compose(_platform: Platform, _settings: EtlSettings) -> Parts:
+    """Put the service together."""
+    return Parts(servicers=[])
+
+
+SERVICE = Service(name=SCHEMA, settings=EtlSettings, migrations=Path(__file__).parent / "migrations", compose=compose)

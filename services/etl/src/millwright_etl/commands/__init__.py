@@ -1,0 +1,1 @@
+"""What callers can make happen, each inside a transaction that is given."""

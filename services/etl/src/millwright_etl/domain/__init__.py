@@ -1,0 +1,1 @@
+"""The rules of etl: pure, without I/O."""

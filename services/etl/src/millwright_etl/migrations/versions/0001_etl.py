@@ -1,0 +1,468 @@
+"""Landed rows, dimensions and facts, runs with their windows, quarantine, quality rules and calendars.
+
+Revision ID: 0001
+"""
+
+from __future__ import annotations
+
+from millwright_runtime.postgres import tables
+from millwright_runtime.postgres.migrations import execute, service_role
+
+revision = "0001"
+down_revision = None
+
+TEXTS = {
+    "line": "line_code",
+    "product": "product_code",
+    "shift": "shift",
+    "equipment": "equipment_code",
+    "status": "status",
+    "defect_type": "defect_type",
+}
+NUMBERS = (
+    "total_qty",
+    "good_qty",
+    "defect_qty",
+    "rework_qty",
+    "scrap_qty",
+    "planned_qty",
+    "planned_seconds",
+    "runtime_seconds",
+    "duration_seconds",
+    "cycle_seconds",
+    "ideal_cycle_seconds",
+)
+
+
+def _read_once(column: str, kind: str, field: str) -> str:
+    """Give a column that holds a field of the payload, read when the row is landed; NULL if it cannot be read."""
+    payload = "coalesce(payload || corrections, payload)"
+    read = f"json_value({payload}, '$.{field}' RETURNING {kind} NULL ON ERROR)"
+    return f"{column} {kind} GENERATED ALWAYS AS ({read}) STORED"
+
+
+FIELDS = ",\n    ".join(
+    [_read_once(column, "text", field) for column, field in TEXTS.items()]
+    + [_read_once(column, "numeric", column) for column in NUMBERS]
+)
+
+LANDING = f"""
+CREATE SCHEMA IF NOT EXISTS core;
+CREATE TABLE core.erp_mes_data (
+    tenant text NOT NULL,
+    source_system text NOT NULL,
+    record_type text NOT NULL,
+    external_id text NOT NULL,
+    source_type text NOT NULL,
+    payload jsonb NOT NULL,
+    payload_hash bytea NOT NULL,
+    event_time timestamptz NOT NULL,
+    stated_date date,
+    time_faults jsonb,
+    source_time timestamptz NOT NULL,
+    deleted boolean NOT NULL,
+    revision integer NOT NULL DEFAULT 1,
+    corrections jsonb,
+    ignored boolean NOT NULL DEFAULT false,
+    ingest_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    {FIELDS},
+    PRIMARY KEY (tenant, source_system, record_type, external_id)
+);
+CREATE INDEX erp_mes_data_event_time ON core.erp_mes_data (tenant, event_time);
+CREATE INDEX erp_mes_data_stated_date ON core.erp_mes_data (tenant, stated_date) WHERE stated_date IS NOT NULL;
+COMMENT ON TABLE core.erp_mes_data IS 'Rows of ERP and MES systems as they are: the newest of each natural key';
+COMMENT ON COLUMN core.erp_mes_data.stated_date IS 'the business day that the payload itself names, if it does';
+COMMENT ON COLUMN core.erp_mes_data.time_faults IS 'what is wrong with dates and times in it, found at landing';
+COMMENT ON COLUMN core.erp_mes_data.corrections IS 'what people have mended of this revision: laid over the payload';
+COMMENT ON COLUMN core.erp_mes_data.ignored IS 'people have left this revision out for good';
+
+CREATE TABLE core.erp_mes_data_history (
+    tenant text NOT NULL,
+    source_system text NOT NULL,
+    record_type text NOT NULL,
+    external_id text NOT NULL,
+    revision integer NOT NULL,
+    payload jsonb NOT NULL,
+    event_time timestamptz NOT NULL,
+    source_time timestamptz NOT NULL,
+    deleted boolean NOT NULL,
+    ingest_time timestamptz NOT NULL,
+    replace_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, source_system, record_type, external_id, revision)
+);
+COMMENT ON TABLE core.erp_mes_data_history IS 'What rows said before they were corrected';
+
+CREATE TABLE core.ingest_stream (
+    tenant text NOT NULL,
+    stream_id text NOT NULL,
+    acknowledged_offset bigint NOT NULL,
+    owner uuid NOT NULL,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, stream_id)
+);
+CREATE INDEX ingest_stream_update_time ON core.ingest_stream (update_time);
+"""
+
+MEASURES = (
+    "total_qty",
+    "good_qty",
+    "defect_qty",
+    "rework_qty",
+    "scrap_qty",
+    "planned_qty",
+    "runtime_seconds",
+    "downtime_seconds",
+    "setup_seconds",
+    "planned_seconds",
+    "cycle_seconds_sum",
+    "ideal_seconds_sum",
+)
+
+BI = f"""
+CREATE SCHEMA IF NOT EXISTS bi;
+CREATE TABLE bi.dim_date (
+    date date PRIMARY KEY,
+    year integer NOT NULL,
+    quarter integer NOT NULL,
+    month text NOT NULL,
+    week text NOT NULL,
+    weekday integer NOT NULL
+);
+COMMENT ON COLUMN bi.dim_date.week IS 'ISO 8601, such as 2026-W45';
+CREATE TABLE bi.dim_line (
+    tenant text, line text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL, PRIMARY KEY (tenant, line)
+);
+CREATE TABLE bi.dim_product (
+    tenant text, product text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL,
+    PRIMARY KEY (tenant, product)
+);
+CREATE TABLE bi.dim_shift (
+    tenant text, shift text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL, PRIMARY KEY (tenant, shift)
+);
+CREATE TABLE bi.dim_equipment (
+    tenant text, equipment text, line text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL,
+    PRIMARY KEY (tenant, equipment)
+);
+
+CREATE TABLE bi.fact_daily_production (
+    tenant text NOT NULL,
+    date date NOT NULL,
+    line text NOT NULL,
+    product text NOT NULL,
+    shift text NOT NULL,
+    {", ".join(f"{measure} numeric NOT NULL" for measure in MEASURES)},
+    work_orders bigint NOT NULL,
+    run uuid NOT NULL,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, date, line, product, shift),
+    FOREIGN KEY (date) REFERENCES bi.dim_date NOT ENFORCED,
+    FOREIGN KEY (tenant, line) REFERENCES bi.dim_line NOT ENFORCED,
+    FOREIGN KEY (tenant, product) REFERENCES bi.dim_product NOT ENFORCED,
+    FOREIGN KEY (tenant, shift) REFERENCES bi.dim_shift NOT ENFORCED
+) PARTITION BY RANGE (date);
+COMMENT ON TABLE bi.fact_daily_production IS 'A row a day, line, product and shift: additive measures alone';
+COMMENT ON COLUMN bi.fact_daily_production.run IS 'the run that wrote the row as it is';
+
+CREATE TABLE bi.fact_daily_defect (
+    tenant text NOT NULL,
+    date date NOT NULL,
+    line text NOT NULL,
+    product text NOT NULL,
+    shift text NOT NULL,
+    defect_type text NOT NULL,
+    defect_qty numeric NOT NULL,
+    run uuid NOT NULL,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, date, line, product, shift, defect_type),
+    FOREIGN KEY (date) REFERENCES bi.dim_date NOT ENFORCED,
+    FOREIGN KEY (tenant, line) REFERENCES bi.dim_line NOT ENFORCED,
+    FOREIGN KEY (tenant, product) REFERENCES bi.dim_product NOT ENFORCED,
+    FOREIGN KEY (tenant, shift) REFERENCES bi.dim_shift NOT ENFORCED
+) PARTITION BY RANGE (date);
+"""
+
+
+def _ratio_view(name: str, period: str) -> str:
+    """Give a view of ratios by line and shift: each the ratio of sums over the period (ISO 22400-2)."""
+    return f"""
+CREATE VIEW bi.{name} WITH (security_invoker = true) AS
+SELECT tenant, {period} AS period, line, shift,
+       sum(total_qty) AS total_qty, sum(good_qty) AS good_qty, sum(defect_qty) AS defect_qty,
+       sum(good_qty) / nullif(sum(total_qty), 0) AS yield,
+       sum(defect_qty) / nullif(sum(total_qty), 0) AS defect_rate,
+       sum(cycle_seconds_sum) / nullif(sum(total_qty), 0) AS cycle_seconds,
+       sum(runtime_seconds) / nullif(sum(planned_seconds), 0) AS availability,
+       sum(ideal_seconds_sum) / nullif(sum(runtime_seconds), 0) AS performance,
+       sum(good_qty) / nullif(sum(total_qty), 0) AS quality,
+       sum(runtime_seconds) / nullif(sum(planned_seconds), 0)
+         * sum(ideal_seconds_sum) / nullif(sum(runtime_seconds), 0)
+         * sum(good_qty) / nullif(sum(total_qty), 0) AS oee
+FROM bi.fact_daily_production JOIN bi.dim_date USING (date) GROUP BY tenant, {period}, line, shift;
+"""
+
+
+VIEWS = (
+    _ratio_view("daily_oee", "date")
+    + _ratio_view("weekly_oee", "dim_date.week")
+    + _ratio_view("monthly_oee", "dim_date.month")
+)
+
+RUNS = """
+CREATE TABLE etl.dirty (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant text NOT NULL,
+    date date NOT NULL,
+    mark_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX dirty_date ON etl.dirty (tenant, date);
+COMMENT ON TABLE etl.dirty IS 'Business days that changed since their facts were made: landing adds, runs remove';
+
+CREATE TABLE etl.day (
+    tenant text NOT NULL,
+    pipeline text NOT NULL,
+    date date NOT NULL,
+    state text NOT NULL,
+    run uuid NOT NULL,
+    rows_read bigint NOT NULL DEFAULT 0,
+    sources jsonb NOT NULL DEFAULT '{}',
+    publish_time timestamptz,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, pipeline, date)
+);
+COMMENT ON TABLE etl.day IS 'How the last run of each business day ended: PUBLISHED or FAILED';
+COMMENT ON COLUMN etl.day.sources IS 'the newest event of each source system in the day, in seconds since 1970';
+COMMENT ON COLUMN etl.day.publish_time IS 'when its facts were made; NULL if it was never published';
+
+CREATE TABLE etl.run (
+    tenant text NOT NULL,
+    run uuid NOT NULL,
+    pipeline text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    parallel integer NOT NULL,
+    as_of_time timestamptz NOT NULL,
+    code_version text NOT NULL,
+    sql_hash text NOT NULL,
+    requester text NOT NULL,
+    from_date date,
+    to_date date,
+    windows_total integer NOT NULL,
+    windows_done integer NOT NULL DEFAULT 0,
+    windows_failed integer NOT NULL DEFAULT 0,
+    counts text NOT NULL DEFAULT '{}',
+    sequence bigint NOT NULL DEFAULT 0,
+    error text NOT NULL DEFAULT '',
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    start_time timestamptz,
+    end_time timestamptz,
+    PRIMARY KEY (tenant, run)
+);
+CREATE INDEX run_open ON etl.run (create_time) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX run_create_time ON etl.run (tenant, create_time, run);
+COMMENT ON COLUMN etl.run.counts IS 'of all its windows together, JSON';
+
+CREATE TABLE etl.run_window (
+    tenant text NOT NULL,
+    run uuid NOT NULL,
+    pipeline text NOT NULL,
+    date date NOT NULL,
+    place integer NOT NULL,
+    cause text NOT NULL,
+    state text NOT NULL DEFAULT 'PENDING',
+    counts text NOT NULL DEFAULT '{}',
+    quality text NOT NULL DEFAULT '[]',
+    reason text NOT NULL DEFAULT '',
+    message text NOT NULL DEFAULT '',
+    attempts integer NOT NULL DEFAULT 0,
+    duration_ms bigint NOT NULL DEFAULT 0,
+    owner uuid,
+    lease_time timestamptz,
+    end_time timestamptz,
+    PRIMARY KEY (tenant, run, date),
+    FOREIGN KEY (tenant, run) REFERENCES etl.run ON DELETE CASCADE
+);
+CREATE INDEX run_window_open ON etl.run_window (tenant, run, place) WHERE state IN ('PENDING', 'RUNNING');
+COMMENT ON COLUMN etl.run_window.lease_time IS 'until when its owner may work on it, on the clock of the database';
+"""
+
+QUALITY = """
+CREATE TABLE etl.quarantine (
+    tenant text NOT NULL,
+    quarantined uuid NOT NULL DEFAULT uuidv7(),
+    source_system text NOT NULL,
+    record_type text NOT NULL,
+    external_id text NOT NULL,
+    revision integer NOT NULL,
+    date date,
+    reasons jsonb NOT NULL,
+    state text NOT NULL DEFAULT 'OPEN',
+    corrections jsonb,
+    note text NOT NULL DEFAULT '',
+    actor text NOT NULL DEFAULT '',
+    run uuid NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, quarantined),
+    UNIQUE (tenant, source_system, record_type, external_id, revision)
+);
+CREATE INDEX quarantine_state ON etl.quarantine (tenant, state, quarantined);
+CREATE INDEX quarantine_date ON etl.quarantine (tenant, date);
+COMMENT ON TABLE etl.quarantine IS 'Rows that could not be used, by the revision that could not';
+
+CREATE TABLE etl.quality_rule (
+    tenant text NOT NULL,
+    rule text NOT NULL,
+    check_kind text NOT NULL,
+    field text NOT NULL DEFAULT '',
+    min double precision,
+    max double precision,
+    tolerated_share double precision NOT NULL DEFAULT 0,
+    severity text NOT NULL,
+    disabled boolean NOT NULL DEFAULT false,
+    revision bigint NOT NULL DEFAULT 1,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, rule)
+);
+COMMENT ON TABLE etl.quality_rule IS 'Rules of plants; those that come with the service are here once they are changed';
+
+CREATE TABLE etl.calendar (
+    tenant text NOT NULL,
+    valid_from date NOT NULL,
+    time_zone text NOT NULL,
+    day_start time NOT NULL,
+    shifts jsonb NOT NULL,
+    revision bigint NOT NULL DEFAULT 1,
+    update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, valid_from)
+);
+COMMENT ON COLUMN etl.calendar.valid_from IS '-infinity for the calendar that holds from the beginning';
+"""
+
+FUNCTIONS = """
+CREATE FUNCTION etl.reasons(raw core.erp_mes_data, shift text, product text, shift_codes text[]) RETURNS jsonb
+STABLE LANGUAGE sql AS $$
+    WITH row AS (SELECT coalesce(raw.payload || raw.corrections, raw.payload) AS payload, raw.record_type AS kind),
+    texts (field, text, kinds) AS (
+        VALUES ('line_code', raw.line, NULL), ('product_code', product, NULL),
+               ('equipment_code', raw.equipment, 'EQUIPMENT_STATUS'), ('defect_type', raw.defect_type, 'QUALITY')
+    ),
+    numbers (field, number, kinds, required, most) AS (
+        VALUES ('total_qty', raw.total_qty, 'WORK_ORDER', true, 1e12),
+               ('good_qty', raw.good_qty, 'WORK_ORDER', true, 1e12),
+               ('defect_qty', raw.defect_qty, 'WORK_ORDER', true, 1e12),
+               ('rework_qty', raw.rework_qty, 'WORK_ORDER', false, 1e12),
+               ('scrap_qty', raw.scrap_qty, 'WORK_ORDER', false, 1e12),
+               ('runtime_seconds', raw.runtime_seconds, 'WORK_ORDER', false, 1e7),
+               ('cycle_seconds', raw.cycle_seconds, 'WORK_ORDER', false, 1e7),
+               ('ideal_cycle_seconds', raw.ideal_cycle_seconds, 'WORK_ORDER', false, 1e7),
+               ('planned_qty', raw.planned_qty, 'PRODUCTION_ORDER', true, 1e12),
+               ('planned_seconds', raw.planned_seconds, 'PRODUCTION_ORDER', false, 1e7),
+               ('duration_seconds', raw.duration_seconds, 'EQUIPMENT_STATUS', true, 1e7),
+               ('defect_qty', raw.defect_qty, 'QUALITY', true, 1e12)
+    ),
+    found (place, code, field, message) AS (
+        SELECT 1, CASE WHEN payload -> field IS NULL OR payload -> field = 'null' OR text = '' THEN 'MISSING'
+                       WHEN text IS NULL THEN 'NOT_A_TEXT' ELSE 'TOO_LONG' END, field,
+               field || CASE WHEN length(text) > 63 THEN ' must have at most 63 characters' ELSE ' must be given' END
+        FROM row, texts
+        WHERE (kinds IS NULL OR kinds = kind) AND (text IS NULL OR text = '' OR length(text) > 63)
+        UNION ALL
+        SELECT 2, CASE WHEN payload ->> 'shift' IS NULL THEN 'MISSING' ELSE 'UNKNOWN_SHIFT' END, 'shift',
+               'shift must be one of ' || array_to_string(shift_codes, ', ')
+        FROM row WHERE shift IS NULL OR shift <> ALL (shift_codes)
+        UNION ALL
+        SELECT 3, fault ->> 'code', fault ->> 'field', fault ->> 'message'
+        FROM jsonb_array_elements(raw.time_faults) AS fault
+        UNION ALL
+        SELECT 4, CASE WHEN payload ->> field IS NULL THEN 'MISSING'
+                       WHEN number IS NULL OR number IN ('NaN', 'Infinity', '-Infinity') THEN 'NOT_A_NUMBER'
+                       WHEN number < 0 THEN 'NEGATIVE' ELSE 'OUT_OF_RANGE' END, field,
+               field || ' must be a number from 0 to ' || most::bigint
+        FROM row, numbers
+        WHERE kinds = kind AND (number BETWEEN 0 AND most) IS NOT TRUE AND (required OR payload ->> field IS NOT NULL)
+        UNION ALL
+        SELECT 5, 'SUM_EXCEEDS_TOTAL', 'total_qty',
+               'good_qty, defect_qty and scrap_qty must not exceed total_qty together'
+        FROM row
+        WHERE kind = 'WORK_ORDER' AND raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) > raw.total_qty
+          AND raw.total_qty >= 0 AND raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) < 'Infinity'
+        UNION ALL
+        SELECT 6, 'UNKNOWN_STATUS', 'status', 'status must be RUNNING, DOWN, SETUP or IDLE'
+        FROM row
+        WHERE kind = 'EQUIPMENT_STATUS' AND coalesce(raw.status, '') NOT IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE')
+    )
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'code', code, 'field', field, 'value', coalesce(left(payload ->> field, 200), ''), 'rule', '',
+        'message', message
+    ) ORDER BY place, field), '[]')
+    FROM row, found
+$$;
+COMMENT ON FUNCTION etl.reasons IS 'Everything that is wrong with a row, for those that the pipeline cannot use';
+
+CREATE FUNCTION bi.ensure_month(day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, bi AS $$
+DECLARE
+    month date := date_trunc('month', day);
+    part text := to_char(month, 'YYYYMM');
+    fact text;
+BEGIN
+    IF day IS NULL OR day < '1990-01-01' OR day > '2199-12-31' THEN
+        RAISE EXCEPTION 'no month of facts: %', day;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('etl:months', 0));
+    FOREACH fact IN ARRAY ARRAY['fact_daily_production', 'fact_daily_defect'] LOOP
+        IF to_regclass(format('bi.%I', fact || '_' || part)) IS NULL THEN
+            EXECUTE format('CREATE TABLE bi.%I PARTITION OF bi.%I FOR VALUES FROM (%L) TO (%L)',
+                           fact || '_' || part, fact, month, month + interval '1 month');
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bi.ensure_month IS 'Makes the partitions of facts of a month, if they are not there';
+REVOKE ALL ON FUNCTION bi.ensure_month FROM PUBLIC;
+"""
+
+TENANTED = (
+    "core.erp_mes_data",
+    "core.erp_mes_data_history",
+    "core.ingest_stream",
+    "bi.dim_line",
+    "bi.dim_product",
+    "bi.dim_shift",
+    "bi.dim_equipment",
+    "bi.fact_daily_production",
+    "bi.fact_daily_defect",
+    "etl.dirty",
+    "etl.day",
+    "etl.run",
+    "etl.run_window",
+    "etl.quarantine",
+    "etl.quality_rule",
+    "etl.calendar",
+)
+
+GRANTS = """
+GRANT USAGE ON SCHEMA core, bi TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA core, bi, etl TO {role};
+GRANT EXECUTE ON FUNCTION bi.ensure_month TO {role};
+GRANT INSERT, UPDATE ON core.erp_mes_data, core.ingest_stream TO {role};
+GRANT DELETE ON core.ingest_stream TO {role};
+GRANT INSERT ON core.erp_mes_data_history, bi.dim_date TO {role};
+GRANT INSERT, UPDATE ON bi.dim_line, bi.dim_product, bi.dim_shift, bi.dim_equipment TO {role};
+GRANT INSERT, UPDATE, DELETE ON bi.fact_daily_production, bi.fact_daily_defect TO {role};
+GRANT INSERT, DELETE ON etl.dirty TO {role};
+GRANT INSERT, UPDATE ON etl.day, etl.run, etl.run_window, etl.quarantine, etl.quality_rule, etl.calendar TO {role};
+GRANT DELETE ON etl.run, etl.run_window TO {role};
+"""
+
+
+def upgrade() -> None:
+    """Make everything, and let the service's role do no more than it needs."""
+    role = service_role()
+    for part in (LANDING, BI, VIEWS, RUNS, QUALITY, FUNCTIONS):
+        execute(part)
+    for runtime_tables in (tables.events, tables.requests):
+        execute(runtime_tables("etl", role))
+    for table in TENANTED:
+        execute(tables.tenant_policy(table))
+    execute(GRANTS.format(role=role))

@@ -1,0 +1,1 @@
+"""The SQL that makes facts: one versioned file a pipeline."""

@@ -1,0 +1,99 @@
+"""Business days and shifts, at and around their edges."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from millwright_etl.domain.calendar import DEFAULT, Calendar, Calendars, Shift, faults
+
+SEOUL, NEW_YORK = ZoneInfo("Asia/Seoul"), "America/New_York"
+DAY = date(2026, 11, 14)
+TINY = timedelta(microseconds=1)
+instants = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them so
+
+
+def seoul(*parts):
+    """An instant by the clocks of Seoul."""
+    return datetime(*parts, tzinfo=SEOUL)
+
+
+def test_the_small_hours_belong_to_the_day_before():
+    assert DEFAULT.business_date(seoul(2026, 11, 15, 2, 30)) == DAY
+
+
+def test_a_day_begins_to_the_microsecond():
+    begin = seoul(2026, 11, 15, 6)
+    assert DEFAULT.business_date(begin - TINY) == DAY
+    assert DEFAULT.business_date(begin) == DAY + timedelta(days=1)
+    assert DEFAULT.span(DAY)[1] == begin
+
+
+@given(instants)
+def test_every_instant_is_within_its_day_and_no_other(instant):
+    calendars = Calendars()
+    day = calendars.business_date(instant)
+    begin, end = calendars.span(day)
+    assert begin <= instant < end
+
+
+@given(instants, st.sampled_from([NEW_YORK, "Asia/Seoul", "Europe/Berlin", "UTC"]))
+def test_shifts_are_the_whole_day_also_where_clocks_change(instant, zone):
+    calendars = Calendars((replace(DEFAULT, time_zone=zone),))
+    day = calendars.business_date(instant)
+    spans = calendars.shift_spans(day)
+    begin, end = calendars.span(day)
+    assert [spans[0].begin_time, *(span.end_time for span in spans)] == [
+        begin,
+        *(span.begin_time for span in spans[1:]),
+        end,
+    ]
+
+
+def test_a_day_of_changing_clocks_is_an_hour_longer():
+    begin, end = replace(DEFAULT, time_zone=NEW_YORK).span(date(2026, 10, 31))
+    assert end - begin == timedelta(hours=25)
+
+
+def test_the_night_shift_belongs_to_the_day_it_began():
+    night = DEFAULT.shift_spans(DAY)[2]
+    assert night.code == "C"
+    assert (night.begin_time, night.end_time) == (seoul(2026, 11, 14, 22), seoul(2026, 11, 15, 6))
+
+
+def test_a_new_calendar_holds_from_its_day_on():
+    early = replace(DEFAULT, day_start=time(5), valid_from=date(2026, 11, 20))
+    calendars = Calendars((DEFAULT, early))
+    assert calendars.business_date(seoul(2026, 11, 20, 5, 30)) == date(2026, 11, 20)
+    assert calendars.business_date(seoul(2026, 11, 19, 5, 30)) == date(2026, 11, 18)
+    assert calendars.span(date(2026, 11, 19)) == (seoul(2026, 11, 19, 6), seoul(2026, 11, 20, 5))
+    assert calendars.shift_spans(date(2026, 11, 19))[-1].end_time == seoul(2026, 11, 20, 5)
+
+
+def test_the_default_has_no_faults():
+    assert faults(DEFAULT) == []
+
+
+TWO = (Shift("D", time(8), time(20), 600), Shift("N", time(20), time(8), 600))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "field"),
+    [
+        (replace(DEFAULT, time_zone="Seoul"), "calendar.time_zone"),
+        (replace(DEFAULT, time_zone="../etc/passwd"), "calendar.time_zone"),
+        (replace(DEFAULT, shifts=()), "calendar.shifts"),
+        (Calendar("UTC", time(6), TWO), "calendar.shifts[0].start"),
+        (Calendar("UTC", time(8), (TWO[0], replace(TWO[1], start=time(21)))), "calendar.shifts[0].end"),
+        (Calendar("UTC", time(8), (TWO[0], replace(TWO[1], end=time(7)))), "calendar.shifts[1].end"),
+        (Calendar("UTC", time(8), (TWO[0], replace(TWO[1], code="D"))), "calendar.shifts"),
+        (
+            Calendar("UTC", time(8), (TWO[0], replace(TWO[1], planned_minutes=721))),
+            "calendar.shifts[1].planned_minutes",
+        ),
+    ],
+)
+def test_each_fault_is_named_by_its_place(calendar, field):
+    assert field in {fault.field for fault in faults(calendar)}
