@@ -1,0 +1,70 @@
+"""Windows: one business day of one plant, as the pipeline works on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from millwright_etl.domain.calendar import Calendars, ShiftSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A business day: the instants [begin, end) and its shifts."""
+
+    tenant: str
+    date: date
+    begin_time: datetime
+    end_time: datetime
+    shifts: tuple[ShiftSpan, ...]
+
+
+def window(calendars: Calendars, tenant: str, day: date) -> Window:
+    """Give the window of a business day, by the calendar that holds for it."""
+    return Window(tenant, day, *calendars.span(day), tuple(calendars.shift_spans(day)))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was counted while the facts of a window were made."""
+
+    rows_read: int
+    rows_used: int
+    rows_quarantined: int
+    """Those set aside, and those that people have left out for good."""
+    rows_superseded: int
+    """Those that their system has deleted."""
+    work_orders: int
+    total_qty: Decimal
+    """Pieces in the rows that are used: the control total."""
+    facts: int
+    facts_inserted: int
+    facts_updated: int
+    facts_deleted: int
+
+    @property
+    def facts_unchanged(self) -> int:
+        """Give how many facts stayed as they were; nothing was written for them."""
+        return self.facts - self.facts_inserted - self.facts_updated
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the facts of a window hold after they were made, read anew."""
+
+    facts: int
+    work_orders: int
+    total_qty: Decimal
+
+
+def discrepancies(counts: Counts, written: Written) -> list[str]:
+    """Give everything that does not add up; such a window must not be published."""
+    accounted = counts.rows_used + counts.rows_quarantined + counts.rows_superseded
+    pairs = (
+        ("rows read, and rows used, quarantined and superseded", counts.rows_read, accounted),
+        ("facts made, and facts there", counts.facts, written.facts),
+        ("work orders used, and work orders in the facts", counts.work_orders, written.work_orders),
+        ("pieces in the rows used, and pieces in the facts", counts.total_qty, written.total_qty),
+    )
+    return [f"{what}: {one} and {other}" for what, one, other in pairs if one != other]

@@ -1,0 +1,136 @@
+-- The facts of one business day, made anew from all rows of that day: one statement, one snapshot, one tenant.
+-- Run twice, it writes nothing the second time. Every measure has one kind of row that it comes from:
+--   WORK_ORDER        pieces, running time, cycle times, the number of orders
+--   PRODUCTION_ORDER  planned pieces and planned time
+--   EQUIPMENT_STATUS  down time and setup time
+--   QUALITY           defects by type (bi.fact_daily_defect)
+WITH {judged_rows},
+-- What was open of this day and can be used now, was taken back by its source, or has a newer revision.
+released AS (
+    UPDATE etl.quarantine AS kept
+    SET state = CASE WHEN found.is_good THEN 'FIXED' ELSE 'SUPERSEDED' END, update_time = clock_timestamp()
+    FROM etl.quarantine AS opened
+    LEFT JOIN judged AS found USING (source_system, record_type, external_id, revision)
+    WHERE kept.tenant = :tenant AND kept.quarantined = opened.quarantined AND opened.tenant = :tenant
+      AND opened.date = :date AND opened.state = 'OPEN'
+      AND (found.is_good OR found.deleted OR found.revision IS NULL)
+    RETURNING 1
+),
+aggregated AS MATERIALIZED (
+    SELECT line, product, shift,
+           coalesce(sum(total_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS total_qty,
+           coalesce(sum(good_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS good_qty,
+           coalesce(sum(defect_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS defect_qty,
+           coalesce(sum(rework_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS rework_qty,
+           coalesce(sum(scrap_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS scrap_qty,
+           coalesce(sum(planned_qty) FILTER (WHERE record_type = 'PRODUCTION_ORDER'), 0) AS planned_qty,
+           coalesce(sum(runtime_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS runtime_seconds,
+           coalesce(sum(duration_seconds) FILTER (WHERE record_type = 'EQUIPMENT_STATUS' AND status = 'DOWN'), 0)
+               AS downtime_seconds,
+           coalesce(sum(duration_seconds) FILTER (WHERE record_type = 'EQUIPMENT_STATUS' AND status = 'SETUP'), 0)
+               AS setup_seconds,
+           coalesce(sum(planned_seconds) FILTER (WHERE record_type = 'PRODUCTION_ORDER'), 0) AS planned_seconds,
+           coalesce(sum(total_qty * cycle_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS cycle_seconds_sum,
+           coalesce(sum(total_qty * ideal_cycle_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0)
+               AS ideal_seconds_sum,
+           count(*) FILTER (WHERE record_type = 'WORK_ORDER') AS work_orders,
+           count(*) AS rows
+    FROM judged WHERE is_good AND record_type <> 'QUALITY' GROUP BY line, product, shift
+),
+written AS (
+    INSERT INTO bi.fact_daily_production AS fact
+        (tenant, date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+         runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
+         work_orders, run)
+    SELECT :tenant, :date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+           runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
+           work_orders, :run
+    FROM aggregated
+    ON CONFLICT (tenant, date, line, product, shift) DO UPDATE
+    SET total_qty = excluded.total_qty, good_qty = excluded.good_qty, defect_qty = excluded.defect_qty,
+        rework_qty = excluded.rework_qty, scrap_qty = excluded.scrap_qty, planned_qty = excluded.planned_qty,
+        runtime_seconds = excluded.runtime_seconds, downtime_seconds = excluded.downtime_seconds,
+        setup_seconds = excluded.setup_seconds, planned_seconds = excluded.planned_seconds,
+        cycle_seconds_sum = excluded.cycle_seconds_sum, ideal_seconds_sum = excluded.ideal_seconds_sum,
+        work_orders = excluded.work_orders, run = excluded.run, update_time = clock_timestamp()
+    WHERE (fact.total_qty, fact.good_qty, fact.defect_qty, fact.rework_qty, fact.scrap_qty, fact.planned_qty,
+           fact.runtime_seconds, fact.downtime_seconds, fact.setup_seconds, fact.planned_seconds,
+           fact.cycle_seconds_sum, fact.ideal_seconds_sum, fact.work_orders)
+          IS DISTINCT FROM
+          (excluded.total_qty, excluded.good_qty, excluded.defect_qty, excluded.rework_qty, excluded.scrap_qty,
+           excluded.planned_qty, excluded.runtime_seconds, excluded.downtime_seconds, excluded.setup_seconds,
+           excluded.planned_seconds, excluded.cycle_seconds_sum, excluded.ideal_seconds_sum, excluded.work_orders)
+    RETURNING old.tenant IS NULL AS is_new
+),
+removed AS (
+    DELETE FROM bi.fact_daily_production AS fact
+    WHERE tenant = :tenant AND date = :date
+      AND (line, product, shift) NOT IN (SELECT line, product, shift FROM aggregated)
+    RETURNING 1
+),
+defects AS MATERIALIZED (
+    SELECT line, product, shift, defect_type, sum(defect_qty) AS defect_qty, count(*) AS rows
+    FROM judged WHERE is_good AND record_type = 'QUALITY' GROUP BY line, product, shift, defect_type
+),
+written_defects AS (
+    INSERT INTO bi.fact_daily_defect AS fact (tenant, date, line, product, shift, defect_type, defect_qty, run)
+    SELECT :tenant, :date, line, product, shift, defect_type, defect_qty, :run FROM defects
+    ON CONFLICT (tenant, date, line, product, shift, defect_type) DO UPDATE
+    SET defect_qty = excluded.defect_qty, run = excluded.run, update_time = clock_timestamp()
+    WHERE fact.defect_qty IS DISTINCT FROM excluded.defect_qty
+),
+removed_defects AS (
+    DELETE FROM bi.fact_daily_defect
+    WHERE tenant = :tenant AND date = :date
+      AND (line, product, shift, defect_type) NOT IN (SELECT line, product, shift, defect_type FROM defects)
+),
+keys AS MATERIALIZED (
+    SELECT line, product, shift FROM aggregated UNION SELECT line, product, shift FROM defects
+),
+known_date AS (
+    INSERT INTO bi.dim_date
+    VALUES (:date, extract(year FROM :date::date), extract(quarter FROM :date::date), to_char(:date::date, 'YYYY-MM'),
+            to_char(:date::date, 'IYYY-"W"IW'), extract(isodow FROM :date::date))
+    ON CONFLICT DO NOTHING
+),
+known_lines AS (
+    INSERT INTO bi.dim_line (tenant, line, inferred)
+    SELECT :tenant, line, true FROM keys GROUP BY line ORDER BY line ON CONFLICT DO NOTHING
+),
+known_products AS (
+    INSERT INTO bi.dim_product (tenant, product, inferred)
+    SELECT :tenant, product, true FROM keys WHERE product <> '-' GROUP BY product ORDER BY product
+    ON CONFLICT DO NOTHING
+),
+known_shifts AS (
+    INSERT INTO bi.dim_shift (tenant, shift, inferred)
+    SELECT :tenant, shift, true FROM keys GROUP BY shift ORDER BY shift ON CONFLICT DO NOTHING
+),
+known_equipment AS (
+    INSERT INTO bi.dim_equipment (tenant, equipment, line, inferred)
+    SELECT DISTINCT ON (equipment) :tenant, equipment, line, true
+    FROM judged WHERE is_good AND record_type = 'EQUIPMENT_STATUS' ORDER BY equipment ON CONFLICT DO NOTHING
+),
+counted AS MATERIALIZED (
+    SELECT source_system, count(*) AS rows, count(*) FILTER (WHERE deleted) AS deleted_rows,
+           count(*) FILTER (WHERE ignored AND NOT deleted) AS ignored_rows,
+           count(*) FILTER (WHERE is_good AND record_type = 'WORK_ORDER') AS work_orders,
+           coalesce(sum(total_qty) FILTER (WHERE is_good AND record_type = 'WORK_ORDER'), 0) AS total_qty,
+           max(event_time) AS newest_time{rule_counts}
+    FROM judged GROUP BY source_system
+)
+-- What is read is counted over the rows, what is used over the facts, and what is quarantined where it is set aside.
+SELECT coalesce(sum(rows), 0)::bigint AS rows_read,
+       (SELECT coalesce(sum(rows), 0) FROM aggregated)::bigint + (SELECT coalesce(sum(rows), 0) FROM defects)::bigint
+           AS rows_used,
+       (SELECT count(*) FROM refused) + coalesce(sum(ignored_rows), 0)::bigint AS rows_quarantined,
+       coalesce(sum(deleted_rows), 0)::bigint AS rows_superseded,
+       coalesce(sum(work_orders), 0)::bigint AS work_orders,
+       coalesce(sum(total_qty), 0) AS total_qty,
+       (SELECT count(*) FROM aggregated) AS facts,
+       (SELECT count(*) FROM written WHERE is_new) AS facts_inserted,
+       (SELECT count(*) FROM written WHERE NOT is_new) AS facts_updated,
+       (SELECT count(*) FROM removed) AS facts_deleted,
+       coalesce(jsonb_object_agg(source_system, extract(epoch FROM newest_time)) FILTER (WHERE source_system <> ''), '{}')
+           AS sources{rule_totals}
+FROM counted

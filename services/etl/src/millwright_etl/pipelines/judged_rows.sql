@@ -1,0 +1,62 @@
+-- The rows of one business day, each with whether it can be used. What the columns hold was read when the row was landed
+-- (core.erp_mes_data), so that a cell that cannot be read is NULL here, and ends nothing.
+judged AS MATERIALIZED (
+    SELECT source_system, record_type, external_id, revision, event_time, deleted, ignored, line, product, shift,
+           equipment, status, defect_type, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+           planned_seconds, runtime_seconds, duration_seconds, cycle_seconds, ideal_cycle_seconds{rule_columns},
+           NOT deleted AND NOT ignored AND (
+               line <> '' AND length(line) <= 63 AND product <> '' AND length(product) <= 63
+               AND shift = ANY (:shift_codes::text[])
+               AND time_faults IS NULL
+               AND CASE record_type
+                   WHEN 'WORK_ORDER' THEN
+                       total_qty BETWEEN 0 AND 1e12 AND good_qty BETWEEN 0 AND 1e12 AND defect_qty BETWEEN 0 AND 1e12
+                       AND (rework_qty BETWEEN 0 AND 1e12
+                            OR rework_qty IS NULL AND payload ->> 'rework_qty' IS NULL)
+                       AND (scrap_qty BETWEEN 0 AND 1e12 OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL)
+                       AND (runtime_seconds BETWEEN 0 AND 1e7
+                            OR runtime_seconds IS NULL AND payload ->> 'runtime_seconds' IS NULL)
+                       AND (cycle_seconds BETWEEN 0 AND 1e7
+                            OR cycle_seconds IS NULL AND payload ->> 'cycle_seconds' IS NULL)
+                       AND (ideal_cycle_seconds BETWEEN 0 AND 1e7
+                            OR ideal_cycle_seconds IS NULL AND payload ->> 'ideal_cycle_seconds' IS NULL)
+                       AND good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty
+                   WHEN 'PRODUCTION_ORDER' THEN
+                       planned_qty BETWEEN 0 AND 1e12
+                       AND (planned_seconds BETWEEN 0 AND 1e7
+                            OR planned_seconds IS NULL AND payload ->> 'planned_seconds' IS NULL)
+                   WHEN 'EQUIPMENT_STATUS' THEN
+                       equipment <> '' AND length(equipment) <= 63
+                       AND status IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE') AND duration_seconds BETWEEN 0 AND 1e7
+                   WHEN 'QUALITY' THEN
+                       defect_type <> '' AND length(defect_type) <= 63 AND defect_qty BETWEEN 0 AND 1e12
+                   ELSE false
+               END{rule_conditions}) IS TRUE AS is_good
+    FROM (
+        SELECT source_system, record_type, external_id, revision, event_time, deleted,
+               ignored, time_faults, coalesce(payload || corrections, payload) AS payload, line,
+               CASE WHEN record_type = 'EQUIPMENT_STATUS' THEN coalesce(product, '-') ELSE product END AS product,
+               coalesce(shift, CASE WHEN event_time < :end_time THEN
+                   (:shift_codes::text[])[width_bucket(event_time, :shift_begins::timestamptz[])] END) AS shift,
+               equipment, status, defect_type, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+               planned_seconds, runtime_seconds, duration_seconds, cycle_seconds, ideal_cycle_seconds
+        FROM core.erp_mes_data
+        WHERE tenant = :tenant
+          AND (stated_date = :date OR stated_date IS NULL AND event_time >= :begin_time AND event_time < :end_time)
+    ) AS row
+),
+refused AS MATERIALIZED (
+    SELECT judged.*, etl.reasons(raw, judged.shift, judged.product, :shift_codes::text[]){rule_reasons} AS reasons
+    FROM judged JOIN core.erp_mes_data AS raw USING (source_system, record_type, external_id)
+    WHERE raw.tenant = :tenant AND NOT judged.is_good AND NOT judged.deleted AND NOT judged.ignored
+),
+quarantined AS (
+    INSERT INTO etl.quarantine AS kept
+        (tenant, source_system, record_type, external_id, revision, date, reasons, state, run)
+    SELECT :tenant, source_system, record_type, external_id, revision, :date, reasons, 'OPEN', :run FROM refused
+    ON CONFLICT (tenant, source_system, record_type, external_id, revision) DO UPDATE
+    SET reasons = excluded.reasons, date = excluded.date, run = excluded.run, state = 'OPEN',
+        update_time = clock_timestamp()
+    WHERE (kept.reasons, kept.date, kept.state) IS DISTINCT FROM (excluded.reasons, excluded.date, excluded.state)
+    RETURNING 1
+)

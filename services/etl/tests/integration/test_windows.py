@@ -1,0 +1,281 @@
+"""The statement that makes the facts of a business day: what it counts, sets aside, writes, leaves and removes."""
+
+import hashlib
+import json
+import uuid
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from millwright_etl.domain.calendar import Calendars
+from millwright_etl.domain.windows import discrepancies, window
+from millwright_etl.store import windows
+
+SEOUL = ZoneInfo("Asia/Seoul")
+DAY = date(2026, 11, 14)
+NOON = datetime(2026, 11, 14, 12, tzinfo=SEOUL)
+TINY = timedelta(microseconds=1)
+ORDER = {"line_code": "L1", "product_code": "P1", "shift": "A", "total_qty": 100, "good_qty": 95, "defect_qty": 5}
+
+
+class Plant:
+    """A tenant of its own: its rows, and its days."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.tenant = f"t-{uuid.uuid4().hex[:12]}"
+
+    async def begin(self):
+        """Be the tenant of this connection from now on."""
+        await self.connection.execute(f"SET millwright.tenant = '{self.tenant}'; SET TIME ZONE 'UTC'")
+        await windows.ensure_month(self.connection, window(Calendars(), self.tenant, DAY))
+
+    async def land(self, payload, external_id="1", record_type="WORK_ORDER", event_time=NOON, deleted=False):
+        """Put a row as it is in the place of the one of its key."""
+        text = json.dumps(payload)
+        await self.connection.execute(
+            _LAND,
+            self.tenant,
+            record_type,
+            external_id,
+            text,
+            hashlib.sha256(text.encode()).digest(),
+            event_time,
+            deleted,
+        )
+
+    async def run(self, day=DAY):
+        """Make the facts of a day, check that they add up, and give the counts."""
+        asked = window(Calendars(), self.tenant, day)
+        async with self.connection.transaction():
+            await windows.set_limits(self.connection, 16)
+            counts = await windows.make_facts(self.connection, asked, uuid.uuid4(), 60)
+            assert discrepancies(counts, await windows.read_back(self.connection, asked)) == []
+        return counts
+
+    async def facts(self):
+        """Give pieces by day, line, product and shift."""
+        rows = await self.connection.fetch("SELECT * FROM bi.fact_daily_production ORDER BY 1, 2, 3, 4, 5")
+        return {(row["date"], row["line"], row["product"], row["shift"]): row["total_qty"] for row in rows}
+
+    async def quarantine(self):
+        """Give state and reasons by external id."""
+        rows = await self.connection.fetch("SELECT external_id, state, reasons FROM etl.quarantine ORDER BY revision")
+        found = ((row["external_id"], row["state"], json.loads(row["reasons"])) for row in rows)
+        return {name: (state, {(each["code"], each["field"]) for each in reasons}) for name, state, reasons in found}
+
+
+_LAND = """
+INSERT INTO core.erp_mes_data AS raw
+    (tenant, source_system, record_type, external_id, source_type, payload, payload_hash, event_time, source_time,
+     deleted)
+VALUES ($1, 'mes-1', $2, $3, 'MES', $4, $5, $6, $6, $7)
+ON CONFLICT (tenant, source_system, record_type, external_id) DO UPDATE
+SET payload = excluded.payload, event_time = excluded.event_time, deleted = excluded.deleted,
+    revision = raw.revision + 1
+"""
+
+
+@pytest.fixture
+async def plant(connection):
+    """A plant that only this test knows."""
+    plant = Plant(connection)
+    await plant.begin()
+    return plant
+
+
+async def test_trap_1_a_late_row_adds_to_the_day(plant):
+    await plant.land({**ORDER, "total_qty": 1000})
+    await plant.run()
+    await plant.land({**ORDER, "total_qty": 5, "good_qty": 5, "defect_qty": 0}, "late")
+    await plant.run()
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 1005}
+
+
+async def test_trap_2_a_second_run_writes_nothing(plant):
+    await plant.land(ORDER)
+    await plant.run()
+    again = await plant.run()
+    assert (again.facts_inserted, again.facts_updated, again.facts_deleted, again.facts_unchanged) == (0, 0, 0, 1)
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
+
+
+async def test_trap_4_an_order_that_moves_to_another_line_leaves_no_fact_behind(plant):
+    await plant.land({**ORDER, "line_code": "A"})
+    await plant.run()
+    await plant.land({**ORDER, "line_code": "B", "total_qty": 150})
+    moved = await plant.run()
+    assert (moved.facts_inserted, moved.facts_deleted) == (1, 1)
+    assert await plant.facts() == {(DAY, "B", "P1", "A"): 150}
+
+
+async def test_trap_7_the_small_hours_belong_to_the_business_day_before(plant):
+    await plant.land({**ORDER, "shift": None}, event_time=datetime(2026, 11, 15, 2, 30, tzinfo=SEOUL))
+    await plant.run(DAY + timedelta(days=1))
+    assert await plant.facts() == {}
+    await plant.run()
+    assert await plant.facts() == {(DAY, "L1", "P1", "C"): 100}
+
+
+BAD_NUMBERS = {"12,5": "NOT_A_NUMBER", "NaN": "NOT_A_NUMBER", "Infinity": "NOT_A_NUMBER", "-Infinity": "NOT_A_NUMBER"}
+
+
+async def test_traps_8_and_9_a_bad_cell_sets_its_row_aside_and_the_others_go_through(plant):
+    for cell in BAD_NUMBERS:
+        await plant.land({**ORDER, "total_qty": cell}, cell)
+    await plant.land(ORDER)
+    counts = await plant.run()
+    assert (counts.rows_read, counts.rows_used, counts.rows_quarantined) == (5, 1, 4)
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
+    expected = {cell: ("OPEN", {(code, "total_qty")}) for cell, code in BAD_NUMBERS.items()}
+    assert await plant.quarantine() == expected
+
+
+async def test_trap_10_cycle_times_are_weighted_by_pieces(plant):
+    await plant.land({**ORDER, "cycle_seconds": 10}, "many")
+    await plant.land({**ORDER, "total_qty": 1, "good_qty": 1, "defect_qty": 0, "cycle_seconds": 100}, "one")
+    await plant.run()
+    cycle = await plant.connection.fetchval("SELECT cycle_seconds FROM bi.daily_oee")
+    assert round(cycle, 1) == Decimal("10.9")
+
+
+async def test_trap_11_many_rows_of_one_key_are_one_fact(plant):
+    for number in range(20):
+        await plant.land(ORDER, str(number))
+    counts = await plant.run()
+    assert (counts.facts, counts.rows_used) == (1, 20)
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 2000}
+
+
+async def test_a_day_ends_where_the_next_begins_to_the_microsecond(plant):
+    morning = datetime(2026, 11, 15, 6, tzinfo=SEOUL)
+    await plant.land({**ORDER, "shift": None}, "last", event_time=morning - TINY)
+    await plant.land({**ORDER, "shift": None}, "first", event_time=morning)
+    await plant.run()
+    await plant.run(DAY + timedelta(days=1))
+    assert await plant.facts() == {
+        (DAY, "L1", "P1", "C"): 100,
+        (DAY + timedelta(days=1), "L1", "P1", "A"): 100,
+    }
+
+
+FAULTS = [
+    ("WORK_ORDER", {"line_code": None}, ("MISSING", "line_code")),
+    ("WORK_ORDER", {"line_code": ""}, ("MISSING", "line_code")),
+    ("WORK_ORDER", {"line_code": {"a": 1}}, ("NOT_A_TEXT", "line_code")),
+    ("WORK_ORDER", {"product_code": "P" * 64}, ("TOO_LONG", "product_code")),
+    ("WORK_ORDER", {"shift": "Z"}, ("UNKNOWN_SHIFT", "shift")),
+    ("WORK_ORDER", {"total_qty": None}, ("MISSING", "total_qty")),
+    ("WORK_ORDER", {"defect_qty": -1}, ("NEGATIVE", "defect_qty")),
+    ("WORK_ORDER", {"good_qty": 1e13, "total_qty": 1e13}, ("OUT_OF_RANGE", "good_qty")),
+    ("WORK_ORDER", {"good_qty": 96}, ("SUM_EXCEEDS_TOTAL", "total_qty")),
+    ("WORK_ORDER", {"rework_qty": "x"}, ("NOT_A_NUMBER", "rework_qty")),
+    ("WORK_ORDER", {"scrap_qty": True}, ("NOT_A_NUMBER", "scrap_qty")),
+    ("WORK_ORDER", {"runtime_seconds": [1]}, ("NOT_A_NUMBER", "runtime_seconds")),
+    ("WORK_ORDER", {"cycle_seconds": -0.1}, ("NEGATIVE", "cycle_seconds")),
+    ("WORK_ORDER", {"ideal_cycle_seconds": 1e8}, ("OUT_OF_RANGE", "ideal_cycle_seconds")),
+    ("PRODUCTION_ORDER", {}, ("MISSING", "planned_qty")),
+    ("PRODUCTION_ORDER", {"planned_qty": 1, "planned_seconds": "a"}, ("NOT_A_NUMBER", "planned_seconds")),
+    ("EQUIPMENT_STATUS", {"status": "DOWN", "duration_seconds": 1}, ("MISSING", "equipment_code")),
+    ("EQUIPMENT_STATUS", {"equipment_code": "E", "status": "OFF", "duration_seconds": 1}, ("UNKNOWN_STATUS", "status")),
+    ("EQUIPMENT_STATUS", {"equipment_code": "E", "status": "DOWN"}, ("MISSING", "duration_seconds")),
+    ("QUALITY", {}, ("MISSING", "defect_type")),
+    ("QUALITY", {"defect_type": "scratch", "defect_qty": "NaN"}, ("NOT_A_NUMBER", "defect_qty")),
+]
+
+
+@pytest.mark.parametrize(("record_type", "fields", "reason"), FAULTS)
+async def test_a_row_that_cannot_be_used_is_set_aside_with_the_reason(plant, record_type, fields, reason):
+    await plant.land({**ORDER, **fields}, record_type=record_type)
+    counts = await plant.run()
+    assert (counts.rows_read, counts.rows_used, counts.rows_quarantined) == (1, 0, 1)
+    state, reasons = (await plant.quarantine())["1"]
+    assert state == "OPEN"
+    assert reason in reasons
+
+
+async def test_all_reasons_of_a_row_are_told_at_once(plant):
+    await plant.land({"shift": "Z", "total_qty": "12,5", "good_qty": -1, "defect_qty": 0})
+    await plant.run()
+    assert (await plant.quarantine())["1"][1] == {
+        ("MISSING", "line_code"),
+        ("MISSING", "product_code"),
+        ("UNKNOWN_SHIFT", "shift"),
+        ("NOT_A_NUMBER", "total_qty"),
+        ("NEGATIVE", "good_qty"),
+    }
+
+
+async def test_a_row_that_its_source_has_mended_is_used_and_leaves_quarantine(plant):
+    await plant.land({**ORDER, "total_qty": "12,5"})
+    await plant.run()
+    await plant.land(ORDER)
+    await plant.run()
+    assert (await plant.quarantine())["1"][0] == "SUPERSEDED"
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
+
+
+async def test_a_correction_is_laid_over_the_payload_and_the_row_is_fixed(plant):
+    await plant.land({**ORDER, "total_qty": "12,5"})
+    await plant.run()
+    await plant.connection.execute("""UPDATE core.erp_mes_data SET corrections = '{"total_qty": 125}'""")
+    await plant.run()
+    assert (await plant.quarantine())["1"][0] == "FIXED"
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 125}
+
+
+async def test_a_row_that_people_ignore_stays_out_and_is_counted(plant):
+    await plant.land({**ORDER, "total_qty": "12,5"})
+    await plant.connection.execute("UPDATE core.erp_mes_data SET ignored = true")
+    counts = await plant.run()
+    assert (counts.rows_read, counts.rows_used, counts.rows_quarantined) == (1, 0, 1)
+    assert await plant.quarantine() == {}
+
+
+async def test_a_row_that_its_source_has_deleted_takes_its_fact_along(plant):
+    await plant.land(ORDER)
+    await plant.run()
+    await plant.land(ORDER, deleted=True)
+    counts = await plant.run()
+    assert (counts.rows_read, counts.rows_superseded, counts.facts_deleted) == (1, 1, 1)
+    assert await plant.facts() == {}
+
+
+async def test_each_measure_comes_of_one_kind_of_row(plant):
+    await plant.land({**ORDER, "rework_qty": 2, "scrap_qty": 0, "runtime_seconds": 3600, "ideal_cycle_seconds": 30})
+    plan = {"planned_qty": 120, "planned_seconds": 7200}
+    await plant.land({**ORDER, **plan}, record_type="PRODUCTION_ORDER")
+    for number, (status, seconds) in enumerate([("RUNNING", 5000), ("DOWN", 60), ("DOWN", 30), ("SETUP", 10)]):
+        spent = {"equipment_code": "E1", "status": status, "duration_seconds": seconds}
+        await plant.land({**ORDER, **spent}, str(number), "EQUIPMENT_STATUS")
+    await plant.land({**ORDER, "defect_type": "scratch", "defect_qty": 4}, record_type="QUALITY")
+    await plant.run()
+    fact = dict(await plant.connection.fetchrow("SELECT * FROM bi.fact_daily_production"))
+    expected = {
+        "total_qty": 100,
+        "good_qty": 95,
+        "defect_qty": 5,
+        "rework_qty": 2,
+        "planned_qty": 120,
+        "planned_seconds": 7200,
+        "runtime_seconds": 3600,
+        "downtime_seconds": 90,
+        "setup_seconds": 10,
+        "ideal_seconds_sum": 3000,
+        "work_orders": 1,
+    }
+    assert {name: fact[name] for name in expected} == expected
+    defects = await plant.connection.fetch("SELECT defect_type, defect_qty FROM bi.fact_daily_defect")
+    assert [tuple(row) for row in defects] == [("scratch", 4)]
+
+
+async def test_a_plant_sees_and_changes_its_own_rows_alone(plant):
+    await plant.land(ORDER)
+    await plant.run()
+    stranger = Plant(plant.connection)
+    await stranger.begin()
+    assert (await stranger.run()).rows_read == 0
+    assert await stranger.facts() == {}
+    await plant.begin()
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
