@@ -166,6 +166,8 @@ FAULTS = [
     ("WORK_ORDER", {"line_code": {"a": 1}}, ("NOT_A_TEXT", "line_code")),
     ("WORK_ORDER", {"product_code": "P" * 64}, ("TOO_LONG", "product_code")),
     ("WORK_ORDER", {"shift": "Z"}, ("UNKNOWN_SHIFT", "shift")),
+    ("WORK_ORDER", {"shift": {"code": "A"}}, ("NOT_A_TEXT", "shift")),
+    ("WORK_ORDER", {"shift": ["A"]}, ("NOT_A_TEXT", "shift")),
     ("WORK_ORDER", {"total_qty": None}, ("MISSING", "total_qty")),
     ("WORK_ORDER", {"defect_qty": -1}, ("NEGATIVE", "defect_qty")),
     ("WORK_ORDER", {"good_qty": 1e13, "total_qty": 1e13}, ("OUT_OF_RANGE", "good_qty")),

@@ -36,7 +36,9 @@ judged AS MATERIALIZED (
         SELECT source_system, record_type, external_id, revision, event_time, deleted,
                ignored, time_faults, coalesce(payload || corrections, payload) AS payload, line,
                CASE WHEN record_type = 'EQUIPMENT_STATUS' THEN coalesce(product, '-') ELSE product END AS product,
-               coalesce(shift, CASE WHEN event_time < :end_time THEN
+               -- A shift that is there and cannot be read is no missing one: it is not made up from the time.
+               coalesce(shift, CASE WHEN event_time < :end_time
+                                         AND coalesce(payload || corrections, payload) ->> 'shift' IS NULL THEN
                    (:shift_codes::text[])[width_bucket(event_time, :shift_begins::timestamptz[])] END) AS shift,
                equipment, status, defect_type, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
                planned_seconds, runtime_seconds, duration_seconds, cycle_seconds, ideal_cycle_seconds

@@ -367,7 +367,9 @@ STABLE LANGUAGE sql AS $$
         FROM row, texts
         WHERE (kinds IS NULL OR kinds = kind) AND (text IS NULL OR text = '' OR length(text) > 63)
         UNION ALL
-        SELECT 2, CASE WHEN payload ->> 'shift' IS NULL THEN 'MISSING' ELSE 'UNKNOWN_SHIFT' END, 'shift',
+        SELECT 2, CASE WHEN payload ->> 'shift' IS NULL THEN 'MISSING'
+                       WHEN jsonb_typeof(payload -> 'shift') IN ('object', 'array') THEN 'NOT_A_TEXT'
+                       ELSE 'UNKNOWN_SHIFT' END, 'shift',
                'shift must be one of ' || array_to_string(shift_codes, ', ')
         FROM row WHERE shift IS NULL OR shift <> ALL (shift_codes)
         UNION ALL
@@ -461,6 +463,7 @@ def upgrade() -> None:
     role = service_role()
     for part in (LANDING, BI, VIEWS, RUNS, QUALITY, FUNCTIONS):
         execute(part)
+    execute(tables.partitions("etl", role, tables.events_needed("etl")))
     for runtime_tables in (tables.events, tables.requests):
         execute(runtime_tables("etl", role))
     for table in TENANTED:
