@@ -1,0 +1,1 @@
+"""The rules of modules, as pure functions and frozen dataclasses."""

@@ -1,0 +1,1 @@
+"""What the tests of modules make: archives, good and hostile, and packages."""
