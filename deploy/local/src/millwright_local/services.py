@@ -47,6 +47,14 @@ SERVICES = (
         example="millwright.judgment.v1.RulesetService/ListRulesets",
         command=(sys.executable, "-m", "millwright_judgment"),
     ),
+    Service(
+        name="etl",
+        port=50053,
+        metrics_port=9153,
+        health="millwright.etl.v1.IngestService",
+        example="millwright.etl.v1.PipelineService/ListRuns",
+        command=(sys.executable, "-m", "millwright_etl"),
+    ),
 )
 
 

@@ -6,14 +6,18 @@ from pathlib import Path
 
 from millwright_runtime.service import Parts, Platform, Service
 
+from millwright_etl.api.ingestion import IngestServicer
+from millwright_etl.engine.forgetting import Forgetting
 from millwright_etl.settings import EtlSettings
 
 SCHEMA = "etl"
 
 
-async def compose(_platform: Platform, _settings: EtlSettings) -> Parts:
+async def compose(platform: Platform, _settings: EtlSettings) -> Parts:
     """Put the service together."""
-    return Parts(servicers=[])
+    # GenerateRecords is answered with UNIMPLEMENTED until the made-up plant is there.
+    ingestion = IngestServicer(platform)  # type: ignore[abstract]
+    return Parts(servicers=[ingestion], loops=[Forgetting(platform.database)])
 
 
 SERVICE = Service(name=SCHEMA, settings=EtlSettings, migrations=Path(__file__).parent / "migrations", compose=compose)

@@ -1,0 +1,77 @@
+"""Raw rows as callers send them, and what callers are told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from google.protobuf import timestamp_pb2
+from millwright.etl.v1 import record_pb2
+
+from millwright_etl.domain.landing import Counts, Door, Refusal, Row
+
+SOURCE_TYPES = {record_pb2.SOURCE_TYPE_ERP: "ERP", record_pb2.SOURCE_TYPE_MES: "MES"}
+RECORD_TYPES = {
+    record_pb2.RECORD_TYPE_WORK_ORDER: "WORK_ORDER",
+    record_pb2.RECORD_TYPE_PRODUCTION_ORDER: "PRODUCTION_ORDER",
+    record_pb2.RECORD_TYPE_EQUIPMENT_STATUS: "EQUIPMENT_STATUS",
+    record_pb2.RECORD_TYPE_QUALITY: "QUALITY",
+}
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Examined(NamedTuple):
+    """The rows of a message: those to land, and those that are refused."""
+
+    rows: list[Row]
+    refused: list[record_pb2.RefusedRecord]
+
+    @property
+    def size(self) -> int:
+        """Give how many there are in all."""
+        return len(self.rows) + len(self.refused)
+
+
+def examine(door: Door, records: Iterable[record_pb2.Record], first_offset: int) -> Examined:
+    """Look at the rows of a message, the first of which has the place `first_offset`."""
+    examined = Examined([], [])
+    for offset, record in enumerate(records, first_offset):
+        found = door.examine(
+            SOURCE_TYPES.get(record.source_type, ""),
+            record.source_system,
+            RECORD_TYPES.get(record.record_type, ""),
+            record.external_id,
+            record.payload,
+            _time(record.event_time) if record.HasField("event_time") else None,
+            _time(record.source_time) if record.HasField("source_time") else None,
+            deleted=record.deleted,
+        )
+        if isinstance(found, Refusal):
+            examined.refused.append(_refused(offset, record.external_id, found))
+        else:
+            examined.rows.append(found)
+    return examined
+
+
+def counts(counted: Counts) -> record_pb2.LandingCounts:
+    """Give how many rows became what."""
+    return record_pb2.LandingCounts(**counted._asdict())
+
+
+def _refused(offset: int, external_id: str, refusal: Refusal) -> record_pb2.RefusedRecord:
+    return record_pb2.RefusedRecord(
+        offset=offset,
+        external_id=external_id[:200],
+        reason=refusal.reason,
+        field=refusal.field,
+        message=refusal.message,
+    )
+
+
+def _time(value: timestamp_pb2.Timestamp) -> datetime:
+    """Give an instant; one that cannot be is one that is never in range."""
+    try:
+        return value.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER

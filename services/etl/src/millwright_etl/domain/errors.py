@@ -1,0 +1,17 @@
+"""What the etl service refuses. The docstring is the message, the class name the reason."""
+
+from __future__ import annotations
+
+from millwright_runtime.errors import Aborted, InvalidArgument, NotFound
+
+
+class StreamNotFound(NotFound):
+    """Nothing was acknowledged under the stream id {stream_id} in the last 7 days. Begin at offset 0."""
+
+
+class StreamTakenOver(Aborted):
+    """Another client goes on with the stream {stream_id}."""
+
+
+class OffsetNotNext(InvalidArgument):
+    """The offset {offset} is not the next one of the stream {stream_id}, {next_offset}."""

@@ -1,0 +1,17 @@
+"""Dirty days: business days that changed since their facts were made. Landing adds, runs remove, nobody updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from millwright_runtime.postgres.database import Connection
+
+
+async def mark(connection: Connection, tenant: str, days: Sequence[date]) -> None:
+    """Note that days changed, in the transaction that changes them."""
+    if days:
+        await connection.execute(_MARK, tenant, days)
+
+
+_MARK = "INSERT INTO etl.dirty (tenant, date) SELECT $1, day FROM unnest($2::date[]) AS day"
