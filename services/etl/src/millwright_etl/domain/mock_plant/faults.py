@@ -1,0 +1,68 @@
+"""What can be wrong with a row: each fault spoils a payload so that the pipeline must set it aside for one reason.
+
+The names are those of the pipeline's reasons, with the field where several fields can have the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from millwright_runtime.json import Json
+
+from millwright_etl.domain.records import RecordType
+
+Payload = dict[str, Json]
+
+
+def _with(field: str, value: Json) -> Callable[[Payload], Payload]:
+    return lambda payload: {**payload, field: value}
+
+
+def _without(field: str) -> Callable[[Payload], Payload]:
+    return lambda payload: {name: value for name, value in payload.items() if name != field}
+
+
+_EVERYWHERE: Mapping[str, Callable[[Payload], Payload]] = {
+    "MISSING line_code": _without("line_code"),
+    "NOT_A_TEXT line_code": _with("line_code", ["L01"]),
+    "TOO_LONG line_code": _with("line_code", "L" * 64),
+    "UNKNOWN_SHIFT shift": _with("shift", "Z"),
+}
+_OF_A_KIND: Mapping[RecordType, Mapping[str, Callable[[Payload], Payload]]] = {
+    RecordType.WORK_ORDER: {
+        "MISSING product_code": _with("product_code", None),
+        "NOT_A_NUMBER total_qty": _with("total_qty", "12,5"),
+        "NOT_A_NUMBER good_qty": _with("good_qty", "NaN"),
+        "NOT_A_NUMBER defect_qty": _with("defect_qty", "Infinity"),
+        "NEGATIVE defect_qty": _with("defect_qty", -1),
+        "OUT_OF_RANGE cycle_seconds": _with("cycle_seconds", 10_000_001),
+        "SUM_EXCEEDS_TOTAL total_qty": _with("scrap_qty", 1_000_000),
+    },
+    RecordType.PRODUCTION_ORDER: {
+        "NOT_A_NUMBER planned_qty": _with("planned_qty", "about 100"),
+        "NEGATIVE planned_seconds": _with("planned_seconds", -60),
+    },
+    RecordType.EQUIPMENT_STATUS: {
+        "MISSING equipment_code": _with("equipment_code", ""),
+        "UNKNOWN_STATUS status": _with("status", "ON FIRE"),
+        "MISSING duration_seconds": _without("duration_seconds"),
+    },
+    RecordType.QUALITY: {
+        "MISSING defect_type": _with("defect_type", None),
+        "NOT_A_NUMBER defect_qty": _with("defect_qty", "two"),
+    },
+}
+_FAULTS = {kind: {**_EVERYWHERE, **faults} for kind, faults in _OF_A_KIND.items()}
+
+KINDS: Mapping[RecordType, tuple[str, ...]] = {kind: tuple(faults) for kind, faults in _FAULTS.items()}
+"""The names of the faults that rows of a kind can have."""
+
+
+def spoilt(kind: RecordType, fault: str, payload: Payload) -> Payload:
+    """Give `payload` with one of the faults of its kind."""
+    return _FAULTS[kind][fault](payload)
+
+
+def reason(fault: str) -> str:
+    """Give the reason for which the pipeline must set such a row aside."""
+    return fault.partition(" ")[0]

@@ -1,0 +1,93 @@
+"""What the made-up plant says must come of its rows comes of them, exactly, in whatever order they arrive."""
+
+import hashlib
+import uuid
+from dataclasses import replace
+from datetime import date, timedelta
+
+import orjson
+import pytest
+from millwright_etl.domain.calendar import Calendars
+from millwright_etl.domain.mock_plant.arrivals import arrivals
+from millwright_etl.domain.mock_plant.expected import Expected
+from millwright_etl.domain.mock_plant.plan import Plan
+from millwright_etl.domain.windows import discrepancies, window
+from millwright_etl.store import windows
+
+WEEK = Plan(seed=1, from_date=date(2026, 11, 2), days=7, lines=3, products=4, orders_per_shift=4)
+DISTURBED = replace(WEEK, late_share=0.15, duplicate_share=0.1, corrected_share=0.15, bad_share=0.1)
+
+
+async def land(connection, tenant, records):
+    await connection.executemany(
+        _LAND,
+        [
+            (
+                tenant,
+                record.source_system,
+                record.record_type,
+                record.external_id,
+                record.source_type,
+                (text := orjson.dumps(record.payload).decode()),
+                hashlib.sha256(text.encode()).digest(),
+                record.event_time,
+                record.source_time,
+            )
+            for record in records
+        ],
+    )
+
+
+async def run(connection, tenant, day):
+    asked = window(Calendars(), tenant, day)
+    await windows.ensure_month(connection, asked)
+    async with connection.transaction():
+        await windows.set_limits(connection, 16)
+        counts = await windows.make_facts(connection, asked, uuid.uuid4(), 60)
+        assert discrepancies(counts, await windows.read_back(connection, asked)) == []
+    return counts
+
+
+@pytest.mark.parametrize("plan", [WEEK, DISTURBED], ids=["quiet", "disturbed"])
+async def test_the_facts_of_a_week_are_those_that_the_plant_tells(connection, plan):
+    tenant = f"t-{uuid.uuid4().hex[:12]}"
+    await connection.execute(f"SET millwright.tenant = '{tenant}'; SET TIME ZONE 'UTC'")
+    expected = Expected()
+    for day, records in arrivals(plan, Calendars(), expected):
+        await land(connection, tenant, records)
+        for back in range(5):  # what comes late changes days that have facts already
+            await run(connection, tenant, day - timedelta(days=back))
+    rows = await connection.fetch("SELECT * FROM bi.fact_daily_production")
+    measured = {
+        (row["date"], row["line"], row["product"], row["shift"]): {
+            name: value
+            for name, value in row.items()
+            if value and name not in {"tenant", "date", "line", "product", "shift", "run", "update_time"}
+        }
+        for row in rows
+    }
+    told = {key: {name: value for name, value in fact.items() if value} for key, fact in expected.facts.items()}
+    assert measured == told
+    rows = await connection.fetch("SELECT * FROM bi.fact_daily_defect")
+    defects = {
+        ((row["date"], row["line"], row["product"], row["shift"]), row["defect_type"]): row["defect_qty"]
+        for row in rows
+    }
+    assert defects == expected.defects
+    reasons = await connection.fetch(
+        "SELECT reason ->> 'code' AS code, count(*) AS rows "
+        "FROM etl.quarantine, jsonb_array_elements(reasons) AS reason WHERE state = 'OPEN' GROUP BY 1"
+    )
+    assert dict(map(tuple, reasons)) == expected.reasons
+
+
+_LAND = """
+INSERT INTO core.erp_mes_data AS raw
+    (tenant, source_system, record_type, external_id, source_type, payload, payload_hash, event_time, source_time,
+     deleted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false)
+ON CONFLICT (tenant, source_system, record_type, external_id) DO UPDATE
+SET payload = excluded.payload, payload_hash = excluded.payload_hash, source_time = excluded.source_time,
+    revision = raw.revision + 1
+WHERE raw.source_time < excluded.source_time
+"""
