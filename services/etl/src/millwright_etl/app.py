@@ -15,9 +15,7 @@ SCHEMA = "etl"
 
 async def compose(platform: Platform, _settings: EtlSettings) -> Parts:
     """Put the service together."""
-    # GenerateRecords is answered with UNIMPLEMENTED until the made-up plant is there.
-    ingestion = IngestServicer(platform)  # type: ignore[abstract]
-    return Parts(servicers=[ingestion], loops=[Forgetting(platform.database)])
+    return Parts(servicers=[IngestServicer(platform)], loops=[Forgetting(platform.database)])
 
 
 SERVICE = Service(name=SCHEMA, settings=EtlSettings, migrations=Path(__file__).parent / "migrations", compose=compose)

@@ -1,41 +1,27 @@
 """What the made-up plant says must come of its rows comes of them, exactly, in whatever order they arrive."""
 
-import hashlib
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-import orjson
 import pytest
+from millwright_etl.commands import landing
 from millwright_etl.domain.calendar import Calendars
+from millwright_etl.domain.landing import Door
 from millwright_etl.domain.mock_plant.arrivals import arrivals
 from millwright_etl.domain.mock_plant.expected import Expected
 from millwright_etl.domain.mock_plant.plan import Plan
 from millwright_etl.domain.windows import discrepancies, window
 from millwright_etl.store import windows
 
-WEEK = Plan(seed=1, from_date=date(2026, 11, 2), days=7, lines=3, products=4, orders_per_shift=4)
+WEEK = Plan(seed=1, from_date=date(2025, 11, 3), days=7, lines=3, products=4, orders_per_shift=4)
 DISTURBED = replace(WEEK, late_share=0.15, duplicate_share=0.1, corrected_share=0.15, bad_share=0.1)
 
 
 async def land(connection, tenant, records):
-    await connection.executemany(
-        _LAND,
-        [
-            (
-                tenant,
-                record.source_system,
-                record.record_type,
-                record.external_id,
-                record.source_type,
-                (text := orjson.dumps(record.payload).decode()),
-                hashlib.sha256(text.encode()).digest(),
-                record.event_time,
-                record.source_time,
-            )
-            for record in records
-        ],
-    )
+    door = Door(Calendars(), datetime.now(UTC))
+    async with connection.transaction():
+        await landing.land(connection, tenant, [door.admit(record) for record in records])
 
 
 async def run(connection, tenant, day):
@@ -79,15 +65,3 @@ async def test_the_facts_of_a_week_are_those_that_the_plant_tells(connection, pl
         "FROM etl.quarantine, jsonb_array_elements(reasons) AS reason WHERE state = 'OPEN' GROUP BY 1"
     )
     assert dict(map(tuple, reasons)) == expected.reasons
-
-
-_LAND = """
-INSERT INTO core.erp_mes_data AS raw
-    (tenant, source_system, record_type, external_id, source_type, payload, payload_hash, event_time, source_time,
-     deleted)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false)
-ON CONFLICT (tenant, source_system, record_type, external_id) DO UPDATE
-SET payload = excluded.payload, payload_hash = excluded.payload_hash, source_time = excluded.source_time,
-    revision = raw.revision + 1
-WHERE raw.source_time < excluded.source_time
-"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from millwright_runtime.api import calls, fields
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.service import Platform
 
-from millwright_etl.api import records
+from millwright_etl.api import generation, records
 from millwright_etl.api.streams import Inflow, Stream
 from millwright_etl.commands import landing
 from millwright_etl.domain.errors import StreamNotFound
@@ -70,6 +71,14 @@ class IngestServicer(pb_grpc.IngestServiceServicer):
         if offset is None:
             raise StreamNotFound(stream_id=stream_id)
         return pb.GetIngestOffsetResponse(acknowledged_offset=offset)
+
+    async def GenerateRecords(
+        self, request: pb.GenerateRecordsRequest, _context: Any
+    ) -> AsyncGenerator[pb.GenerateRecordsResponse]:
+        """Make up a plant's rows and land them."""
+        async with aclosing(generation.generate(self._platform, request)) as told:
+            async for message in told:
+                yield message
 
 
 def _stream_id(text: str) -> str:

@@ -461,7 +461,6 @@ GRANT DELETE ON etl.run, etl.run_window TO {role};
 def upgrade() -> None:
     """Make everything, and let the service's role do no more than it needs."""
     role = service_role()
-    execute(tables.partitions("etl", role, tables.events_needed("etl")))
     for part in (LANDING, BI, VIEWS, RUNS, QUALITY, FUNCTIONS):
         execute(part)
     execute(tables.partitions("etl", role, tables.events_needed("etl")))
