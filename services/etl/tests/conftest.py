@@ -62,3 +62,16 @@ async def sql(urls):
     connection = await asyncpg.connect(urls.superuser)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def admin(service, connected) -> AsyncIterator[Client]:
+    """An administrator of a tenant that only this test knows."""
+    async with connected(service, roles=("admin",)) as client:
+        yield client
+
+
+@pytest.fixture
+def admin_of(service, connected):
+    """Give a context manager that opens an administrator of another client's tenant."""
+    return lambda client: connected(service, tenant=client.tenant, roles=("admin",))

@@ -7,6 +7,7 @@ from pathlib import Path
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_etl.api.ingestion import IngestServicer
+from millwright_etl.api.production import ProductionServicer
 from millwright_etl.engine.forgetting import Forgetting
 from millwright_etl.settings import EtlSettings
 
@@ -15,7 +16,9 @@ SCHEMA = "etl"
 
 async def compose(platform: Platform, _settings: EtlSettings) -> Parts:
     """Put the service together."""
-    return Parts(servicers=[IngestServicer(platform)], loops=[Forgetting(platform.database)])
+    return Parts(
+        servicers=[IngestServicer(platform), ProductionServicer(platform)], loops=[Forgetting(platform.database)]
+    )
 
 
 SERVICE = Service(name=SCHEMA, settings=EtlSettings, migrations=Path(__file__).parent / "migrations", compose=compose)

@@ -15,3 +15,7 @@ class StreamTakenOver(Aborted):
 
 class OffsetNotNext(InvalidArgument):
     """The offset {offset} is not the next one of the stream {stream_id}, {next_offset}."""
+
+
+class EtagMismatch(Aborted):
+    """{resource} is not as your etag says. Read it again, and decide anew."""

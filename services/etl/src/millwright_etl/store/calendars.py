@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import date, time
 
 import asyncpg
 from millwright_runtime.postgres.database import Connection
@@ -32,6 +32,36 @@ async def read(connection: Connection, tenant: str) -> Calendars:
     return Calendars(tuple(_calendar(row) for row in rows) or (DEFAULT,))
 
 
+async def revisions(connection: Connection, tenant: str) -> dict[date | None, int]:
+    """Give how often each of a plant's calendars was saved, by `valid_from`."""
+    rows = await connection.fetch(_READ, tenant)
+    return {row["valid_from"]: row["revision"] for row in rows}
+
+
+async def save(connection: Connection, tenant: str, calendar: Calendar) -> int:
+    """Write a calendar in the place of the one of its `valid_from`; give how often it was saved."""
+    shifts = [
+        {
+            "code": shift.code,
+            "start": f"{shift.start:%H:%M}",
+            "end": f"{shift.end:%H:%M}",
+            "planned_minutes": shift.planned_minutes,
+        }
+        for shift in calendar.shifts
+    ]
+    valid_from = calendar.valid_from or _FROM_THE_BEGINNING
+    revision: int = await connection.fetchval(
+        _SAVE, tenant, valid_from, calendar.time_zone, calendar.day_start, json.dumps(shifts)
+    )
+    return revision
+
+
+async def mark_days(connection: Connection, tenant: str, from_date: date, to_date: date) -> int:
+    """Mark the days that have facts in [from_date, to_date) as changed; give how many."""
+    tag = await connection.execute(_MARK_DAYS, tenant, from_date, to_date)
+    return int(tag.rpartition(" ")[2])
+
+
 def _calendar(row: asyncpg.Record) -> Calendar:
     shifts = (
         Shift(
@@ -45,9 +75,23 @@ def _calendar(row: asyncpg.Record) -> Calendar:
     return Calendar(row["time_zone"], row["day_start"], tuple(shifts), row["valid_from"])
 
 
+_FROM_THE_BEGINNING = date.min  # -infinity, in Postgres
 _HOLD = "SELECT pg_advisory_xact_lock_shared(hashtextextended('etl:calendar:' || $1, 0))"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('etl:calendar:' || $1, 0))"
 _READ = """
-SELECT time_zone, day_start, shifts, CASE WHEN isfinite(valid_from) THEN valid_from END AS valid_from
+SELECT time_zone, day_start, shifts, CASE WHEN isfinite(valid_from) THEN valid_from END AS valid_from,
+       revision
 FROM etl.calendar WHERE tenant = $1 ORDER BY etl.calendar.valid_from
+"""
+_SAVE = """
+INSERT INTO etl.calendar AS kept (tenant, valid_from, time_zone, day_start, shifts) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant, valid_from) DO UPDATE
+SET time_zone = excluded.time_zone, day_start = excluded.day_start, shifts = excluded.shifts,
+    revision = kept.revision + 1, update_time = clock_timestamp()
+RETURNING revision
+"""
+_MARK_DAYS = """
+INSERT INTO etl.dirty (tenant, date)
+SELECT tenant, date FROM etl.day
+WHERE tenant = $1 AND date >= $2 AND date < $3 AND publish_time IS NOT NULL GROUP BY tenant, date
 """
