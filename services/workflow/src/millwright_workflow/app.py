@@ -48,6 +48,7 @@ from millwright_workflow.engine.events.listening import Listening
 from millwright_workflow.engine.events.matching import Matching
 from millwright_workflow.engine.retention import Retention
 from millwright_workflow.engine.run_jobs import RunJobs
+from millwright_workflow.engine.running.clock import Clock
 from millwright_workflow.engine.running.driver import Carrier, Means
 from millwright_workflow.engine.running.holdings import Holdings
 from millwright_workflow.engine.running.run import RunFactory
@@ -150,7 +151,8 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
     source = SecretSource(settings.secrets_directory, settings.secrets_prefix, os.environ)
     secrets = Secrets(source, definitions, Seals(platform.database).nonce)
     worker_id = uuid.uuid4()  # of this process and no other: never reused, so that a lease is never mistaken
-    holdings = Holdings(storage, worker_id)
+    clock = Clock()
+    holdings = Holdings(storage, worker_id, clock)
     writer = Writer(storage, holdings)
 
     circuit_states = CircuitStates(platform.valkey)
@@ -169,7 +171,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
         **calls.carriers,
         **events.carriers,
     }
-    runs = RunFactory(definitions, Means(writer, platform.signals, carriers, holdings.confirm), secrets)
+    runs = RunFactory(definitions, Means(writer, platform.signals, carriers, holdings.confirm, clock), secrets)
     hand_over_seconds = settings.drain_seconds / 2  # the other half is for those that must be interrupted
     worker = Worker(storage, holdings, platform.signals, runs, settings.max_instances, hand_over_seconds)
     return Parts(

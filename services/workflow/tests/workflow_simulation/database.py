@@ -98,7 +98,7 @@ class MemoryDatabase:
         yield PASS
         owners = {part: owner if owner in alive else None for part, owner in enumerate(self.owners)}
         self.workers[worker] = until
-        return View(alive, owners, dict(enumerate(self.epochs)), next_lapse)
+        return View(self._now(), alive, owners, dict(enumerate(self.epochs)), next_lapse)
 
     def acquire(self, worker: uuid.UUID, wanted: Collection[int]) -> Body:
         """Take what nobody alive owns. The dead are locked, so that none of them comes back to life meanwhile."""

@@ -40,10 +40,11 @@ class VirtualClock(Clock):
     """The clocks of one machine: its wall clock is wrong by `skew` seconds."""
 
     def __init__(self, loop: VirtualLoop, skew: float = 0.0) -> None:
+        super().__init__()
         self._loop = loop
         self.skew = skew
 
-    def now(self) -> datetime:
+    def wall(self) -> datetime:
         """Give what this machine takes for the time."""
         return START + timedelta(seconds=self._loop.time() + self.skew)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 COUNT = 64
 
@@ -23,6 +23,7 @@ def of(instance: uuid.UUID) -> int:
 class View:
     """Who is alive and who owns what, at one moment on the database's clock."""
 
+    time: datetime
     alive: frozenset[uuid.UUID]
     owners: Mapping[int, uuid.UUID | None]
     """By partition; None where the owner is gone or dead."""

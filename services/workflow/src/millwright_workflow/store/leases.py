@@ -14,12 +14,13 @@ from millwright_workflow.domain.partitions import View
 async def renew(connection: Connection, worker: uuid.UUID, lease: timedelta) -> View:
     """Say that `worker` lives for `lease` from now on; give who lives and who owns what."""
     await connection.execute(_RENEW, worker, lease)
-    leases = {row["worker"]: row["rest"] for row in await connection.fetch(_ALIVE)}
+    living = await connection.fetch(_ALIVE)
+    leases = {row["worker"]: row["rest"] for row in living if row["worker"]}
     alive = frozenset(leases)
     rows = await connection.fetch("SELECT part, owner, epoch FROM workflow.partition")
     owners = {row["part"]: row["owner"] if row["owner"] in alive else None for row in rows}
     next_lapse = min((rest for other, rest in leases.items() if other != worker), default=None)
-    return View(alive, owners, {row["part"]: row["epoch"] for row in rows}, next_lapse)
+    return View(living[0]["time"], alive, owners, {row["part"]: row["epoch"] for row in rows}, next_lapse)
 
 
 async def acquire(connection: Connection, worker: uuid.UUID, partitions: Collection[int]) -> dict[int, int]:
@@ -54,8 +55,8 @@ INSERT INTO workflow.worker (worker, lease_time) VALUES ($1, clock_timestamp() +
 ON CONFLICT (worker) DO UPDATE SET lease_time = excluded.lease_time
 """
 _ALIVE = """
-SELECT worker, lease_time - now.time AS rest
-FROM workflow.worker, (SELECT clock_timestamp() AS time) AS now WHERE lease_time > now.time
+SELECT worker, lease_time - now.time AS rest, now.time
+FROM (SELECT clock_timestamp() AS time) AS now LEFT JOIN workflow.worker ON lease_time > now.time
 """
 _LOCK_DEAD = """
 SELECT worker FROM workflow.worker

@@ -15,6 +15,7 @@ from millwright_runtime.service import Platform
 from millwright_runtime.valkey import Valkey
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.instances import Instance, State
+from millwright_workflow.engine.running.clock import Clock
 from millwright_workflow.engine.running.holdings import Holdings
 from millwright_workflow.engine.running.writer import Writer
 from millwright_workflow.store.checkpoints import Checkpoints
@@ -46,7 +47,7 @@ async def platform(urls, valkey):
 async def writer(platform):
     """A writer that runs, with every partition but one."""
     storage = PostgresStorage(platform, EventLog("workflow"), Checkpoints(platform.valkey))
-    holdings = Holdings(storage, WORKER)
+    holdings = Holdings(storage, WORKER, Clock())
     await storage.renew(WORKER, timedelta(hours=1))
     holdings.tenure.epochs.update(await storage.acquire(WORKER, [p for p in range(partitions.COUNT) if p != NOT_OURS]))
     writer = Writer(storage, holdings)

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The clocks of this machine."""
+    """The time of the database, carried on by the monotonic clock of this machine.
+
+    So an instance waits as long wherever it runs, and the wall clock of a replica may be wrong or jump.
+    """
+
+    def __init__(self) -> None:
+        self._set_time: datetime | None = None
+        self._set_at = 0.0
+
+    def set(self, now: datetime) -> None:
+        """Take over the time of the database, as every renewal of the lease tells it."""
+        self._set_time, self._set_at = now, self.monotonic()
 
     def now(self) -> datetime:
-        """Give the wall clock's time in UTC, which may jump: for what is kept and shown."""
+        """Give the time in UTC; until the database has told it, that of this machine's wall clock."""
+        if self._set_time is None:
+            return self.wall()
+        return self._set_time + timedelta(seconds=self.monotonic() - self._set_at)
+
+    def wall(self) -> datetime:
+        """Give what this machine's wall clock says."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -111,7 +111,7 @@ class Means:
     """Who carries out the effects that reach beyond the instance."""
     confirm: Callable[[], Awaitable[None]]
     """Returns once it is sure that the worker's lease lasts: asked before anything is done outside the database."""
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
 
 
 class Driver:
@@ -314,7 +314,7 @@ class Driver:
             await self._write(Happening.TASK_RETRIED, task=retried.reference, error=retried.error, progress=progress)
 
     async def _sleep_until(self, due: datetime | None) -> None:
-        """Let time pass until `due` by the wall clock, which may jump; raise Stopped if asked to stop meanwhile."""
+        """Let time pass until `due`; raise Stopped if asked to stop meanwhile."""
         while due is not None and (seconds := (due - self._means.clock.now()).total_seconds()) > 0:
             try:
                 async with asyncio.timeout(min(seconds, _LONGEST_SLEEP_SECONDS)):

@@ -45,9 +45,9 @@ class Occupant(Protocol):
 class Holdings:
     """The partitions of one worker."""
 
-    def __init__(self, storage: Storage, worker: uuid.UUID, clock: Clock | None = None) -> None:
+    def __init__(self, storage: Storage, worker: uuid.UUID, clock: Clock) -> None:
         self._storage = storage
-        self._clock = clock or Clock()
+        self._clock = clock
         self.tenure = Tenure(worker, {})
         self._given: frozenset[int] = frozenset()
         """Partitions that are ours and about to be another's."""
@@ -129,6 +129,7 @@ class Holdings:
             held = dict(self.tenure.epochs)
             begin = self._clock.monotonic()
             view = await self._storage.renew(self.tenure.worker, LEASE)
+            self._clock.set(view.time)
             self._notice_losses(held, view, occupant)
             self._valid_until = begin + LEASE.total_seconds() - _MARGIN_SECONDS
             rest = view.next_lapse.total_seconds() if view.next_lapse is not None else float("inf")
