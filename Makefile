@@ -24,6 +24,7 @@ test: setup ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/chaos.txt
 	@$(BIN)/pytest -m chaos tests/end_to_end $(ARGS)
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.

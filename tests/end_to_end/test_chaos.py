@@ -7,14 +7,18 @@ import asyncio
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 import redis.asyncio
+from millwright.workflow.v1.instance_pb2 import Instance
+from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.processes import until
 from millwright_local.scratch import scratch_directory
 from millwright_local.service_process import ServiceProcess
@@ -25,10 +29,23 @@ from tests.end_to_end.conftest import Replicas
 from tests.line import Line
 from tests.machine import Machine
 
+try:
+    import libfaketime
+except ImportError:
+    libfaketime = None
 ROUNDS = int(os.environ.get("CHAOS", "1"))
 TASKS = 10
 HEAP = "CREATE TABLE heap AS SELECT repeat('x', 1000) FROM generate_series(1, 1000000)"
 TAKEN_OVER_SECONDS = 60.0
+REST_SECONDS = 8
+RESTING = PublishVersionRequest(
+    definition=f"""
+document: {{dsl: 1.0.1, namespace: test, name: rest, version: 1.0.0}}
+do:
+- rest: {{wait: {{seconds: {REST_SECONDS}}}}}
+""",
+    promote_to="prod",
+)
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300 * ROUNDS)]
 
 
@@ -175,6 +192,65 @@ async def test_valkey_and_nats_may_lose_all_they_have_and_a_part_of_it(replicas,
         await stack.valkey.start()
         line.machine.let_go(f"{part}-9" for part in parts)
     await line.check()
+
+
+class WallClocks:
+    """The wall clocks of replicas, which jump when a test says so; their monotonic clocks do not."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    async def restart(self, process: ServiceProcess) -> None:
+        """Start a replica anew, with a wall clock of its own."""
+        library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+        self.jump(process, 0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LD_PRELOAD", str(library))
+            patch.setenv("FAKETIME_TIMESTAMP_FILE", str(self._file(process)))
+            patch.setenv("FAKETIME_NO_CACHE", "1")
+            patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            await process.stop()
+            await process.start()
+
+    def jump(self, process: ServiceProcess, seconds: int) -> None:
+        """Let a replica's wall clock be wrong by so much from now on."""
+        self._file(process).write_text(f"{seconds:+d}")
+
+    def _file(self, process: ServiceProcess) -> Path:
+        return self._home / f"clock-{process.address.replace(':', '-')}"
+
+
+@pytest.mark.skipif(libfaketime is None, reason="libfaketime is not installed; `make chaos` does")
+async def test_wall_clocks_that_jump_move_no_timer_and_lose_nothing(replicas, tenant) -> None:
+    hours = timedelta(hours=5)
+    token = replicas.stack.keys.token(tenant=tenant, iat=datetime.now(UTC) - hours, lifetime=hours)
+    clocks = WallClocks(replicas.stack.home)
+    for process in (replicas.first, replicas.second):
+        await clocks.restart(process)
+    async with AsyncExitStack() as opened:
+        machine = await opened.enter_async_context(Machine())
+        clients = [
+            await opened.enter_async_context(WorkflowClient(process.address, token))
+            for process in (replicas.first, replicas.second)
+        ]
+        line = Line(machine, clients, TASKS)
+        await line.prepare()
+        await clients[0].call(clients[0].workflows.PublishVersion, RESTING)
+        parts = await line.start(20, held_at=(3,))
+        await line.reached(parts, 3)
+        began = time.monotonic()
+        resting = await clients[0].start("workflows/test.rest", [{}] * 20)
+        await asyncio.sleep(REST_SECONDS / 4)  # so that they rest when the clocks jump
+        clocks.jump(replicas.first, 3600)
+        clocks.jump(replicas.second, -3600)
+        line.machine.let_go(f"{part}-3" for part in parts)
+        ends = await asyncio.gather(*(clients[1].end_of(name) for name in resting))
+        assert time.monotonic() - began >= REST_SECONDS
+        assert {end.state for end in ends} == {Instance.STATE_COMPLETED}
+        await line.check()
+    for process in (replicas.first, replicas.second):
+        await process.stop()
+        await process.start()
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+_DRIFT = 0.001
+"""How much the rates of two clocks may differ: more than quartz does, and less than would let a wrong answer stay."""
+
 
 class Clock:
     """The time of the database, carried on by the monotonic clock of this machine.
@@ -15,10 +18,18 @@ class Clock:
     def __init__(self) -> None:
         self._set_time: datetime | None = None
         self._set_at = 0.0
+        self._doubt_seconds = float("inf")
 
-    def set(self, now: datetime) -> None:
-        """Take over the time of the database, as every renewal of the lease tells it."""
-        self._set_time, self._set_at = now, self.monotonic()
+    def set(self, now: datetime, asked_at: float) -> None:
+        """Take over the time of the database, which was asked for at `asked_at` of the monotonic clock.
+
+        It was told at some moment between then and now: an answer that took long is worth less than one before it
+        that did not, for as long as clocks have not had the time to drift apart as much.
+        """
+        at = self.monotonic()
+        doubt = (at - asked_at) / 2
+        if doubt <= self._doubt_seconds + (at - self._set_at) * _DRIFT:
+            self._set_time, self._set_at, self._doubt_seconds = now, at - doubt, doubt
 
     def now(self) -> datetime:
         """Give the time in UTC; until the database has told it, that of this machine's wall clock."""

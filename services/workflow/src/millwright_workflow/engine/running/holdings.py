@@ -129,7 +129,7 @@ class Holdings:
             held = dict(self.tenure.epochs)
             begin = self._clock.monotonic()
             view = await self._storage.renew(self.tenure.worker, LEASE)
-            self._clock.set(view.time)
+            self._clock.set(view.time, begin)
             self._notice_losses(held, view, occupant)
             self._valid_until = begin + LEASE.total_seconds() - _MARGIN_SECONDS
             rest = view.next_lapse.total_seconds() if view.next_lapse is not None else float("inf")
