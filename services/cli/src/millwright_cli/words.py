@@ -71,6 +71,7 @@ class Word(Vocabulary):
     STATE_PENDING = Phrase("pending", "대기")
     STATE_RUNNING = Phrase("running", "실행 중")
     STATE_PAUSED = Phrase("paused", "일시 중지")
+    STATE_COMPENSATING = Phrase("being undone", "실행 취소 중")
     STATE_COMPLETED = Phrase("completed", "완료")
     STATE_FAULTED = Phrase("faulted", "실패")
     STATE_CANCELLED = Phrase("cancelled", "취소됨")

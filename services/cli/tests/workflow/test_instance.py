@@ -230,6 +230,49 @@ def test_cancelling_says_whether_it_has_happened_yet(run, peer):
     assert peer.requests("CancelInstance")[0].reason == "wrong lot"
 
 
+UNDOING = {"state": "STATE_STOPPED", "undone": ["/do/1/drill@2", "/do/0/clamp"], "cause": {"detail": "wrong lot"}}
+
+
+def test_cancelling_with_compensation_says_that_what_was_done_is_being_undone(run, peer):
+    asked = Instance(name=NAME, state="STATE_RUNNING", compensation={"state": "STATE_REQUESTED"})
+    undoing = Instance(name=NAME, state="STATE_COMPENSATING", compensation={"state": "STATE_RUNNING"})
+    undone = Instance(name=NAME, state="STATE_CANCELLED", compensation={"state": "STATE_COMPLETED"})
+    for found in (asked, undoing, undone):
+        peer.answers("CancelInstance", CancelInstanceResponse(instance=found))
+    for _ in (asked, undoing):
+        assert run("instance", "cancel", NAME, "--compensate").stdout == f"↩ what {ID} did is being undone\n"
+    assert run("instance", "cancel", NAME, "--compensate").stdout == f"■ {ID} is cancelled\n"
+    assert peer.requests("CancelInstance")[0].compensate
+
+
+def test_an_instance_tells_what_is_undone_for_what_and_how_to_go_on(run, peer):
+    found = Instance(name=NAME, state="STATE_FAULTED", compensation=UNDOING, error=BROKEN)
+    peer.answers("GetInstance", GetInstanceResponse(instance=found))
+    shown = run("instance", "get", NAME).stdout
+    assert "/do/1/drill@2" in shown
+    assert "/do/0/clamp" in shown
+    assert "wrong lot" in shown
+    assert "millwright instance retry" in shown
+
+
+def test_a_watch_tells_of_undos_by_the_tasks_that_they_undo(run, peer):
+    peer.answers(
+        "WatchInstance",
+        [
+            *COURSE,
+            event(4, "COMPENSATION_STARTED", error=BROKEN),
+            event(5, "TASK_COMPLETED", task="/do/1/drill/metadata/undo/do/0/turn@2"),
+            event(6, "TASK_COMPLETED", task="/do/1/drill/metadata/undo@2#0.1"),
+            event(7, "FAULTED", error=BROKEN),
+        ],
+    )
+    peer.answers("GetInstance", ended("FAULTED", error=BROKEN))
+    lines = run("instance", "watch", NAME).stdout.splitlines()
+    assert any("what it did is being undone" in line for line in lines)
+    assert any("task undone  /do/1/drill@2#0.1" in line for line in lines)
+    assert any("task done  /do/1/drill/metadata/undo/do/0/turn@2" in line for line in lines)
+
+
 def test_resuming_is_never_repeated_by_itself_since_nothing_tells_it_from_a_second_one(run, peer):
     peer.answers("ResumeInstance", peer.refusal(grpc.StatusCode.UNAVAILABLE))
     assert run("instance", "resume", ID).exit_code == 7

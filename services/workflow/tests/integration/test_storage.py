@@ -19,6 +19,7 @@ from millwright_runtime.postgres.idempotency import Requests
 from millwright_runtime.service import Platform
 from millwright_runtime.valkey import Valkey
 from millwright_workflow.domain import partitions
+from millwright_workflow.domain.compensation import Compensation, CompensationState
 from millwright_workflow.domain.execution import End, Progress, Step, Tenure
 from millwright_workflow.domain.instances import Happening, InstanceEvent, State
 from millwright_workflow.domain.interpreter.effects import TaskResult, WorkflowError
@@ -114,6 +115,7 @@ def ended(active, number, state=State.COMPLETED, **more) -> Step:
     happening = {
         State.COMPLETED: Happening.COMPLETED,
         State.PAUSED: Happening.PAUSED,
+        State.COMPENSATING: Happening.COMPENSATION_STARTED,
         State.FAULTED: Happening.FAULTED,
         State.CANCELLED: Happening.CANCELLED,
     }[state]
@@ -428,6 +430,62 @@ async def test_one_that_paused_although_it_was_to_be_cancelled_is_cancelled(stag
     seen = await stage.look(active.instance.key)
     assert seen.state is State.CANCELLED
     assert seen.events[-2:] == [(3, "PAUSED"), (4, "CANCELLED")]
+
+
+WRONG = WorkflowError(type="https://plant.example/errors/wrong", status=500)
+
+
+async def test_one_that_is_to_be_undone_leaves_and_is_taken_once(stage, storage, owner) -> None:
+    active = await begun(stage, owner)
+    begins = ended(active, 2, State.COMPENSATING, error=WRONG, compensation=CompensationState.RUNNING)
+    await storage.write(owner, [step(active), begins])
+    (taken,) = await storage.take_resumed(owner)
+    assert not await storage.take_resumed(owner)
+    assert (taken.instance.state, taken.instance.error, taken.step) == (State.COMPENSATING, None, 2)
+    assert taken.instance.compensation == Compensation(CompensationState.RUNNING, WRONG)
+    assert [each.instance.key for each in await storage.running(ALL)] == [active.instance.key]
+    undo = step(active, 3, "/do/0/note/metadata/undo")
+    end = ended(active, 4, State.FAULTED, error=WRONG, compensation=CompensationState.COMPLETED)
+    assert await storage.write(owner, [undo]) == {active.instance.key: False}
+    assert await storage.write(owner, [end])
+    seen = await stage.look(active.instance.key)
+    assert (seen.state, seen.finished_tasks, seen.has_error) == (State.FAULTED, 2, True)
+    assert seen.compensation == Compensation(CompensationState.COMPLETED, WRONG)
+
+
+async def test_what_is_being_undone_is_held_by_nothing_and_told_only_to_stop(stage, storage, owner) -> None:
+    active = await begun(stage, owner)
+    key = active.instance.key
+    await stage.pause(key)
+    await stage.cancel(key, compensates=True)
+    [wish] = await storage.wishes(ALL)
+    assert (wish.run_policy, wish.reason, wish.state) == (RunPolicy.CANCEL_COMPENSATE, "enough", State.RUNNING)
+    begins = ended(active, 1, State.COMPENSATING, error=WRONG, compensation=CompensationState.RUNNING)
+    await storage.write(owner, [begins])
+    await stage.roll_back(RunPolicy.PAUSE)
+    assert not await storage.wishes(ALL)
+    assert await storage.write(owner, [step(active, 2, "/do/0/note/metadata/undo")]) == {key: False}
+    await stage.cancel(key)
+    [wish] = await storage.wishes(ALL)
+    assert (wish.run_policy, wish.state) == (RunPolicy.CANCEL, State.COMPENSATING)
+
+
+async def test_one_that_paused_although_it_was_to_be_undone_is_undone(stage, storage, owner) -> None:
+    active = await begun(stage, owner)
+    await stage.cancel(active.instance.key, compensates=True)
+    await storage.write(owner, [ended(active, 1, State.PAUSED)])
+    assert [instance.key for instance in await storage.cancel_paused(10)] == [active.instance.key]
+    (taken,) = await storage.take_resumed(owner)
+    assert (taken.instance.state, taken.step) == (State.COMPENSATING, 2)
+    seen = await stage.look(active.instance.key)
+    assert seen.events[-2:] == [(3, "PAUSED"), (4, "COMPENSATION_STARTED")]
+
+
+async def test_one_that_ended_before_it_could_be_undone_has_no_compensation(stage, storage, owner) -> None:
+    active = await begun(stage, owner)
+    await stage.cancel(active.instance.key, compensates=True)
+    await storage.write(owner, [step(active), ended(active, 2)])
+    assert (await stage.look(active.instance.key)).compensation is None
 
 
 async def test_the_workflow_of_every_instance_is_the_stages(stage, storage, owner) -> None:

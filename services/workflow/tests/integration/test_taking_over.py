@@ -10,8 +10,8 @@ from millwright.workflow.v1 import instance_pb2
 from millwright_local.processes import until
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
-from millwright_workflow.domain import partitions
 from workflow_rig.definitions import SET, get
+from workflow_rig.owner import Owner
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
 
@@ -25,34 +25,6 @@ async def three(client, web):
     client.instance = await client.start()
     await web.arrival("/two")
     return client
-
-
-class Owner:
-    """Who owns the partition of an instance."""
-
-    def __init__(self, sql, instance: str) -> None:
-        self._sql = sql
-        self._part = partitions.of(uuid.UUID(instance.partition("/")[2]))
-
-    async def get(self):
-        return await self._sql.fetchval("SELECT owner FROM workflow.partition WHERE part = $1", self._part)
-
-    async def become(self, worker, lease="-1 second"):
-        if worker:
-            await self._sql.execute(
-                "INSERT INTO workflow.worker VALUES ($1, now() + $2::text::interval)", worker, lease
-            )
-        await self._sql.execute(
-            "UPDATE workflow.partition SET owner = $2, epoch = epoch + 1 WHERE part = $1", self._part, worker
-        )
-
-    async def shares(self):
-        """Return once our worker has seen that somebody else lives, and has given up half of what it had."""
-
-        async def has_given_up():
-            return await self._sql.fetchval("SELECT count(*) FROM workflow.partition WHERE owner IS NULL") >= 31
-
-        await until(has_given_up, 10)
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.execution import Memory, Tenure
+from millwright_workflow.domain.instances import State
+from millwright_workflow.domain.interpreter.undo import PLACE as UNDO
 from millwright_workflow.engine.running.holdings import Holdings
 from millwright_workflow.engine.running.worker import Worker
-from workflow_simulation.database import MemoryDatabase
+from workflow_simulation.database import DRIVEN, MemoryDatabase
 from workflow_simulation.process import Plant, WitnessedStorage, WitnessedWriter
 from workflow_simulation.transactions import PASS, Lock
 from workflow_simulation.world import Parts, simulate
@@ -24,7 +26,7 @@ class DatabaseThatIgnoresEpochs(MemoryDatabase):
 
 class DatabaseThatIgnoresSteps(MemoryDatabase):
     def _fits(self, key, group, held):
-        return self.rows[key].instance.state.value == "RUNNING" and partitions.of(key[1]) in held
+        return self.rows[key].instance.state in DRIVEN and partitions.of(key[1]) in held
 
     def _check(self, row, group):
         return
@@ -134,6 +136,21 @@ class WorkerThatBeginsWhatItSawOnce(Worker):
         return active.instance.key not in self._running
 
 
+class DatabaseThatForgetsCompensation(MemoryDatabase):
+    """It lets go of an instance that is to be undone, as of one that has ended."""
+
+    def _in(self, chosen, *states):
+        return super()._in(chosen, *(state for state in states if state is not State.COMPENSATING))
+
+
+class StorageThatForgetsUndos(WitnessedStorage):
+    async def recall(self, found):
+        return [
+            replace(memory, checkpoints=tuple(kept for kept in memory.checkpoints if UNDO not in kept.result.reference))
+            for memory in await super().recall(found)
+        ]
+
+
 class WorkerThatGivesWithoutStopping(Worker):
     async def vacate(self, given):
         return
@@ -162,6 +179,8 @@ MUTANTS = {
     HoldingsThatGrabAll: "shares are",
     WorkerThatNeverAudits: "has not ended",
     WorkerThatBeginsWhatItSawOnce: "former owner called|ran again|while it is",
+    DatabaseThatForgetsCompensation: "has not ended",
+    StorageThatForgetsUndos: "ran again|mistake of ours",
     WorkerThatGivesWithoutStopping: "a former owner called",
     PlantThatIsCalledWithNewKeys: "under another key",
 }

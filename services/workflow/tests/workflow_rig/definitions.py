@@ -10,9 +10,9 @@ WAIT = [{"rest": {"wait": {"hours": 1}}}]
 RAISE = [{"fail": {"raise": {"error": {"type": "https://plant.example/errors/seal", "status": 500, "title": "Seal"}}}}]
 
 
-def written(do=SET, version="1.0.0", **sections) -> str:
+def written(do=SET, version="1.0.0", metadata=None, **sections) -> str:
     """Write a definition of the workflow `plant.line`."""
-    document = {"dsl": "1.0.1", "namespace": "plant", "name": "line", "version": version}
+    document = {"dsl": "1.0.1", "namespace": "plant", "name": "line", "version": version, "metadata": metadata or {}}
     return json.dumps({"document": document, "do": do, **sections})
 
 

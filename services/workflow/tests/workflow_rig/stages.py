@@ -11,6 +11,7 @@ from millwright_runtime.postgres.database import ALL_TENANTS, Database
 from millwright_runtime.service import Platform
 from millwright_workflow.commands import publishing, releasing, running
 from millwright_workflow.domain import definition
+from millwright_workflow.domain.compensation import Compensation
 from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.releases import Actor, Rollback, RunPolicy
 from millwright_workflow.engine.running.storage import Storage
@@ -36,6 +37,7 @@ class Seen:
     finished_tasks: int
     output: Any
     has_error: bool
+    compensation: Compensation | None
     results: list[str]
     events: list[tuple[int, str]]
 
@@ -81,9 +83,9 @@ class MemoryStage:
         await self._do(self._database.start(instance))
         return key
 
-    async def cancel(self, key: Key) -> None:
+    async def cancel(self, key: Key, *, compensates: bool = False) -> None:
         """Ask for an instance's end."""
-        await self._do(self._database.cancel(key, "enough"))
+        await self._do(self._database.cancel(key, "enough", compensates=compensates))
 
     async def pause(self, key: Key) -> None:
         """Ask for an instance's pause."""
@@ -108,6 +110,7 @@ class MemoryStage:
             instance.finished_tasks,
             instance.output,
             instance.error is not None,
+            instance.compensation,
             list(row.results),
             [(event.sequence, event.happening.value) for event in row.events],
         )
@@ -137,10 +140,10 @@ class PostgresStage:
             now = datetime.now(UTC)
             return (await running.start(connection, self._log, self.tenant, wish, "somebody", now)).key
 
-    async def cancel(self, key: Key) -> None:
+    async def cancel(self, key: Key, *, compensates: bool = False) -> None:
         """Ask for an instance's end."""
         async with self._database.transaction(self.tenant) as connection:
-            await running.cancel(connection, self._log, key[1], "enough", datetime.now(UTC))
+            await running.cancel(connection, self._log, key[1], "enough", datetime.now(UTC), compensates=compensates)
 
     async def pause(self, key: Key) -> None:
         """Ask for an instance's pause."""
@@ -172,6 +175,7 @@ class PostgresStage:
             instance.finished_tasks,
             instance.output,
             instance.error is not None,
+            instance.compensation,
             [kept.result.reference for kept in memory.checkpoints],
             [(event.sequence, event.data["kind"].removeprefix("KIND_")) for event in events],
         )

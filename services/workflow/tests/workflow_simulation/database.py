@@ -7,13 +7,16 @@ two statements follow one another, and leaves what the tables' constraints refus
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain import partitions
-from millwright_workflow.domain.execution import Active, Checkpoint, Memory, Progress, Step, Tenure, Wish
-from millwright_workflow.domain.instances import Instance, InstanceEvent, Key, State
+from millwright_workflow.domain.compensation import Compensation, CompensationState
+from millwright_workflow.domain.errors import InstanceEnded
+from millwright_workflow.domain.execution import Active, Checkpoint, End, Memory, Progress, Step, Tenure, Wish
+from millwright_workflow.domain.instances import Cancellation, Instance, InstanceEvent, Key, State
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.partitions import View
 from millwright_workflow.domain.releases import RunPolicy
@@ -23,6 +26,10 @@ from workflow_simulation.transactions import PASS, Body, Lock
 Channel = tuple[str, str, str]
 PARTITIONS = [("partition", part) for part in range(partitions.COUNT)]
 """The rows, as they are locked."""
+
+
+DRIVEN = (State.RUNNING, State.COMPENSATING)
+"""The states in which a worker has an instance."""
 
 
 class Refused(Exception):
@@ -188,7 +195,7 @@ class MemoryDatabase:
     def take_resumed(self, tenure: Tenure) -> Body:
         """Take the instances that were resumed."""
         held = yield from self._lock_tenure(tenure)
-        taken = [row for row in self._in(held, State.RUNNING) if row.is_resumed]
+        taken = [row for row in self._in(held, *DRIVEN) if row.is_resumed]
         yield Lock(tuple(("instance", row.instance.key) for row in taken))
         taken = [row for row in taken if row.is_resumed]
         for row in taken:
@@ -198,7 +205,7 @@ class MemoryDatabase:
     def running(self, chosen: Collection[int]) -> Body:
         """Give the running instances."""
         yield PASS
-        return [Active(row.instance, row.step) for row in self._in(set(chosen), State.RUNNING)]
+        return [Active(row.instance, row.step) for row in self._in(set(chosen), *DRIVEN)]
 
     def recall(self, keys: Sequence[Key]) -> Body:
         """Give what is kept of the tasks of instances."""
@@ -212,30 +219,45 @@ class MemoryDatabase:
         for row in self._in(set(chosen), State.RUNNING):
             key, cancel_reason = row.instance.key, row.instance.cancel_reason
             if cancel_reason is not None:
-                wishes.append(Wish(key, RunPolicy.CANCEL, cancel_reason))
+                policy = RunPolicy.CANCEL_COMPENSATE if row.instance.compensation else RunPolicy.CANCEL
+                wishes.append(Wish(key, policy, cancel_reason))
             elif row.pause_reason is not None:
                 wishes.append(Wish(key, RunPolicy.PAUSE, row.pause_reason))
             wishes += [Wish(key, it.run_policy, it.reason) for it in self.holds.values() if it.concerns(row)]
+        for row in self._in(set(chosen), State.COMPENSATING):
+            if row.instance.compensation.state is CompensationState.STOPPING:
+                reason = row.instance.cancel_reason or ""
+                wishes.append(Wish(row.instance.key, RunPolicy.CANCEL, reason, State.COMPENSATING))
         return wishes
 
     def cancel_paused(self, limit: int, now: datetime) -> Body:
         """Cancel paused instances that are to be cancelled."""
-        wanted = [
-            (row, reason) for row in self._in(None, State.PAUSED) if (reason := self._cancel_reason(row)) is not None
-        ]
+        wanted = [(row, wish) for row in self._in(None, State.PAUSED) if (wish := self._cancellation(row)) is not None]
         yield Lock(tuple(("instance", row.instance.key) for row, _ in wanted[:limit]))
         ended = []
-        for row, reason in wanted[:limit]:
-            if row.instance.state is State.PAUSED:
+        for row, (reason, compensates) in wanted[:limit]:
+            if row.instance.state is not State.PAUSED:
+                continue
+            if compensates:
+                self._compensate(row, reason, now)
+            else:
                 self._replace(row, domain.cancel_now(row.instance, reason, now), now)
-                ended.append(row.instance)
+            ended.append(row.instance)
         return ended
 
-    def _cancel_reason(self, row: Row) -> str | None:
+    def _cancellation(self, row: Row) -> tuple[str, bool] | None:
         if row.instance.cancel_reason is not None:
-            return row.instance.cancel_reason
-        holds = [it for it in self.holds.values() if it.run_policy is RunPolicy.CANCEL and it.concerns(row)]
-        return holds[0].reason if holds else None
+            return row.instance.cancel_reason, row.instance.compensation is not None
+        policies = (RunPolicy.CANCEL, RunPolicy.CANCEL_COMPENSATE)
+        holds = [it for it in self.holds.values() if it.run_policy in policies and it.concerns(row)]
+        return (holds[0].reason, holds[0].run_policy is RunPolicy.CANCEL_COMPENSATE) if holds else None
+
+    def _compensate(self, row: Row, reason: str | None, now: datetime) -> None:
+        self._replace(row, domain.compensate(row.instance, reason), now)
+        row.step += 1
+        row.is_resumed = True
+        row.pause_reason = None
+        row.progress = {key: kept for key, kept in row.progress.items() if not key.startswith("within ")}
 
     # Steps.
 
@@ -257,7 +279,7 @@ class MemoryDatabase:
         row = self.rows.get(key)
         if row is None or partitions.of(key[1]) not in held:
             return False
-        return row.instance.state is State.RUNNING and row.step == group[0].number - 1
+        return row.instance.state in DRIVEN and row.step == group[0].number - 1
 
     def _check(self, row: Row, group: list[Step]) -> None:
         references = [step.result.reference for step in group if step.result]
@@ -275,13 +297,16 @@ class MemoryDatabase:
         finished = sum(1 for step in group if step.result and not step.result.is_skipped)
         row.step = last.number
         row.pause_reason = None if end else row.pause_reason
+        begins_undo = end is not None and end.state is State.COMPENSATING
+        row.is_resumed = row.is_resumed or begins_undo
         row.instance = replace(
             row.instance,
             sequence=last.sequence,
             finished_tasks=row.instance.finished_tasks + finished,
             state=end.state if end else row.instance.state,
             output=end.output if end and end.state is State.COMPLETED else None,
-            error=end.error if end else None,
+            error=end.error if end and not begins_undo else None,
+            compensation=_compensation(row.instance.compensation, end) if end else row.instance.compensation,
             end_time=last.time if end and end.state.is_terminal else None,
         )
         for step in group:
@@ -294,7 +319,7 @@ class MemoryDatabase:
             if step.event:
                 row.events.append(step.event)
         holds = [it for it in self.holds.values() if it.run_policy is RunPolicy.PAUSE and it.concerns(row)]
-        return bool(holds) or row.pause_reason is not None
+        return row.instance.state is not State.COMPENSATING and (bool(holds) or row.pause_reason is not None)
 
     # What callers do.
 
@@ -304,16 +329,23 @@ class MemoryDatabase:
         self.rows[instance.key] = row = Row(instance)
         row.events.append(domain.event(instance, domain.Happening.CREATED, self._now()))
 
-    def cancel(self, key: Key, reason: str) -> Body:
+    def cancel(self, key: Key, reason: str, *, compensates: bool = False) -> Body:
         """Cancel an instance, or ask its worker to."""
         yield Lock((("instance", key),))
         row = self.rows[key]
-        if row.instance.state.is_terminal or row.instance.cancel_reason is not None:
-            return
-        if row.instance.state is State.RUNNING:
-            row.instance = replace(row.instance, cancel_reason=reason)
-        else:
-            self._replace(row, domain.cancel_now(row.instance, reason, self._now()), self._now())
+        compensation = row.instance.compensation
+        with suppress(InstanceEnded):
+            match domain.cancel(row.instance, compensates=compensates):
+                case Cancellation.NOW:
+                    self._replace(row, domain.cancel_now(row.instance, reason, self._now()), self._now())
+                case Cancellation.REQUESTED:
+                    asked = Compensation(CompensationState.REQUESTED) if compensates else None
+                    row.instance = replace(row.instance, cancel_reason=reason, compensation=asked)
+                case Cancellation.STOP:
+                    stopping = replace(compensation, state=CompensationState.STOPPING)
+                    row.instance = replace(row.instance, cancel_reason=reason, compensation=stopping)
+                case Cancellation.COMPENSATE:
+                    self._compensate(row, reason, self._now())
 
     def pause(self, key: Key, reason: str) -> Body:
         """Ask the worker of an instance to pause it."""
@@ -342,14 +374,22 @@ class MemoryDatabase:
         if policy is not None and left is not None and left[0] != version:
             self.bad[channel[0], channel[1], left[0]] = "it was rolled back"
             self.bad.pop((channel[0], channel[1], version), None)
-            if policy in (RunPolicy.PAUSE, RunPolicy.CANCEL):
+            if policy is not RunPolicy.DRAIN:
                 self.holds[channel, left[0]] = Hold(channel, left[0], self.revision, policy, "it was rolled back")
 
-    def _in(self, chosen: Collection[int] | None, state: State) -> list[Row]:
+    def retry_undo(self, key: Key) -> Body:
+        """Have the rest undone of an instance whose undoing was stopped."""
+        yield Lock((("instance", key),))
+        row = self.rows[key]
+        compensation = row.instance.compensation
+        if row.instance.state.is_terminal and compensation and compensation.state is CompensationState.STOPPED:
+            self._compensate(row, None, self._now())
+
+    def _in(self, chosen: Collection[int] | None, *states: State) -> list[Row]:
         return [
             row
             for (_, instance), row in self.rows.items()
-            if row.instance.state is state and (chosen is None or partitions.of(instance) in chosen)
+            if row.instance.state in states and (chosen is None or partitions.of(instance) in chosen)
         ]
 
     def _move(self, row: Row, state: State, now: datetime, **changes: object) -> None:
@@ -363,3 +403,11 @@ class MemoryDatabase:
     @staticmethod
     def _channel(instance: Instance) -> Channel:
         return instance.tenant, instance.workflow, instance.channel or ""
+
+
+def _compensation(known: Compensation | None, end: End) -> Compensation | None:
+    """Give where the compensation of an instance stands once it has left its worker."""
+    if end.compensation is None:
+        return None if end.state.is_terminal else known
+    cause = end.error if end.state is State.COMPENSATING else known and known.cause
+    return Compensation(end.compensation, cause)

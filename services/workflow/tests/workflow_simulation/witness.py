@@ -10,10 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from millwright_workflow.domain import partitions
+from millwright_workflow.domain.compensation import CompensationState
 from millwright_workflow.domain.execution import Step, Tenure
 from millwright_workflow.domain.instances import Instance, Key, State
+from millwright_workflow.domain.interpreter.undo import PLACE as UNDO
+from millwright_workflow.domain.interpreter.undo import undone_task
 
-from workflow_simulation.database import Channel, MemoryDatabase
+from workflow_simulation import workflows
+from workflow_simulation.database import Channel, MemoryDatabase, Row
 
 
 class Broken(Exception):
@@ -106,7 +110,8 @@ class Witness:
         row = self._database.rows[key]
         if not self.owns(worker, partitions.of(key[1])):
             self.complain(f"a former owner called {reference} of {name}")
-        if row.instance.state is not State.RUNNING:
+        is_undo = UNDO in reference
+        if row.instance.state is not (State.COMPENSATING if is_undo else State.RUNNING):
             self.complain(f"{reference} of {name} was called while it is {row.instance.state.value}")
         if reference in row.results:
             self.complain(f"{reference} of {name} had finished and ran again")
@@ -126,10 +131,27 @@ class Witness:
                 self.complain(f"results of {_short(key)} are lost or invented")
             if not row.instance.state.is_terminal:
                 self.complain(f"{_short(key)} has not ended: it is {row.instance.state.value}")
-            elif row.instance.state is State.FAULTED and row.instance.error.type.endswith("runtime"):
+            else:
+                self._check_undone(key, row)
+            if row.instance.state is State.FAULTED and row.instance.error.type.endswith("runtime"):
                 self.complain(f"{_short(key)} met a mistake of ours: {row.instance.error.detail}")
         if orphans := [part for part in range(partitions.COUNT) if not is_owned(part)]:
             self.complain(f"partitions {orphans} are nobody's")
+
+    def _check_undone(self, key: Key, row: Row) -> None:
+        """All was undone that was to be, the last to finish first; and where nobody wanted that, nothing was."""
+        undone = [task for reference in row.results if (task := undone_task(reference)) is not None]
+        known = row.instance.compensation
+        if known is None:
+            if undone:
+                self.complain(f"{undone} of {_short(key)} were undone although nobody wanted it")
+            return
+        if known.state is not CompensationState.COMPLETED:
+            self.complain(f"the compensation of {_short(key)} ended {known.state.value}")
+        plan = workflows.plan(int(row.instance.workflow.rpartition("-")[2]), row.instance.version or 0)
+        finished = [reference for reference in row.results if reference.partition("@")[0] in plan.undos]
+        if undone != finished[::-1]:
+            self.complain(f"{undone} of {_short(key)} were undone, not {finished[::-1]}")
 
 
 def _short(key: Key) -> str:

@@ -41,6 +41,19 @@ def wait(name: str, milliseconds: int) -> dict:
     return {name: {"wait": {"milliseconds": milliseconds}}}
 
 
+def undoes(task: dict, name: str = "take-back") -> dict:
+    """Give a task that names its undo."""
+    [(key, what)] = task.items()
+    return {key: {**what, "metadata": {"undo": name}}}
+
+
+FUNCTIONS = {
+    "take-back": call("take-back")["take-back"],
+    "unpack": {"do": [call("open"), wait("air", 200), call("empty")]},
+    "flaky-undo": retried("flaky-undo", call("flaky-undoing"))["flaky-undo"],
+    "clumsy": {"try": [call("flaky-hand")], "catch": {"errors": {"with": {"status": 418}}, "do": []}},
+}
+"""What undoes tasks. That which is clumsy faults the first times."""
 LINES: list[list[dict]] = [
     [{"begin": {"set": {"n": 1}}}, call("weld"), call("paint"), {"end-state": {"set": {"ok": True}}}],
     [each("parts", call("press"), {"note": {"set": {"pressed": True}}})],
@@ -68,15 +81,30 @@ LINES: list[list[dict]] = [
         each("rounds", fork("pair", call("one"), call("two")), wait("gap", 150)),
         retried("try-stamp", call("flaky-stamp")),
     ],
+    [
+        undoes(call("reserve")),
+        each("boxes", undoes(call("box"), "unpack")),
+        fork("sides", undoes(call("left"), "flaky-undo"), group("right", undoes(call("right")), wait("dry", 500))),
+        undoes(call("book"), "clumsy"),
+        call("flaky-carrier"),
+        wait("done", 800),
+    ],
+    [undoes(call("order")), undoes(call("load"), "clumsy"), call("flaky-truck"), wait("way", 600)],
 ]
+ON_FAULT = {len(LINES) - 1, len(LINES) - 2}
+"""The kinds whose faults have what was done undone."""
 
 
 @cache
 def plan(kind: int, version: int) -> WorkflowPlan:
     """Give the plan of a version of a workflow."""
     document = {"dsl": "1.0.1", "namespace": "plant", "name": f"line-{kind}", "version": f"{version}.0.0"}
+    if kind in ON_FAULT:
+        document["metadata"] = {"compensate": "on-fault"}
     do = [*LINES[kind], {"made": {"set": {"version": version}}}]
-    return plan_workflow(definition.load(json.dumps({"document": document, "do": do}).encode()))
+    return plan_workflow(
+        definition.load(json.dumps({"document": document, "use": {"functions": FUNCTIONS}, "do": do}).encode())
+    )
 
 
 class Plans:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from millwright_workflow.domain.compensation import CompensationState
 from millwright_workflow.domain.instances import Instance, State
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.engine.running.holdings import Holdings
@@ -39,7 +40,7 @@ TENANT = "plant"
 REST_SECONDS = 60.0
 """How long after the last fault all may take to come to rest: leases, an audit, calls and waits."""
 WELL_SECONDS = 8.0
-POLICIES = (RunPolicy.DRAIN, RunPolicy.PAUSE, RunPolicy.CANCEL)
+POLICIES = (RunPolicy.DRAIN, RunPolicy.PAUSE, RunPolicy.CANCEL, RunPolicy.CANCEL_COMPENSATE)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,9 @@ class World:
 
     async def _cancel(self, _kind: int) -> None:
         if self.database.rows:
-            await self.commit(self.database.cancel(self.dice.choice([*self.database.rows]), "enough"))
+            key, compensates = self.dice.choice([*self.database.rows]), self.dice.random() < 0.6
+            self.witness.tell("cancelled", f"i{key[1].int % 10_000}", "with undo" if compensates else "")
+            await self.commit(self.database.cancel(key, "enough", compensates=compensates))
 
     async def _pause(self, _kind: int) -> None:
         if self.database.rows:
@@ -202,6 +205,8 @@ class World:
         for key, row in [*self.database.rows.items()]:
             if row.instance.state is State.PAUSED:
                 await self.commit(self.database.resume(key))
+            elif row.instance.state.is_terminal:
+                await self.commit(self.database.retry_undo(key))
 
     # The nemesis.
 
@@ -324,8 +329,14 @@ class World:
 
     def _is_at_rest(self) -> bool:
         shares = [process.share for process in self.serving]
-        has_ended = all(row.instance.state.is_terminal for row in self.database.rows.values())
+        has_ended = all(has_come_to_its_end(row.instance) for row in self.database.rows.values())
         return has_ended and sum(shares) == 64 and max(shares) - min(shares) <= 1
+
+
+def has_come_to_its_end(instance: Instance) -> bool:
+    """Tell whether an instance has ended, and nothing of it is left half undone."""
+    known = instance.compensation
+    return instance.state.is_terminal and (known is None or known.state is CompensationState.COMPLETED)
 
 
 def simulate(seed: int, parts: Parts = Parts()) -> Outcome:

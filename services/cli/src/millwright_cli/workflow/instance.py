@@ -9,12 +9,10 @@ from typing import Annotated
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2, instance_service_pb2, instance_service_pb2_grpc
-from rich.text import Text
 
 from millwright_cli import errors
 from millwright_cli.arguments import Limit, OptionalReason, Watch, json_value, since
 from millwright_cli.connection import Connection, Service, new_request_id
-from millwright_cli.drawing import glyph, short
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.times import span
@@ -35,6 +33,7 @@ class State(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     PAUSED = "paused"
+    COMPENSATING = "compensating"
     COMPLETED = "completed"
     FAULTED = "faulted"
     CANCELLED = "cancelled"
@@ -148,15 +147,21 @@ def watch(ctx: typer.Context, name: InstanceName) -> None:
 
 
 @app.command(cls=Verb)
-def cancel(ctx: typer.Context, name: InstanceName, reason: OptionalReason = "") -> None:
-    """Cancel an instance; a running one ends within two seconds."""
+def cancel(
+    ctx: typer.Context,
+    name: InstanceName,
+    reason: OptionalReason = "",
+    *,
+    compensate: Annotated[
+        bool, typer.Option("--compensate", help="Undo what its finished tasks did, before it ends.")
+    ] = False,
+) -> None:
+    """Cancel an instance; a running one ends within two seconds, or once what it did is undone."""
     session = current(ctx)
     connection, stub = _connect(session)
-    answer = connection.call(stub.CancelInstance, instance_service_pb2.CancelInstanceRequest(name=name, reason=reason))
-    is_done = answer.instance.state == instance_pb2.Instance.STATE_CANCELLED
-    sentence = session.say(Term.CANCELLED_NOW if is_done else Term.CANCEL_ASKED, instance=short(answer.instance.name))
-    sign = glyph("STATE_CANCELLED" if is_done else "STATE_CANCELLING")
-    session.screen.answer(answer, Text.assemble(sign, " ", sentence))
+    request = instance_service_pb2.CancelInstanceRequest(name=name, reason=reason, compensate=compensate)
+    answer = connection.call(stub.CancelInstance, request)
+    session.screen.answer(answer, views.cancellation(answer.instance, session.say))
 
 
 going_on.add_to(app)

@@ -28,6 +28,7 @@ class Policy(StrEnum):
     DRAIN = "drain"
     PAUSE = "pause"
     CANCEL = "cancel"
+    CANCEL_COMPENSATE = "cancel-compensate"
     MIGRATE_COMPATIBLE = "migrate-compatible"
     FORK_FROM_COMMON = "fork-from-common"
 

@@ -32,6 +32,16 @@ class Term(Vocabulary):
     ROLE = Phrase("Role", "역할")
     SEMVER = Phrase("Semver", "문서 버전")
     TASK = Phrase("Task", "태스크")
+    COMPENSATION = Phrase("Undoing", "되돌리기")
+    UNDONE = Phrase("Undone", "되돌린 태스크")
+    UNDONE_FOR = Phrase("Undone for", "되돌린 사유")
+    UNDO_REQUESTED = Phrase("asked for", "요청됨")
+    UNDO_RUNNING = Phrase("under way", "진행 중")
+    UNDO_STOPPING = Phrase("being stopped", "중단 중")
+    UNDO_STOPPED = Phrase(
+        "stopped: `millwright instance retry` undoes the rest", "중단됨: `millwright instance retry`로 계속"
+    )
+    UNDO_COMPLETED = Phrase("done", "완료")
     TASKS = Phrase("Tasks", "완료 태스크")
     WORKFLOW = Phrase("Workflow", "워크플로")
     NO_SCHEDULE = Phrase(
@@ -66,9 +76,12 @@ class Term(Vocabulary):
     KIND_CORRELATION_STARTED = Phrase("listens for events", "이벤트 대기")
     KIND_CORRELATION_COMPLETED = Phrase("has the events", "이벤트 수신 완료")
     KIND_RESUMED = Phrase("goes on", "재개")
+    KIND_COMPENSATION_STARTED = Phrase("what it did is being undone", "완료한 작업을 되돌리는 중")
+    KIND_TASK_UNDONE = Phrase("task undone", "태스크 되돌림")
     POLICY_DRAIN = Phrase("they run to their end", "끝까지 실행")
     POLICY_PAUSE = Phrase("they pause", "일시 중지")
     POLICY_CANCEL = Phrase("they are cancelled", "취소")
+    POLICY_CANCEL_COMPENSATE = Phrase("they are cancelled and undone", "취소 후 되돌림")
     POLICY_MIGRATE_COMPATIBLE = Phrase("they migrate where compatible", "호환되면 이전")
     POLICY_FORK_FROM_COMMON = Phrase("they fork from the last common point", "공통 지점에서 분기")
 
@@ -137,6 +150,7 @@ class Term(Vocabulary):
     ON_VERSION = Phrase("version {version}", "버전 {version}")
     CANCELLED_NOW = Phrase("{instance} is cancelled", "{instance} 취소됨")
     CANCEL_ASKED = Phrase("{instance} is being cancelled", "{instance} 취소 중")
+    UNDO_ASKED = Phrase("what {instance} did is being undone", "{instance} 완료한 작업을 되돌리는 중")
     RESUMED = Phrase("{instance} goes on", "{instance} 재개")
     PAUSE_ASKED = Phrase("{instance} pauses before its next task", "{instance} 다음 태스크 전에 일시 중지")
     RETRIED = Phrase("{instance} goes on at the task that failed", "{instance} 실패한 태스크부터 재개")
@@ -201,6 +215,10 @@ class Hint(Advice):
     )
     CHECKPOINT_NOT_FOUND = Phrase(
         "See them with `millwright instance checkpoints ID`.", "`millwright instance checkpoints ID`로 확인하십시오."
+    )
+    INSTANCE_COMPENSATED = Phrase(
+        "See what is undone with `millwright instance get ID`.",
+        "`millwright instance get ID`로 되돌린 태스크를 확인하십시오.",
     )
     INSTANCE_NOT_FAULTED = Phrase(
         "Only what has faulted or was cancelled can be retried.", "실패했거나 취소된 것만 재시도할 수 있습니다."

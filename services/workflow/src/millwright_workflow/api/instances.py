@@ -25,7 +25,7 @@ from millwright_workflow.domain.errors import InstanceNotRunning
 from millwright_workflow.domain.instances import Happening, Instance
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.running.worker import WORK
-from millwright_workflow.store import events
+from millwright_workflow.store import compensations, events
 from millwright_workflow.store import instances as store
 
 _FINAL_TYPES = frozenset(
@@ -63,7 +63,8 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         instance_id = names.parse_instance(request.name, "name")
         async with self._platform.reading() as connection:
             instance = await store.get(connection, instance_id)
-        return pb.GetInstanceResponse(instance=responses.instance(instance))
+            undone = await compensations.undone(connection, *instance.key) if instance.compensation else ()
+        return pb.GetInstanceResponse(instance=responses.instance(instance, undone=undone))
 
     async def ListInstances(self, request: pb.ListInstancesRequest, _context: Any) -> pb.ListInstancesResponse:
         """List instances, newest first."""
@@ -83,7 +84,9 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         instance_id = names.parse_instance(request.name, "name")
         reason = fields.reason(request.reason)
         async with self._platform.database.transaction(tenant) as connection:
-            instance = await running.cancel(connection, self._log, instance_id, reason, datetime.now(UTC))
+            instance = await running.cancel(
+                connection, self._log, instance_id, reason, datetime.now(UTC), compensates=request.compensate
+            )
         self._committed(tenant, request.name)
         return pb.CancelInstanceResponse(instance=responses.instance(instance))
 

@@ -12,6 +12,7 @@ from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
 
 from millwright_workflow.api import canaries
 from millwright_workflow.domain import names
+from millwright_workflow.domain.compensation import Compensation
 from millwright_workflow.domain.definition import Change
 from millwright_workflow.domain.instances import Instance
 from millwright_workflow.domain.interpreter import Outline
@@ -110,7 +111,7 @@ def release(workflow: str, value: Release) -> release_pb2.Release:
     )
 
 
-def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
+def instance(value: Instance, *, whole: bool = True, undone: Sequence[str] = ()) -> instance_pb2.Instance:
     """Give an instance; in lists not whole, without what may be large."""
     message = instance_pb2.Instance(
         name=names.instance(value.instance),
@@ -128,12 +129,21 @@ def instance(value: Instance, *, whole: bool = True) -> instance_pb2.Instance:
         end_time=messages.timestamp(value.end_time),
         parent=names.instance(value.parent) if value.parent else "",
         parent_task=value.parent_task or "",
+        compensation=_compensation(value.compensation, undone) if value.compensation else None,
     )
     if whole:
         message.input.CopyFrom(messages.value(value.input))
         if value.state.value == "COMPLETED":
             message.output.CopyFrom(messages.value(value.output))
     return message
+
+
+def _compensation(value: Compensation, undone: Sequence[str]) -> instance_pb2.Compensation:
+    return instance_pb2.Compensation(
+        state=instance_pb2.Compensation.State.Value(f"STATE_{value.state.value}"),
+        cause=_error(value.cause) if value.cause else None,
+        undone=undone,
+    )
 
 
 def schedule(value: ScheduleRow) -> workflow_pb2.Schedule:

@@ -12,7 +12,7 @@ from millwright_workflow.commands import running
 from millwright_workflow.commands.running import Start
 from millwright_workflow.domain.errors import CheckpointNotFound, NotCompatible
 from millwright_workflow.domain.execution import Checkpoint
-from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.instances import Instance, check_forward
 from millwright_workflow.domain.interpreter import WorkflowPlan, compare
 from millwright_workflow.domain.interpreter.effects import History
 from millwright_workflow.store import steps
@@ -40,7 +40,7 @@ class Forked:
 async def fork(connection: Connection, log: EventLog, tenant: str, wish: Fork, creator: str, now: datetime) -> Forked:
     """Start an instance with the results of another up to a checkpoint; the other is left as it is.
 
-    Raises CheckpointNotFound, NotCompatible, and what starting raises.
+    Raises InstanceCompensated, CheckpointNotFound, NotCompatible, and what starting raises.
     """
     adopted = await check(connection, tenant, wish)
     start = Start(wish.source.workflow, channel=None, version=wish.version, input=wish.source.input)
@@ -53,6 +53,7 @@ async def fork(connection: Connection, log: EventLog, tenant: str, wish: Fork, c
 
 async def check(connection: Connection, tenant: str, wish: Fork) -> tuple[Checkpoint, ...]:
     """Give the checkpoints that a fork would take over; raise what it would raise."""
+    check_forward(wish.source)
     kept = (await steps.recall(connection, tenant, wish.source.instance)).checkpoints
     if wish.from_checkpoint is not None:
         if wish.from_checkpoint not in {each.number for each in kept}:

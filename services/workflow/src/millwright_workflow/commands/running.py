@@ -13,9 +13,10 @@ from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import instances as domain
+from millwright_workflow.domain.compensation import Compensation, CompensationState
 from millwright_workflow.domain.errors import VersionBad, VersionNotFound
 from millwright_workflow.domain.instances import Cancellation, Happening, Instance, State
-from millwright_workflow.store import events, instances, workflows
+from millwright_workflow.store import compensations, events, instances, workflows
 from millwright_workflow.store import releases as release_store
 
 
@@ -86,20 +87,50 @@ async def check_version(connection: Connection, workflow: str, number: int) -> N
         raise VersionBad(version=number, workflow=workflow, bad_reason=version.bad_reason)
 
 
-async def cancel(connection: Connection, log: EventLog, instance_id: uuid.UUID, reason: str, now: datetime) -> Instance:
-    """Cancel an instance, or ask the worker that runs it to; raise InstanceNotFound, InstanceEnded."""
+async def cancel(
+    connection: Connection,
+    log: EventLog,
+    instance_id: uuid.UUID,
+    reason: str,
+    now: datetime,
+    *,
+    compensates: bool = False,
+) -> Instance:
+    """Cancel an instance, or ask the worker that runs it to; if it `compensates`, what was done is undone.
+
+    Raises InstanceNotFound, InstanceEnded.
+    """
     instance = await instances.get(connection, instance_id, lock=True)
-    match domain.cancel(instance):
+    match domain.cancel(instance, compensates=compensates):
         case Cancellation.UNCHANGED:
             return instance
         case Cancellation.REQUESTED:
-            await instances.request_cancel(connection, instance_id, reason)
-            return replace(instance, cancel_reason=reason)
+            compensation = Compensation(CompensationState.REQUESTED) if compensates else None
+            return await _ask_to_cancel(connection, instance, reason, compensation)
+        case Cancellation.STOP:
+            assert instance.compensation is not None
+            stopping = replace(instance.compensation, state=CompensationState.STOPPING)
+            return await _ask_to_cancel(connection, instance, reason, stopping)
+        case Cancellation.COMPENSATE:
+            return await _compensate(connection, log, domain.compensate(instance, reason), now)
         case Cancellation.NOW:
             ended = domain.cancel_now(instance, reason, now)
             await instances.end(connection, ended)
             await _log(connection, log, ended, Happening.CANCELLED, now)
             return ended
+
+
+async def _ask_to_cancel(
+    connection: Connection, instance: Instance, reason: str, compensation: Compensation | None
+) -> Instance:
+    await instances.request_cancel(connection, instance.instance, reason, compensation)
+    return replace(instance, cancel_reason=reason, compensation=compensation)
+
+
+async def _compensate(connection: Connection, log: EventLog, compensating: Instance, now: datetime) -> Instance:
+    await compensations.begin(connection, compensating)
+    await _log(connection, log, compensating, Happening.COMPENSATION_STARTED, now)
+    return compensating
 
 
 async def resume(connection: Connection, log: EventLog, instance_id: uuid.UUID, now: datetime) -> Instance:
@@ -122,12 +153,17 @@ async def pause(connection: Connection, instance_id: uuid.UUID, reason: str) -> 
 
 
 async def retry(connection: Connection, log: EventLog, instance_id: uuid.UUID, now: datetime) -> Instance:
-    """Let a faulted or cancelled instance go on; raise InstanceNotFound, InstanceNotFaulted, VersionBad."""
+    """Let a faulted or cancelled instance go on, or have the rest undone of one that was being undone.
+
+    Raises InstanceNotFound, InstanceNotFaulted, InstanceCompensated, VersionBad.
+    """
     instance = await instances.get(connection, instance_id, lock=True)
     domain.check_faulted(instance)
+    if instance.compensation and instance.compensation.has_begun:
+        return await _compensate(connection, log, domain.compensate(instance), now)
     assert instance.version is not None
     await check_version(connection, instance.workflow, instance.version)
-    retried = domain.move(instance, State.RUNNING, error=None, cancel_reason=None, end_time=None)
+    retried = domain.move(instance, State.RUNNING, error=None, cancel_reason=None, compensation=None, end_time=None)
     await instances.retry(connection, instance_id, retried.sequence)
     await _log(connection, log, retried, Happening.RESUMED, now)
     return retried

@@ -102,6 +102,10 @@ class InstanceNotFaulted(FailedPrecondition):
     """Instance {instance} has nothing to retry: it is {state}."""
 
 
+class InstanceCompensated(FailedPrecondition):
+    """What instance {instance} did is undone, or some of it: it cannot go on. Start another one."""
+
+
 class NotCompatible(FailedPrecondition):
     """{count} finished task(s) differ in version {version}: fork from an earlier checkpoint. First: {first}"""
 

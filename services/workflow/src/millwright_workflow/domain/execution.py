@@ -9,6 +9,7 @@ from enum import Enum
 
 from millwright_runtime.json import Json
 
+from millwright_workflow.domain.compensation import CompensationState
 from millwright_workflow.domain.instances import Instance, InstanceEvent, Key, State
 from millwright_workflow.domain.interpreter.effects import Failure, History, TaskResult, WorkflowError
 from millwright_workflow.domain.releases import RunPolicy
@@ -40,6 +41,9 @@ class End:
     state: State
     output: Json = None
     error: WorkflowError | None = None
+    """For COMPENSATING, the cause."""
+    compensation: CompensationState | None = None
+    """Where its compensation stands from then on, if that changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,10 @@ class Wish:
 
     key: Key
     run_policy: RunPolicy
-    """PAUSE or CANCEL."""
+    """PAUSE, CANCEL or CANCEL_COMPENSATE."""
     reason: str
+    state: State = State.RUNNING
+    """The one that the instance was seen in: of another the wish says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

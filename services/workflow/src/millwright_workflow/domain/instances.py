@@ -12,7 +12,14 @@ from typing import Any
 
 from millwright_runtime.json import Json
 
-from millwright_workflow.domain.errors import InstanceEnded, InstanceNotFaulted, InstanceNotPaused, InstanceNotRunning
+from millwright_workflow.domain.compensation import Compensation, CompensationState
+from millwright_workflow.domain.errors import (
+    InstanceCompensated,
+    InstanceEnded,
+    InstanceNotFaulted,
+    InstanceNotPaused,
+    InstanceNotRunning,
+)
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.transitions import ImpossibleTransition
 
@@ -25,6 +32,8 @@ class State(Enum):
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
+    COMPENSATING = "COMPENSATING"
+    """What its finished tasks did is being undone."""
     COMPLETED = "COMPLETED"
     FAULTED = "FAULTED"
     CANCELLED = "CANCELLED"
@@ -33,6 +42,11 @@ class State(Enum):
     def is_terminal(self) -> bool:
         """Tell whether it has ended: nothing happens to it any more, unless somebody retries it."""
         return self in _TERMINAL
+
+    @property
+    def gives_up(self) -> bool:
+        """Tell whether an instance that comes here leaves what it has begun and not finished."""
+        return self.is_terminal or self is State.COMPENSATING
 
 
 class Happening(Enum):
@@ -47,6 +61,7 @@ class Happening(Enum):
     CORRELATION_COMPLETED = "CORRELATION_COMPLETED"
     PAUSED = "PAUSED"
     RESUMED = "RESUMED"
+    COMPENSATION_STARTED = "COMPENSATION_STARTED"
     COMPLETED = "COMPLETED"
     FAULTED = "FAULTED"
     CANCELLED = "CANCELLED"
@@ -66,9 +81,16 @@ TRANSITIONS: Mapping[tuple[State, State], Happening] = MappingProxyType(
         (State.FAULTED, State.RUNNING): Happening.RESUMED,
         (State.CANCELLED, State.RUNNING): Happening.RESUMED,
         (State.PAUSED, State.CANCELLED): Happening.CANCELLED,
+        (State.RUNNING, State.COMPENSATING): Happening.COMPENSATION_STARTED,
+        (State.PAUSED, State.COMPENSATING): Happening.COMPENSATION_STARTED,
+        (State.FAULTED, State.COMPENSATING): Happening.COMPENSATION_STARTED,
+        (State.CANCELLED, State.COMPENSATING): Happening.COMPENSATION_STARTED,
+        (State.COMPENSATING, State.FAULTED): Happening.FAULTED,
+        (State.COMPENSATING, State.CANCELLED): Happening.CANCELLED,
     }
 )
 """Every move that an instance can make, with what its event tells."""
+_CANCELLED_TYPE = "urn:millwright:error:cancelled"
 _TERMINAL = frozenset({State.COMPLETED, State.FAULTED, State.CANCELLED})
 
 
@@ -105,6 +127,8 @@ class Instance:
     """How many instances it was started by, one above the other."""
     routing_key: str | None = None
     """None: its id."""
+    compensation: Compensation | None = None
+    """None: nobody has asked that what it did be undone."""
 
     @property
     def route(self) -> str:
@@ -158,6 +182,7 @@ def move(instance: Instance, to: State, **changes: Any) -> Instance:
 
 def event(instance: Instance, happening: Happening, time: datetime) -> InstanceEvent:
     """Give the event that tells of the instance's newest move."""
+    cause = instance.compensation.cause if instance.compensation else None
     return InstanceEvent(
         tenant=instance.tenant,
         instance=instance.instance,
@@ -167,7 +192,7 @@ def event(instance: Instance, happening: Happening, time: datetime) -> InstanceE
         version=instance.version,
         event_time=time,
         day=instance.day,
-        error=instance.error,
+        error=instance.error or cause,
     )
 
 
@@ -178,17 +203,40 @@ class Cancellation(Enum):
     """Nobody runs it: it is cancelled in the same transaction."""
     REQUESTED = "REQUESTED"
     """Its owner is asked to stop it."""
+    COMPENSATE = "COMPENSATE"
+    """Nobody runs it: a worker takes it, to undo what it did."""
+    STOP = "STOP"
+    """Its owner is asked to stop undoing."""
     UNCHANGED = "UNCHANGED"
-    """It is cancelled already, or about to be."""
+    """It is as wanted already, or about to be."""
 
 
-def cancel(instance: Instance) -> Cancellation:
-    """Decide a wish to cancel; raise InstanceEnded if it ended otherwise."""
+def cancel(instance: Instance, *, compensates: bool = False) -> Cancellation:
+    """Decide a wish to cancel, and to undo what was done if it `compensates`; raise InstanceEnded if it has ended.
+
+    What has faulted or was cancelled can still be undone. To cancel without compensation what is being undone stops
+    that.
+    """
+    if instance.state is State.COMPENSATING:
+        return Cancellation.STOP if not compensates and _is_undoing(instance) else Cancellation.UNCHANGED
+    if compensates and instance.start_time is not None and instance.state is not State.COMPLETED:
+        return _compensate(instance)
     if instance.state in (State.COMPLETED, State.FAULTED):
         raise InstanceEnded(instance=instance.instance, state=instance.state.value)
     if instance.state is State.CANCELLED or instance.cancel_reason is not None:
         return Cancellation.UNCHANGED
     return Cancellation.REQUESTED if instance.state is State.RUNNING else Cancellation.NOW
+
+
+def _compensate(instance: Instance) -> Cancellation:
+    known = instance.compensation and instance.compensation.state
+    if instance.state is State.RUNNING:
+        return Cancellation.UNCHANGED if known else Cancellation.REQUESTED
+    return Cancellation.UNCHANGED if known is CompensationState.COMPLETED else Cancellation.COMPENSATE
+
+
+def _is_undoing(instance: Instance) -> bool:
+    return instance.compensation is not None and instance.compensation.state is CompensationState.RUNNING
 
 
 def check_running(instance: Instance) -> None:
@@ -198,9 +246,17 @@ def check_running(instance: Instance) -> None:
 
 
 def check_faulted(instance: Instance) -> None:
-    """Raise InstanceNotFaulted unless it can be retried."""
+    """Raise InstanceNotFaulted or InstanceCompensated unless it can be retried."""
     if instance.state not in (State.FAULTED, State.CANCELLED) or instance.version is None:
         raise InstanceNotFaulted(instance=instance.instance, state=instance.state.value)
+    if instance.compensation and instance.compensation.state is CompensationState.COMPLETED:
+        raise InstanceCompensated(instance=instance.instance)
+
+
+def check_forward(instance: Instance) -> None:
+    """Raise InstanceCompensated if its results cannot be gone on from: what they tell of may be undone."""
+    if instance.compensation and instance.compensation.has_begun:
+        raise InstanceCompensated(instance=instance.instance)
 
 
 def check_paused(instance: Instance) -> None:
@@ -214,6 +270,28 @@ def cancel_now(instance: Instance, reason: str, now: datetime) -> Instance:
     return move(instance, State.CANCELLED, error=cancelled(reason), cancel_reason=reason, end_time=now)
 
 
+def compensate(instance: Instance, reason: str | None = None) -> Instance:
+    """Give an instance that nobody runs and whose tasks are to be undone from now on; `reason` is a cancellation's.
+
+    What it ended with, or what it was being undone for, stays the cause.
+    """
+    known = instance.compensation and instance.compensation.cause
+    cause = known or instance.error or cancelled(reason or "")
+    return move(
+        instance,
+        State.COMPENSATING,
+        error=None,
+        end_time=None,
+        cancel_reason=instance.cancel_reason if reason is None else reason,
+        compensation=Compensation(CompensationState.RUNNING, cause),
+    )
+
+
+def compensated(cause: WorkflowError) -> State:
+    """Give the state in which an instance ends once all is undone that was to be undone for `cause`."""
+    return State.CANCELLED if cause.type == _CANCELLED_TYPE else State.FAULTED
+
+
 def cancelled(reason: str) -> WorkflowError:
     """Give the error that a cancelled instance keeps."""
-    return WorkflowError(type="urn:millwright:error:cancelled", status=499, title="Cancelled", detail=reason or None)
+    return WorkflowError(type=_CANCELLED_TYPE, status=499, title="Cancelled", detail=reason or None)

@@ -91,7 +91,9 @@ class Children:
             async with self._platform.database.transaction(awaited.tenant) as connection:
                 reason = f"Nobody awaits it any more: {names.instance(awaited.parent)} went on or ended."
                 with suppress(InstanceNotFound, InstanceEnded):
-                    await running.cancel(connection, self._log, awaited.child, reason, now)
+                    await running.cancel(
+                        connection, self._log, awaited.child, reason, now, compensates=awaited.compensates
+                    )
                     cancelled.append((awaited.tenant, names.instance(awaited.child)))
                 await children.remove(connection, awaited)
         for tenant, name in cancelled:

@@ -145,7 +145,7 @@ _COLUMNS = """tenant, instance, reference, round, title, details, role, state, d
 _IS_TASK = "tenant = $1 AND instance = $2 AND reference = $3"
 _NEXT_ROUND = f"""
 SELECT (SELECT count(*) FROM workflow.approval WHERE {_IS_TASK} AND is_over)::integer
-FROM workflow.instance WHERE tenant = $1 AND instance = $2 AND state = 'RUNNING' FOR SHARE
+FROM workflow.instance WHERE tenant = $1 AND instance = $2 AND state IN ('RUNNING', 'COMPENSATING') FOR SHARE
 """
 _CURRENT = f"SELECT {_COLUMNS} FROM workflow.approval WHERE {_IS_TASK} AND NOT is_over"
 _GET = f"SELECT {_COLUMNS} FROM workflow.approval WHERE tenant = {TENANT} AND id = $1"
@@ -174,11 +174,11 @@ ORDER BY least(escalate_time, expire_time) LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _LOCK_ORPHANED = f"""
 SELECT {_COLUMNS} FROM workflow.approval
-WHERE state = 'WAITING' AND EXISTS (
+WHERE state = 'WAITING' AND (is_over OR EXISTS (
     SELECT FROM workflow.instance
     WHERE instance.tenant = approval.tenant AND instance.instance = approval.instance
       AND instance.state IN ('COMPLETED', 'FAULTED', 'CANCELLED')
-)
+))
 ORDER BY create_time LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _END_ROUNDS = """

@@ -43,7 +43,7 @@ def passed(steps: Sequence[Step]) -> list[Passed]:
     """Give what steps take their instances past."""
     found = []
     for step in steps:
-        if step.end is not None and step.end.state.is_terminal:
+        if step.end is not None and step.end.state.gives_up:
             found.append(Passed(step.tenant, step.instance))
         elif step.result is not None:
             found.append(Passed(step.tenant, step.instance, step.result.reference))
@@ -69,7 +69,7 @@ def _pointers(reference: str | None) -> tuple[str | None, ...]:
 _HOLD = "SELECT true FROM workflow.partition WHERE part = $1 AND owner = $2 AND epoch = $3 FOR SHARE"
 _ATTACH = """
 UPDATE workflow.instance SET has_attachments = true
-WHERE tenant = $1 AND instance = $2 AND state = 'RUNNING' RETURNING true
+WHERE tenant = $1 AND instance = $2 AND state IN ('RUNNING', 'COMPENSATING') RETURNING true
 """
 _GONE = """
 unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) AS gone (tenant, instance, reference, pointer)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain.instances import Instance
+from millwright_workflow.domain.interpreter.undo import PLACE
 from millwright_workflow.store.instances import COLUMNS, from_row
 
 
@@ -20,6 +21,8 @@ class Awaited:
     parent: uuid.UUID
     reference: str
     child: uuid.UUID
+    compensates: bool
+    """Whether what its parent did is undone: then what it did is, too, unless it is itself part of an undo."""
 
 
 async def insert(
@@ -39,8 +42,8 @@ async def ended(
 
 async def lock_abandoned(connection: Connection, limit: int) -> Sequence[Awaited]:
     """Lock at most `limit` children that nobody awaits any more."""
-    rows = await connection.fetch(_LOCK_ABANDONED, limit)
-    return [Awaited(row["tenant"], row["instance"], row["reference"], row["child"]) for row in rows]
+    rows = await connection.fetch(_LOCK_ABANDONED, limit, PLACE)
+    return [Awaited(row["tenant"], row["instance"], row["reference"], row["child"], row["compensates"]) for row in rows]
 
 
 async def remove(connection: Connection, awaited: Awaited) -> None:
@@ -58,7 +61,10 @@ WHERE (tenant, instance) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
   AND state IN ('COMPLETED', 'FAULTED', 'CANCELLED')
 """
 _LOCK_ABANDONED = """
-SELECT tenant, instance, reference, child FROM workflow.child WHERE is_abandoned
-ORDER BY tenant, instance, reference LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT tenant, instance, reference, child,
+       parent.compensation IS NOT NULL AND strpos(reference, $2) = 0 AS compensates
+FROM workflow.child AS awaited LEFT JOIN workflow.instance AS parent USING (tenant, instance)
+WHERE is_abandoned
+ORDER BY tenant, instance, reference LIMIT $1 FOR UPDATE OF awaited SKIP LOCKED
 """
 _REMOVE = "DELETE FROM workflow.child WHERE tenant = $1 AND instance = $2 AND reference = $3"

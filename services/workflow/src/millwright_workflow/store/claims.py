@@ -11,7 +11,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_workflow.domain import canaries
 from millwright_workflow.domain.execution import Active, Tenure, Wish
-from millwright_workflow.domain.instances import Instance, Key
+from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.releases import RunPolicy
 from millwright_workflow.store.instances import COLUMNS, from_row
 
@@ -104,15 +104,25 @@ async def running(connection: Connection, partitions: Collection[int]) -> Sequen
 async def wishes(connection: Connection, partitions: Collection[int]) -> Sequence[Wish]:
     """Give what is wanted of the running instances of `partitions`: by a caller, or by a rollback's run policy."""
     rows = await connection.fetch(_WISHES, list(partitions))
-    return [Wish((row["tenant"], row["instance"]), RunPolicy(row["run_policy"]), row["reason"] or "") for row in rows]
+    return [
+        Wish((row["tenant"], row["instance"]), RunPolicy(row["run_policy"]), row["reason"] or "", State(row["state"]))
+        for row in rows
+    ]
 
 
-async def lock_paused_to_cancel(connection: Connection, limit: int) -> Sequence[tuple[Instance, str]]:
-    """Lock at most `limit` paused instances that are to be cancelled, each with the reason.
+@dataclass(frozen=True, slots=True)
+class PausedToCancel:
+    """A paused instance that is to be cancelled: a rollback wants it, or a caller did while it was being paused."""
 
-    A rollback's run policy wants it, or a caller did while the instance was being paused.
-    """
-    return [(from_row(row), row["wanted_reason"]) for row in await connection.fetch(_PAUSED_TO_CANCEL, limit)]
+    instance: Instance
+    reason: str
+    compensates: bool
+
+
+async def lock_paused_to_cancel(connection: Connection, limit: int) -> Sequence[PausedToCancel]:
+    """Lock at most `limit` paused instances that are to be cancelled."""
+    rows = await connection.fetch(_PAUSED_TO_CANCEL, limit)
+    return [PausedToCancel(from_row(row), row["wanted_reason"], row["wants_compensation"]) for row in rows]
 
 
 async def definition(connection: Connection, tenant: str, workflow: str, version: int) -> str:
@@ -161,29 +171,37 @@ UPDATE workflow.instance SET is_resumed = false WHERE is_resumed AND part = ANY 
 RETURNING {COLUMNS}, step
 """
 _RUNNING = f"""
-SELECT {COLUMNS}, step FROM workflow.instance WHERE state = 'RUNNING' AND part = ANY ($1::smallint[])
+SELECT {COLUMNS}, step FROM workflow.instance
+WHERE state IN ('RUNNING', 'COMPENSATING') AND part = ANY ($1::smallint[])
 """
 _WISHES = """
-SELECT tenant, instance, 'CANCEL' AS run_policy, cancel_reason AS reason FROM workflow.instance
+SELECT tenant, instance, CASE compensation WHEN 'REQUESTED' THEN 'CANCEL_COMPENSATE' ELSE 'CANCEL' END AS run_policy,
+       cancel_reason AS reason, state
+FROM workflow.instance
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND cancel_reason IS NOT NULL
 UNION ALL
-SELECT tenant, instance, 'PAUSE', pause_reason FROM workflow.instance
+SELECT tenant, instance, 'CANCEL', cancel_reason, state FROM workflow.instance
+WHERE part = ANY ($1::smallint[]) AND state = 'COMPENSATING' AND compensation = 'STOPPING'
+UNION ALL
+SELECT tenant, instance, 'PAUSE', pause_reason, state FROM workflow.instance
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND pause_reason IS NOT NULL AND cancel_reason IS NULL
 UNION ALL
-SELECT tenant, instance, run_policy, reason FROM workflow.hold
+SELECT tenant, instance, run_policy, reason, state FROM workflow.hold
 JOIN workflow.instance USING (tenant, workflow, channel, version)
 WHERE part = ANY ($1::smallint[]) AND state = 'RUNNING' AND bound_revision < revision AND run_policy <> 'DRAIN'
 """
 _PAUSED_TO_CANCEL = f"""
 WITH wanted AS (
-    SELECT tenant, instance, hold.reason AS wanted_reason FROM workflow.hold
-    JOIN workflow.instance USING (tenant, workflow, channel, version)
-    WHERE hold.run_policy = 'CANCEL' AND state = 'PAUSED' AND bound_revision < hold.revision AND cancel_reason IS NULL
+    SELECT tenant, instance, hold.reason AS wanted_reason, hold.run_policy <> 'CANCEL' AS wants_compensation
+    FROM workflow.hold JOIN workflow.instance USING (tenant, workflow, channel, version)
+    WHERE hold.run_policy IN ('CANCEL', 'CANCEL_COMPENSATE')
+      AND state = 'PAUSED' AND bound_revision < hold.revision AND cancel_reason IS NULL
     UNION ALL
-    SELECT tenant, instance, cancel_reason FROM workflow.instance WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL
+    SELECT tenant, instance, cancel_reason, compensation IS NOT NULL
+    FROM workflow.instance WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL
     LIMIT $1
 )
-SELECT {COLUMNS}, wanted_reason FROM workflow.instance JOIN wanted USING (tenant, instance)
+SELECT {COLUMNS}, wanted_reason, wants_compensation FROM workflow.instance JOIN wanted USING (tenant, instance)
 WHERE state = 'PAUSED' FOR UPDATE OF instance SKIP LOCKED
 """
 _DEFINITION = "SELECT canonical FROM workflow.version WHERE tenant = $1 AND workflow = $2 AND number = $3"

@@ -42,6 +42,7 @@ INSTANCE_TYPES = {
     Happening.CORRELATION_COMPLETED: "io.serverlessworkflow.workflow.correlation-completed.v1",
     Happening.PAUSED: "io.serverlessworkflow.workflow.suspended.v1",
     Happening.RESUMED: "io.serverlessworkflow.workflow.resumed.v1",
+    Happening.COMPENSATION_STARTED: "io.millwright.workflow.instance.compensation-started.v1",
     Happening.COMPLETED: "io.serverlessworkflow.workflow.completed.v1",
     Happening.FAULTED: "io.serverlessworkflow.workflow.faulted.v1",
     Happening.CANCELLED: "io.serverlessworkflow.workflow.cancelled.v1",

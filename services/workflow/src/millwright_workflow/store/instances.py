@@ -12,6 +12,7 @@ from millwright_runtime.json import from_text, to_text
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_workflow.domain import partitions
+from millwright_workflow.domain.compensation import Compensation, CompensationState
 from millwright_workflow.domain.errors import InstanceExists, InstanceNotFound
 from millwright_workflow.domain.execution import Active
 from millwright_workflow.domain.instances import Instance, State
@@ -105,9 +106,11 @@ async def count_bound(connection: Connection, workflow: str, channel: str, versi
     return Bound(row["running"], row["paused"])
 
 
-async def request_cancel(connection: Connection, instance: uuid.UUID, reason: str) -> None:
-    """Ask the owner of a running instance to stop it."""
-    await connection.execute(_REQUEST_CANCEL, instance, reason)
+async def request_cancel(
+    connection: Connection, instance: uuid.UUID, reason: str, compensation: Compensation | None
+) -> None:
+    """Ask the owner of an instance to stop it, or to stop undoing it."""
+    await connection.execute(_REQUEST_CANCEL, instance, reason, compensation.state.value if compensation else None)
 
 
 async def request_pause(connection: Connection, instance: uuid.UUID, reason: str) -> None:
@@ -117,8 +120,13 @@ async def request_pause(connection: Connection, instance: uuid.UUID, reason: str
 
 async def retry(connection: Connection, instance: uuid.UUID, sequence: int) -> None:
     """Let an ended instance, locked here, be taken by a worker again, with its time limits begun anew."""
-    await connection.execute(_RETRY, instance, sequence)
-    await connection.execute(_FORGET_LIMITS, instance)
+    tenant = await connection.fetchval(_RETRY, instance, sequence)
+    await forget_limits(connection, tenant, instance)
+
+
+async def forget_limits(connection: Connection, tenant: str, instance: uuid.UUID) -> None:
+    """Let the time limits of an instance's tasks begin anew."""
+    await connection.execute(_FORGET_LIMITS, tenant, instance)
 
 
 async def end(connection: Connection, ended: Instance) -> None:
@@ -132,6 +140,7 @@ async def end(connection: Connection, ended: Instance) -> None:
         ended.end_time,
         write_error(ended.error),
         ended.cancel_reason,
+        ended.compensation.state.value if ended.compensation else None,
     )
     await attachments.remove(connection, [attachments.Passed(ended.tenant, ended.instance)])
 
@@ -152,7 +161,7 @@ def from_row(row: asyncpg.Record) -> Instance:
         state=State(row["state"]),
         input=from_text(row["input"]),
         output=from_text(row["output"]) if row["output"] is not None else None,
-        error=WorkflowError(**from_text(row["error"])) if row["error"] else None,
+        error=_read_error(row["error"]),
         cancel_reason=row["cancel_reason"],
         finished_tasks=row["finished_tasks"],
         sequence=row["sequence"],
@@ -164,7 +173,18 @@ def from_row(row: asyncpg.Record) -> Instance:
         parent_task=row["parent_task"],
         depth=row["depth"],
         routing_key=row["routing_key"],
+        compensation=_compensation(row),
     )
+
+
+def _compensation(row: asyncpg.Record) -> Compensation | None:
+    if row["compensation"] is None:
+        return None
+    return Compensation(CompensationState(row["compensation"]), _read_error(row["compensation_cause"]))
+
+
+def _read_error(text: str | None) -> WorkflowError | None:
+    return WorkflowError(**from_text(text)) if text else None
 
 
 def write_error(error: WorkflowError | None) -> str | None:
@@ -173,7 +193,8 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
-    sequence, creator, create_time, start_time, end_time, parent, parent_task, depth, routing_key"""
+    sequence, creator, create_time, start_time, end_time, parent, parent_task, depth, routing_key, compensation,
+    compensation_cause"""
 DAY = "(SELECT day FROM workflow.instance WHERE tenant = $1 AND instance = $2)"
 """The day by which is kept what an instance leaves, in SQL whose first parameters name the instance: told, a statement
 looks into one partition."""
@@ -188,7 +209,7 @@ ON CONFLICT DO NOTHING RETURNING true
 _PAGE = f"""
 SELECT tenant, instance, workflow, channel, version, state, 'null' AS input, NULL AS output, error, cancel_reason,
        finished_tasks, sequence, creator, create_time, start_time, end_time, parent, parent_task, depth,
-       routing_key
+       routing_key, compensation, compensation_cause
 FROM workflow.instance
 WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND ($2::integer IS NULL OR version = $2)
   AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
@@ -203,11 +224,11 @@ FROM workflow.instance
 WHERE tenant = {TENANT} AND workflow = $1 AND channel = $2 AND version = $3 AND state IN ('RUNNING', 'PAUSED')
 """
 _REQUEST_CANCEL = f"""
-UPDATE workflow.instance SET cancel_reason = $2 WHERE tenant = {TENANT} AND instance = $1 AND state = 'RUNNING'
+UPDATE workflow.instance SET cancel_reason = $2, compensation = $3 WHERE tenant = {TENANT} AND instance = $1
 """
 _END = """
 UPDATE workflow.instance
-SET state = $3, sequence = $4, end_time = $5, error = $6, cancel_reason = $7
+SET state = $3, sequence = $4, end_time = $5, error = $6, cancel_reason = $7, compensation = $8
 WHERE tenant = $1 AND instance = $2
 """
 _RESUME = f"""
@@ -225,14 +246,12 @@ UPDATE workflow.instance SET pause_reason = $2 WHERE tenant = {TENANT} AND insta
 _RETRY = f"""
 UPDATE workflow.instance AS instance
 SET state = 'RUNNING', is_resumed = true, sequence = $2, step = step + 1, error = NULL, cancel_reason = NULL,
-    end_time = NULL, bound_revision = (
+    compensation = NULL, end_time = NULL, bound_revision = (
         SELECT latest_revision FROM workflow.workflow AS workflow
         WHERE workflow.tenant = instance.tenant AND workflow.workflow = instance.workflow
     )
-WHERE tenant = {TENANT} AND instance = $1
+WHERE tenant = {TENANT} AND instance = $1 RETURNING tenant
 """
 _FORGET_LIMITS = f"""
-DELETE FROM workflow.task_progress AS progress USING workflow.instance AS instance
-WHERE instance.tenant = {TENANT} AND instance.instance = $1 AND progress.tenant = instance.tenant
-  AND progress.instance = instance.instance AND progress.day = instance.day AND key LIKE 'within %'
+DELETE FROM workflow.task_progress WHERE tenant = $1 AND instance = $2 AND day = {DAY} AND key LIKE 'within %'
 """

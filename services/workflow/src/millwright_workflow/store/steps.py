@@ -26,10 +26,11 @@ from millwright_workflow.domain.interpreter.effects import Failure, TaskResult, 
 from millwright_workflow.store import approvals, attachments, events, payloads, work_items
 from millwright_workflow.store.instances import DAY, write_error
 
-_RETRIABLE = frozenset({State.FAULTED, State.CANCELLED})
+_LEFT_OPEN = frozenset({State.FAULTED, State.CANCELLED, State.COMPENSATING})
+"""Where tasks may have been left that ask others for something."""
 _NO_RESULT = (None,) * 6
 _NO_PROGRESS = (None,) * 4
-_NO_END = (None,) * 4
+_NO_END = (None,) * 5
 _NO_EVENT = (None,) * 4
 
 
@@ -42,7 +43,7 @@ async def write(database: Database, tenure: Tenure, steps: Sequence[Step]) -> di
     parts = {partitions.of(step.instance) for step in steps}  # the others need no lock
     epochs = {part: epoch for part, epoch in tenure.epochs.items() if part in parts}
     values = tenure.worker, list(epochs), list(epochs.values()), [_values(step) for step in steps]
-    ends = [step for step in steps if step.end and step.end.state in _RETRIABLE]
+    ends = [step for step in steps if step.end and step.end.state in _LEFT_OPEN]
     if not ends and (rows := await database.call(_WRITE_ALONE, *values)):
         return {(row["tenant"], row["instance"]): row["is_held"] for row in rows}
     async with database.transaction(ALL_TENANTS) as connection:
@@ -87,7 +88,9 @@ def _progress_values(progress: Progress) -> tuple[Any, ...]:
 
 def _end_values(step: Step, end: End) -> tuple[Any, ...]:
     output = to_text(end.output) if end.state is State.COMPLETED else None
-    return end.state.value, output, write_error(end.error), step.time if end.state.is_terminal else None
+    end_time = step.time if end.state.is_terminal else None
+    compensation = end.compensation.value if end.compensation else None
+    return end.state.value, output, write_error(end.error), end_time, compensation
 
 
 def _event_values(event: Event) -> tuple[Any, ...]:

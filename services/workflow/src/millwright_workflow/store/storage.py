@@ -17,7 +17,7 @@ from millwright_workflow.domain.execution import Active, Checkpoint, Memory, Ste
 from millwright_workflow.domain.instances import Instance, Key, State
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.partitions import View
-from millwright_workflow.store import claims, events, instances, leases, steps
+from millwright_workflow.store import claims, compensations, events, instances, leases, steps
 from millwright_workflow.store.checkpoints import Checkpoints
 
 
@@ -120,14 +120,18 @@ class PostgresStorage:
         """Cancel paused instances that a rollback's run policy wants cancelled."""
         now = datetime.now(UTC)
         async with self._database.transaction(ALL_TENANTS) as connection:
-            ended = []
-            for instance, reason in await claims.lock_paused_to_cancel(connection, limit):
-                ended.append(domain.cancel_now(instance, reason, now))
-                await instances.end(connection, ended[-1])
-            await self._log.append(connection, [_event(i, State.PAUSED, now) for i in ended])
-        for instance in ended:
+            moved = []
+            for wanted in await claims.lock_paused_to_cancel(connection, limit):
+                if wanted.compensates:
+                    moved.append(domain.compensate(wanted.instance, wanted.reason))
+                    await compensations.begin(connection, moved[-1])
+                else:
+                    moved.append(domain.cancel_now(wanted.instance, wanted.reason, now))
+                    await instances.end(connection, moved[-1])
+            await self._log.append(connection, [_event(i, State.PAUSED, now) for i in moved])
+        for instance in moved:
             self._platform.committed(instance.tenant, names.instance(instance.instance))
-        return ended
+        return moved
 
 
 def _decide(

@@ -202,7 +202,8 @@ _IS_KEY = "tenant = $1 AND instance = $2 AND reference = $3"
 _IS_TAKEN = "state IN ('OFFERED', 'ACTIVE')"
 _INSERT = f"""
 WITH instance AS (
-    SELECT FROM workflow.instance WHERE tenant = $1 AND instance = $2 AND state = 'RUNNING' FOR SHARE
+    SELECT FROM workflow.instance
+    WHERE tenant = $1 AND instance = $2 AND state IN ('RUNNING', 'COMPENSATING') FOR SHARE
 )
 INSERT INTO workflow.work_item (tenant, instance, reference, part, id, queue, input, heartbeat, max_failures, state,
                                 due_time, create_time)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from millwright_workflow.domain.definition import parse
 
@@ -61,3 +63,12 @@ def test_what_undoes_a_task_is_a_function_of_the_workflow(written, faults_of):
     task = {"set": {"a": 1}, "metadata": {"undo": "inspect"}}
     parse(written([{"weld": task}], use=USE))
     assert faults_of(written([{"weld": task}])) == [("UNKNOWN_REFERENCE", "/do/0/weld/metadata/undo")]
+
+
+def test_when_to_compensate_is_said_in_the_one_word_there_is(faults_of):
+    def with_metadata(**metadata):
+        document = {"dsl": "1.0.1", "namespace": "plant", "name": "line", "version": "1.0.0", "metadata": metadata}
+        return json.dumps({"document": document, "do": [{"a": {"set": {"n": 1}}}]})
+
+    parse(with_metadata(compensate="on-fault"))
+    assert faults_of(with_metadata(compensate="always")) == [("INVALID_VALUE", "/document/metadata/compensate")]

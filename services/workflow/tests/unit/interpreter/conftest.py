@@ -307,14 +307,14 @@ def program(code: str, names: Iterable[str]) -> Any:
     return jq.compile(f". as [{', '.join(f'${name}' for name in ('data_', *names))}] | $data_ | ({code})")
 
 
-def plan_of(text: str) -> WorkflowPlan:
+def plan_of(text: str, **header: Any) -> WorkflowPlan:
     """Prepare a workflow from YAML without its `document`, unchecked: some tests are about what publish refuses."""
-    document = {"document": HEADER, **yaml.safe_load(text)}
+    document = {"document": {**HEADER, **header}, **yaml.safe_load(text)}
     return plan_workflow(load(canonical_json(document)))
 
 
 @pytest.fixture(scope="session")
-def plan() -> Callable[[str], WorkflowPlan]:
+def plan() -> Callable[..., WorkflowPlan]:
     """Prepares a workflow from YAML without its `document`."""
     return plan_of
 

@@ -2,6 +2,7 @@
 
 import pytest
 from millwright_workflow.domain.interpreter import WorkflowFault, walk_undo
+from millwright_workflow.domain.interpreter.undo import undone_task
 
 TEXT = """
 use:
@@ -94,3 +95,26 @@ do:
 def test_an_undo_that_is_no_function_is_refused_before_anything_runs(plan, name):
     with pytest.raises(WorkflowFault):
         plan(f"do: [{{a: {{set: {{n: 1}}, metadata: {{undo: {name}}}}}}}]")
+
+
+def test_what_a_result_undid_is_told_by_its_reference(plan, engine):
+    definition = plan(TEXT)
+    one = engine()
+    one.run(definition)
+    two, walk = undo(definition, one)
+    undone = two.drive(walk)
+    told = [undone_task(result.reference) for result in two.commits]
+    assert [task for task in told if task] == undone
+    assert not any(undone_task(result.reference) for result in one.commits)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "undos", "compensates"),
+    [({"compensate": "on-fault"}, True, True), ({"compensate": "on-fault"}, False, False), ({}, True, False)],
+)
+def test_a_fault_has_what_was_done_undone_where_the_document_says_so_and_something_can_be(
+    plan, metadata, undos, compensates
+):
+    task = "{set: {n: 1}, metadata: {undo: free}}" if undos else "{set: {n: 1}}"
+    text = f"use: {{functions: {{free: {{set: {{n: 0}}}}}}}}\ndo: [{{a: {task}}}]"
+    assert plan(text, metadata=metadata).compensates_on_fault is compensates

@@ -12,6 +12,10 @@ from millwright_cli.times import clock, instant, moment, span
 from millwright_cli.words import Vocabulary, Word, Words
 from millwright_cli.workflow.words import Term
 
+_UNDO = "/metadata/undo"
+"""What follows a task's pointer in the reference of its undo."""
+_UNDOING = (instance_pb2.Compensation.STATE_REQUESTED, instance_pb2.Compensation.STATE_RUNNING)
+
 
 def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
     """Draw all that is known of one instance."""
@@ -31,6 +35,7 @@ def instance(found: instance_pb2.Instance, say: Words) -> list[RenderableType]:
                 (Word.TOOK, took(found, say)),
                 (Word.INPUT, json_text(found.input) if found.HasField("input") else ""),
                 *outcome(found),
+                *compensation(found, say),
             ),
             say,
         )
@@ -45,6 +50,20 @@ def outcome(found: instance_pb2.Instance) -> list[tuple[Vocabulary, str | Text]]
     if found.HasField("error"):
         output.append((Word.ERROR, _error(found.error)))
     return output
+
+
+def compensation(found: instance_pb2.Instance, say: Words) -> list[tuple[Vocabulary, str | Text]]:
+    """Give how far the undoing of what an instance did is, as facts; none if nobody wants that."""
+    if not found.HasField("compensation"):
+        return []
+    known = found.compensation
+    name = instance_pb2.Compensation.State.Name(known.state).replace("STATE", "UNDO")
+    told: list[tuple[Vocabulary, str | Text]] = [(Term.COMPENSATION, say.named(name))]
+    if known.undone:
+        told.append((Term.UNDONE, "\n".join(clean(task) for task in known.undone)))
+    if known.HasField("cause") and known.cause != found.error:
+        told.append((Term.UNDONE_FOR, _error(known.cause)))
+    return told
 
 
 def instance_table(instances: Iterable[instance_pb2.Instance], say: Words) -> RenderableType:
@@ -83,13 +102,26 @@ def took(found: instance_pb2.Instance, say: Words) -> str:
 def event_line(event: instance_pb2.InstanceEvent, say: Words) -> Text:
     """Say one event in one line, as it happens."""
     kind = instance_pb2.InstanceEvent.Kind.Name(event.kind)
+    task = event.task
+    if event.kind == instance_pb2.InstanceEvent.KIND_TASK_COMPLETED and (undone := undone_task(task)):
+        kind, task = "KIND_TASK_UNDONE", undone
     line = Text.assemble((f"{clock(event.event_time)}  ", "dim"), glyph(kind), " ")
     line.append(say.named(kind, version=event.version, percent=event.percent))
-    if event.task:
-        line.append(f"  {clean(event.task)}", style="bold")
+    if task:
+        line.append(f"  {clean(task)}", style="bold")
     if event.HasField("error"):
         line.append("  ").append_text(_error(event.error))
     return line
+
+
+def undone_task(reference: str) -> str:
+    """Give the reference of the task that the undo of `reference` undid; empty if it is none."""
+    pointer, rounds = reference, ""
+    for mark in "@#":
+        if mark in pointer:
+            pointer, _, rest = pointer.partition(mark)
+            rounds = mark + rest + rounds
+    return pointer.removesuffix(_UNDO) + rounds if pointer.endswith(_UNDO) else ""
 
 
 def _error(error: instance_pb2.InstanceError) -> Text:
@@ -98,6 +130,16 @@ def _error(error: instance_pb2.InstanceError) -> Text:
     where = f" ({kind} {error.status})" if error.status else f" ({kind})" if kind else ""
     place = f" {clean(error.instance)}" if error.instance else ""
     return Text.assemble((said or kind, "red"), (where if said else "", "dim"), (place, "dim"))
+
+
+def cancellation(found: instance_pb2.Instance, say: Words) -> Text:
+    """Say what a wish to cancel came to: it is cancelled, about to be, or being undone."""
+    sign, word = "STATE_CANCELLING", Term.CANCEL_ASKED
+    if found.HasField("compensation") and found.compensation.state in _UNDOING:
+        sign, word = "STATE_COMPENSATING", Term.UNDO_ASKED
+    elif found.state == instance_pb2.Instance.STATE_CANCELLED:
+        sign, word = "STATE_CANCELLED", Term.CANCELLED_NOW
+    return Text.assemble(glyph(sign), " ", say(word, instance=short(found.name)))
 
 
 def acceptance(

@@ -14,7 +14,7 @@ from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.scalars import Reference, unwrap
 from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
-from millwright_workflow.domain.definition.workflow import Workflow
+from millwright_workflow.domain.definition.workflow import ON_FAULT, Workflow
 
 _BUILT_IN = "built-in"
 _SINGULAR = {
@@ -54,6 +54,9 @@ def reference_faults(document: Workflow, root: Json) -> Iterator[Fault]:
 
 
 def _undo_faults(document: Workflow, functions: set[str]) -> Iterator[Fault]:
+    if document.document.metadata.get("compensate", ON_FAULT) != ON_FAULT:
+        message = f"Write '{ON_FAULT}', to have undone what an instance did before it faulted; or leave it out."
+        yield Fault("/document/metadata/compensate", Reason.INVALID_VALUE, message)
     for pointer, _, task in walk_tasks(document):
         undo = task.metadata.get("undo")
         if undo is not None and undo not in functions:

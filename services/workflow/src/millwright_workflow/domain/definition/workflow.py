@@ -35,6 +35,8 @@ from millwright_workflow.domain.definition.scalars import (
 )
 from millwright_workflow.domain.definition.tasks import Task, TaskList
 
+ON_FAULT = "on-fault"
+"""What `document.metadata.compensate` may say."""
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _COUNT = r"(?:0|[1-9][0-9]*)"
 _PRERELEASE_PART = rf"(?:{_COUNT}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -105,6 +107,11 @@ class Document(Model):
     summary: StrictStr | None = None
     tags: DataObject = Field(default_factory=dict)
     metadata: DataObject = Field(default_factory=dict)
+
+    @property
+    def compensates_on_fault(self) -> bool:
+        """Tell whether a fault of an instance has what its tasks did undone."""
+        return self.metadata.get("compensate") == ON_FAULT
 
 
 class Extension(Model):

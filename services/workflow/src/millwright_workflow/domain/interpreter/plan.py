@@ -107,3 +107,5 @@ class WorkflowPlan:
     """Every task by its pointer, also those of functions, at each place that uses them."""
     undos: Mapping[str, TaskPlan]
     """What undoes a task, by the task's pointer."""
+    compensates_on_fault: bool
+    """Whether a fault has what was done undone."""

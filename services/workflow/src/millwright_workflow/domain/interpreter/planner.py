@@ -129,6 +129,7 @@ def plan_workflow(definition: Definition) -> WorkflowPlan:
         secrets=workflow.use.secrets,
         tasks=tasks,
         undos=undos,
+        compensates_on_fault=bool(undos) and workflow.document.compensates_on_fault,
     )
 
 

@@ -55,6 +55,14 @@ def plan_undo(task: Task, site: Site) -> TaskPlan | None:
     return site.plan_function(PLACE, name, is_undo=True)
 
 
+def undone_task(reference: str) -> str | None:
+    """Give the reference of the task that the result of `reference` undid; None if it is no undo as a whole."""
+    pointer = min((at for mark in "@#" if (at := reference.find(mark)) >= 0), default=len(reference))
+    if not reference[:pointer].endswith(PLACE):
+        return None
+    return reference[: pointer - len(PLACE)] + reference[pointer:]
+
+
 def _to_undo(plan: WorkflowPlan, history: History) -> Iterator[tuple[TaskReference, TaskResult, TaskPlan]]:
     """Give what is to be undone, the last to finish first.
 

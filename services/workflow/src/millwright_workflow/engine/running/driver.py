@@ -19,7 +19,7 @@ from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.execution import Active, End, Progress, Step
-from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent, State
+from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent
 from millwright_workflow.domain.interpreter import (
     CONTINUE,
     Begin,
@@ -225,7 +225,7 @@ class Driver:
 
     async def end(self, end: End) -> None:
         """Make the instance's end, or its pause, durable."""
-        await self._write(domain.happening(State.RUNNING, end.state), error=end.error, end=end)
+        await self._write(domain.happening(self._instance.state, end.state), error=end.error, end=end)
 
     async def _begin(self, effect: Begin) -> datetime:
         if self._stop is not None:

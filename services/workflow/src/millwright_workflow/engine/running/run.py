@@ -1,4 +1,7 @@
-"""One instance in this process: walked in a task of its own, until it ends, pauses, or goes elsewhere."""
+"""One instance in this process: walked in a task of its own, until it ends, pauses, or goes elsewhere.
+
+An instance that is to be undone leaves, too: that is another walk, which begins from what is kept, here or elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,18 @@ from millwright_runtime.errors import Unavailable
 from millwright_runtime.postgres.database import is_connection_loss
 
 from millwright_workflow.domain import instances as domain
+from millwright_workflow.domain.compensation import CompensationState
 from millwright_workflow.domain.execution import Active, Checkpoint, End, Memory
 from millwright_workflow.domain.instances import State
-from millwright_workflow.domain.interpreter import Identity, WorkflowError, WorkflowFault, errors, walk_workflow
+from millwright_workflow.domain.interpreter import (
+    Identity,
+    WorkflowError,
+    WorkflowFault,
+    WorkflowPlan,
+    errors,
+    walk_undo,
+    walk_workflow,
+)
 from millwright_workflow.engine.calls.secrets import Secrets
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.running.driver import Driver, Means, Stop, Stopped, output_of
@@ -57,6 +69,10 @@ class Run:
         self._instance = active.instance
         self._memory = memory
         self._cancel_reason: str | None = None
+        self._compensates = False
+        """Whether its cancellation has what was done undone."""
+        self.is_to_be_undone = False
+        """It left to be taken again, and undone."""
         self.is_lost = False
         """It left without its state being known: it may be ours still."""
 
@@ -73,10 +89,16 @@ class Run:
         """Stop it at its next boundary."""
         self._driver.stop(reason)
 
-    def cancel(self, reason: str) -> None:
-        """Interrupt it wherever it is, and have its cancellation written."""
+    @property
+    def state(self) -> State:
+        """Give the state that it is run in: RUNNING, or COMPENSATING while it is undone."""
+        return self._instance.state
+
+    def cancel(self, reason: str, *, compensates: bool) -> None:
+        """Interrupt it wherever it is, and have its cancellation written, or that it is to be undone."""
         if self._cancel_reason is None:
             self._cancel_reason = reason
+            self._compensates = compensates
             self.task.cancel()
 
     def abandon(self) -> None:
@@ -88,7 +110,9 @@ class Run:
 
     async def _run(self) -> None:
         try:
-            await self._driver.end(await self._walk())
+            end = await self._walk()
+            await self._driver.end(end)
+            self.is_to_be_undone = end.state is State.COMPENSATING
         except Superseded:
             self.is_lost = True
             _log.warning("superseded by another worker", extra={"instance": str(self._instance.instance)})
@@ -102,21 +126,15 @@ class Run:
 
     async def _walk(self) -> End:
         instance = self._instance
-        assert instance.version is not None
-        assert instance.start_time is not None
+        is_undo = instance.state is State.COMPENSATING
+        plan: WorkflowPlan | None = None
         try:
+            assert instance.version is not None
             plan = await self._definitions.plan(instance.tenant, instance.workflow, instance.version)
-            identity = Identity(
-                str(instance.instance),
-                instance.start_time,
-                _RUNTIME_NAME,
-                _RUNTIME_VERSION,
-                secrets=await self._secrets.sealed(instance),
-            )
-            walk = walk_workflow(plan, instance.input, self._memory.history, identity)
-            end = End(State.COMPLETED, output=output_of(await self._driver.drive(walk)))
+            end = await (self._undo(plan) if is_undo else self._go_forward(plan))
         except WorkflowFault as fault:
-            end = End(State.FAULTED, error=fault.error)
+            compensates = not is_undo and plan is not None and plan.compensates_on_fault
+            end = self._ended(State.FAULTED, fault.error, compensates=compensates)
         except Stopped:
             if self._driver.stop_reason is Stop.HAND_OVER:
                 raise _GoesElsewhere from None
@@ -124,12 +142,43 @@ class Run:
         except asyncio.CancelledError:
             if self._cancel_reason is None:
                 raise
-            end = End(State.CANCELLED, error=domain.cancelled(self._cancel_reason))
+            end = self._ended(State.CANCELLED, domain.cancelled(self._cancel_reason), compensates=self._compensates)
         except Superseded:
             raise
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not run for ever
-            end = End(State.FAULTED, error=self._mistake(error))
+            end = self._ended(State.FAULTED, self._mistake(error), compensates=False)
         return end
+
+    async def _go_forward(self, plan: WorkflowPlan) -> End:
+        walk = walk_workflow(plan, self._instance.input, self._memory.history, await self._identity())
+        return End(State.COMPLETED, output=output_of(await self._driver.drive(walk)))
+
+    async def _undo(self, plan: WorkflowPlan) -> End:
+        instance = self._instance
+        assert instance.compensation is not None
+        cause = instance.compensation.cause
+        assert cause is not None
+        await self._driver.drive(walk_undo(plan, instance.input, self._memory.history, await self._identity()))
+        return End(domain.compensated(cause), error=cause, compensation=CompensationState.COMPLETED)
+
+    def _ended(self, state: State, error: WorkflowError, *, compensates: bool) -> End:
+        """Give an end by an error; one that `compensates` comes after what was done is undone."""
+        if self._instance.state is State.COMPENSATING:
+            return End(state, error=error, compensation=CompensationState.STOPPED)
+        if compensates:
+            return End(State.COMPENSATING, error=error, compensation=CompensationState.RUNNING)
+        return End(state, error=error)
+
+    async def _identity(self) -> Identity:
+        instance = self._instance
+        assert instance.start_time is not None
+        return Identity(
+            str(instance.instance),
+            instance.start_time,
+            _RUNTIME_NAME,
+            _RUNTIME_VERSION,
+            secrets=await self._secrets.sealed(instance),
+        )
 
     def _mistake(self, error: Exception) -> WorkflowError:
         """Give the error of an instance that met a mistake of ours; raise it again if only the database is away."""

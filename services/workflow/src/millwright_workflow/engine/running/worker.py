@@ -1,6 +1,7 @@
 """A worker: claims the instances of the partitions it holds, and drives each in a task of its own.
 
 pending ──claim, version bound──▶ running here ──▶ ended, or paused
+running here ──to be undone──▶ taken again, by whoever holds the partition
 running, partition gained ──recall──▶ running here
 running here, partition given up or lost ──▶ goes on where the partition goes
 """
@@ -186,6 +187,8 @@ class Worker:
                 look.left.add(key)
         if run.is_lost:
             self._lost.set()
+        if run.is_to_be_undone:
+            self._signals.notify(WORK)
         if len(self._running) == self._max_instances - 1:
             self._signals.notify(WORK)  # there is room again
 
@@ -193,11 +196,13 @@ class Worker:
         if not self._running:
             return
         for wish in await self._storage.wishes(tuple(self._holdings.tenure.epochs)):
-            if run := self._running.get(wish.key):
-                if wish.run_policy is RunPolicy.CANCEL:
-                    run.cancel(wish.reason)
-                else:
-                    run.stop(Stop.PAUSE)
+            run = self._running.get(wish.key)
+            if run is None or run.state is not wish.state:
+                continue
+            if wish.run_policy in (RunPolicy.CANCEL, RunPolicy.CANCEL_COMPENSATE):
+                run.cancel(wish.reason, compensates=wish.run_policy is RunPolicy.CANCEL_COMPENSATE)
+            else:
+                run.stop(Stop.PAUSE)
 
     def abandon(self, lost: Collection[int]) -> None:
         """Stop at once what runs in partitions that are another's: nothing of it can be written any more."""

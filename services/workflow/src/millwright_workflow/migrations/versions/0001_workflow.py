@@ -193,16 +193,20 @@ CREATE TABLE workflow.instance (
     bind_time timestamptz,
     settle_time timestamptz,
     held_revision bigint,
+    compensation text,
+    compensation_cause text,
     PRIMARY KEY (tenant, instance),
     FOREIGN KEY (tenant, workflow) REFERENCES workflow.workflow
 ) WITH (fillfactor = 70);
 CREATE INDEX instance_listed ON workflow.instance (tenant, create_time DESC, instance DESC);
 CREATE INDEX instance_of_version ON workflow.instance (tenant, workflow, version, create_time DESC, instance DESC);
 CREATE INDEX instance_pending ON workflow.instance (part, create_time) WHERE state = 'PENDING';
-CREATE INDEX instance_running ON workflow.instance (part) WHERE state = 'RUNNING';
+CREATE INDEX instance_running ON workflow.instance (part) WHERE state IN ('RUNNING', 'COMPENSATING');
 CREATE INDEX instance_resumed ON workflow.instance (part) WHERE is_resumed;
 CREATE INDEX instance_stopping ON workflow.instance (part)
     WHERE state = 'RUNNING' AND (cancel_reason IS NOT NULL OR pause_reason IS NOT NULL);
+CREATE INDEX instance_stopping_undo ON workflow.instance (part)
+    WHERE state = 'COMPENSATING' AND compensation = 'STOPPING';
 CREATE INDEX instance_to_cancel ON workflow.instance (instance) WHERE state = 'PAUSED' AND cancel_reason IS NOT NULL;
 CREATE INDEX instance_parent ON workflow.instance (tenant, parent, create_time DESC, instance DESC)
     WHERE parent IS NOT NULL;
@@ -228,7 +232,9 @@ COMMENT ON COLUMN workflow.instance.part IS 'the partition whose owner runs it';
 COMMENT ON COLUMN workflow.instance.has_attachments IS
     'it may have rows in subscription, emission or child, which go with its results';
 COMMENT ON COLUMN workflow.instance.depth IS 'how many instances it was started by, one above the other';
-COMMENT ON COLUMN workflow.instance.is_resumed IS 'it was paused, is to go on, and no worker has taken it yet';
+COMMENT ON COLUMN workflow.instance.is_resumed IS 'it is to go on, or to be undone, and no worker has taken it yet';
+COMMENT ON COLUMN workflow.instance.compensation IS 'how far it is undone; NULL: nobody wants that';
+COMMENT ON COLUMN workflow.instance.compensation_cause IS 'the error for which it is undone, and that it ends with';
 
 CREATE TABLE workflow.task_result (
     tenant text NOT NULL,
@@ -483,6 +489,7 @@ CREATE TYPE workflow.step AS (
     instance_output text,
     error text,
     end_time timestamptz,
+    compensation text,
     kind text,
     type text,
     data text,
@@ -490,6 +497,7 @@ CREATE TYPE workflow.step AS (
 );
 COMMENT ON TYPE workflow.step IS
     'One advance of an instance: the result of the task `reference`, progress, a state to leave with, and an event';
+COMMENT ON COLUMN workflow.step.error IS 'what it ends with; with COMPENSATING, for what it is undone';
 
 CREATE FUNCTION workflow.write_steps(
     worker uuid, parts smallint[], epochs bigint[], steps workflow.step[], is_alone boolean
@@ -521,14 +529,22 @@ BEGIN
     ), advance AS (
         SELECT tenant, instance, min(number) AS first, max(number) AS last, max(sequence) AS sequence,
                count(*) FILTER (WHERE NOT is_skipped) AS finished, max(state) AS state,
-               max(instance_output) AS output, max(error) AS error, max(end_time) AS end_time
+               max(instance_output) AS output, max(error) AS error, max(end_time) AS end_time,
+               max(compensation) AS compensation, coalesce(max(state) = 'COMPENSATING', false) AS is_undone
         FROM unnest(steps) GROUP BY tenant, instance
     ), advanced AS (
         UPDATE workflow.instance AS instance
         SET step = advance.last, sequence = advance.sequence, finished_tasks = finished_tasks + advance.finished,
             state = coalesce(advance.state, instance.state),
             pause_reason = CASE WHEN advance.state IS NULL THEN pause_reason END,
-            output = advance.output, error = advance.error, end_time = advance.end_time,
+            output = advance.output, end_time = advance.end_time,
+            error = CASE WHEN NOT is_undone THEN advance.error END,
+            compensation_cause = CASE WHEN is_undone THEN advance.error ELSE compensation_cause END,
+            is_resumed = is_resumed OR is_undone,
+            compensation = CASE
+                WHEN advance.compensation IS NOT NULL THEN advance.compensation
+                WHEN advance.end_time IS NULL THEN instance.compensation
+            END,
             settle_time = CASE
                 WHEN canary_revision IS NOT NULL AND advance.end_time IS NOT NULL THEN clock_timestamp()
             END,
@@ -536,18 +552,21 @@ BEGIN
                 SELECT revision FROM workflow.hold
                 WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
                   AND hold.channel = instance.channel AND hold.version = instance.version
-                  AND hold.revision > bound_revision AND run_policy NOT IN ('PAUSE', 'CANCEL')
+                  AND hold.revision > bound_revision
+                  AND run_policy NOT IN ('PAUSE', 'CANCEL', 'CANCEL_COMPENSATE')
             ) END
         FROM advance
         WHERE instance.tenant = advance.tenant AND instance.instance = advance.instance
-          AND instance.state = 'RUNNING' AND instance.step = advance.first - 1
+          AND instance.state IN ('RUNNING', 'COMPENSATING') AND instance.step = advance.first - 1
           AND instance.part IN (SELECT part FROM tenure) AND NOT (is_alone AND has_attachments)
-        RETURNING instance.tenant, instance.instance, day, has_attachments, pause_reason IS NOT NULL OR EXISTS (
-            SELECT FROM workflow.hold
-            WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
-              AND hold.channel = instance.channel AND hold.version = instance.version
-              AND hold.revision > bound_revision
-              AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
+        RETURNING instance.tenant, instance.instance, day, has_attachments, instance.state <> 'COMPENSATING' AND (
+            pause_reason IS NOT NULL OR EXISTS (
+                SELECT FROM workflow.hold
+                WHERE hold.tenant = instance.tenant AND hold.workflow = instance.workflow
+                  AND hold.channel = instance.channel AND hold.version = instance.version
+                  AND hold.revision > bound_revision
+                  AND run_policy IN ('PAUSE', 'MIGRATE_COMPATIBLE', 'FORK_FROM_COMMON')
+            )
         ) AS is_held
     )
     SELECT array_agg(tenant), array_agg(instance), array_agg(day), array_agg(is_held), array_agg(has_attachments)
