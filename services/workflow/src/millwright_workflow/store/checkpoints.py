@@ -24,6 +24,8 @@ from millwright_workflow.store.steps import read_checkpoint, read_progress, writ
 LIFETIME_SECONDS = 3600
 LIMIT_BYTES = 256 * 1024
 """Of one task, as it is stored."""
+_GATHER_SECONDS = 0.05
+"""So long after a save the next one begins: of a busy instance several steps are one call, of one that ends none."""
 _STEPS_AT_ONCE = 1000
 """Of one instance in one call: a script takes some thousand arguments."""
 _RESULT = "result "
@@ -46,12 +48,13 @@ class Checkpoints:
         self._arrived.set()
 
     async def run(self) -> None:
-        """Save what is noted until cancelled: all that has come while the last save was under way together."""
+        """Save what is noted until cancelled: all that has come since the last save together."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             steps, self._noted = self._noted, []
             await self._save(steps)
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def drain(self) -> None:
         """Save the last ones."""

@@ -383,9 +383,11 @@ async def _settled(future: asyncio.Future[Any]) -> asyncio.CancelledError | None
     cancellation = None
     while not future.done():
         try:
-            await asyncio.wait([future])
+            await asyncio.shield(future)
         except asyncio.CancelledError as error:
             cancellation = error
+        except Exception:  # noqa: BLE001 - whoever asks the future is told
+            break
     return cancellation
 
 
