@@ -221,14 +221,21 @@ def _list_of(task: Task) -> tuple[Task, tuple[str, list[Task]]]:
 
 
 def _pass_over(task: Task, seconds: float) -> None:
-    """Settle what stands before a task that has begun: nothing told of it, so it was passed over."""
+    """Settle what stands before a task that has begun: nothing told of it, so it was passed over.
+
+    Before the tasks that handle an error stands what was tried: there, what was under way has failed.
+    """
     if task.parent is None:
         return
     parent, (place, tasks) = _list_of(task)
-    before = [] if place == "/fork/branches" else tasks[: tasks.index(task)]
-    if place == "/catch/do":  # the attempt is over
-        before = [*parent.lists.get("/try", ()), *before]
-    for each in before:
-        if each.state.is_open or each.state is TaskState.PENDING:
-            was_tried = place == "/catch/do" and each in parent.lists.get("/try", ()) and each.state.is_open
-            each.settle(TaskState.FAILED if was_tried else TaskState.SKIPPED, seconds)
+    if place == "/fork/branches":
+        return
+    if place == "/catch/do":
+        for tried in parent.lists.get("/try", ()):
+            if tried.state.is_open:
+                tried.settle(TaskState.FAILED, seconds)
+            elif tried.state is TaskState.PENDING:
+                tried.settle(TaskState.SKIPPED, seconds)
+    for before in tasks[: tasks.index(task)]:
+        if before.state.is_open or before.state is TaskState.PENDING:
+            before.settle(TaskState.SKIPPED, seconds)
