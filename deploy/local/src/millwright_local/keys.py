@@ -32,17 +32,17 @@ class Keys:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private_file = directory.resolve() / "signing-key.pem"
-        if not private_file.exists():
+        self.private_file = directory.resolve() / "signing-key.pem"
+        if not self.private_file.exists():
             key = Ed25519PrivateKey.generate()
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            write_private(private_file, pem.decode())
-        loaded = load_pem_private_key(private_file.read_bytes(), password=None)
+            write_private(self.private_file, pem.decode())
+        loaded = load_pem_private_key(self.private_file.read_bytes(), password=None)
         assert isinstance(loaded, Ed25519PrivateKey)
         self._key = loaded
         public: dict[str, Any] = OKPAlgorithm.to_jwk(loaded.public_key(), as_dict=True)
         self.key_id = _thumbprint(public)
-        self.jwks_file = private_file.with_name("jwks.json")
+        self.jwks_file = self.private_file.with_name("jwks.json")
         public_key = {**public, "kid": self.key_id, "alg": ALGORITHM, "use": "sig"}
         write_private(self.jwks_file, json.dumps({"keys": [public_key]}, indent=2))
 

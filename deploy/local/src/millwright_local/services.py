@@ -14,6 +14,7 @@ class Service:
     health: str  # the gRPC service whose health stands for the process
     example: str  # a read that answers with an empty request
     command: tuple[str, ...]  # `migrate` or `serve` is added to it
+    calls: tuple[tuple[str, str], ...] = ()  # services that it calls with tokens of its own, by the setting for each
 
     @property
     def role(self) -> str:
@@ -38,6 +39,7 @@ SERVICES = (
         health="millwright.workflow.v1.WorkflowService",
         example="millwright.workflow.v1.WorkflowService/ListWorkflows",
         command=(sys.executable, "-m", "millwright_workflow"),
+        calls=(("JUDGMENT_ENDPOINT", "judgment"),),
     ),
     Service(
         name="judgment",

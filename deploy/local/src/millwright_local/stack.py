@@ -77,6 +77,8 @@ class Stack:
         )
         self.nats = Nats(self.home / "nats", log=logs / "nats.log") if self._is_wanted("NATS_URL", services) else None
         self._settings = {service.name: self._settings_of(service, free_ports=free_ports) for service in services}
+        for service in services:
+            self._settings[service.name].update(self._calls_of(service))
         self.services = {
             service.name: ServiceProcess(service, logs / f"{service.name}.log", self._settings[service.name])
             for service in services
@@ -179,6 +181,10 @@ class Stack:
             "JWT_AUDIENCE": self.keys.audience,
             "DRAIN_SECONDS": given("DRAIN_SECONDS", str(DRAIN_SECONDS)),
         }
+
+    def _calls_of(self, service: Service) -> dict[str, str]:
+        called = {setting: self._settings[name]["LISTEN"] for setting, name in service.calls if name in self._settings}
+        return {**called, "SIGNING_KEY": str(self.keys.private_file)} if called else {}
 
     def _database_urls(self, service: Service) -> dict[str, str]:
         url = self._environment.get(service.setting("DATABASE_URL"))

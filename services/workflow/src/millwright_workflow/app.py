@@ -35,10 +35,12 @@ from millwright_workflow.engine.calls.secrets import Secrets, SecretSource
 from millwright_workflow.engine.calls.tokens import Tokens
 from millwright_workflow.engine.calls.web import Web
 from millwright_workflow.engine.canaries import Canaries
+from millwright_workflow.engine.catalogue import judgments
 from millwright_workflow.engine.catalogue.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.catalogue.catalogue import Catalogue
 from millwright_workflow.engine.catalogue.circuits import Circuits, guard_http
-from millwright_workflow.engine.catalogue.remote import Remote, RemoteCalls
+from millwright_workflow.engine.catalogue.identity import Identity, read_key
+from millwright_workflow.engine.catalogue.remote import Method, Remote, RemoteCalls
 from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.definitions import Definitions
@@ -203,12 +205,20 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
 
 
 def _remotes(settings: WorkflowSettings, circuits: Circuits) -> dict[str, RemoteCalls]:
-    """Give what carries out the functions of other services; none of these is in this release yet."""
+    """Give what carries out the functions of other services."""
+    judge = Method(
+        "millwright.judgment.v1.judgment_service_pb2",
+        "millwright.judgment.v1.JudgmentService/Judge",
+        judgments.request,
+        judgments.output,
+    )
     places = (
-        Remote("judge", "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint, method=None),
+        Remote("judge", "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint, judge),
         Remote("run-pipeline", "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint, method=None),
     )
-    return {place.function: RemoteCalls(place, circuits, settings.call_seconds) for place in places}
+    key = settings.signing_key
+    identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None
+    return {place.function: RemoteCalls(place, circuits, identity, settings.call_seconds) for place in places}
 
 
 SERVICE = Service(

@@ -10,11 +10,17 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from millwright_workflow.engine.calls.network import parse_networks
+from millwright_workflow.engine.catalogue.identity import read_key
 
 
 def _networks(text: str) -> str:
     parse_networks(text)
     return text
+
+
+def _signing_key(path: Path) -> Path:
+    read_key(path)
+    return path
 
 
 class WorkflowSettings(ServiceSettings):
@@ -38,6 +44,8 @@ class WorkflowSettings(ServiceSettings):
     """Whether a host that keeps failing is left alone for a while by all of a tenant's workflows."""
     judgment_endpoint: str | None = None
     """Where the judgment service listens, for `call: judge`. Unset: it cannot be called."""
+    signing_key: Annotated[Path, AfterValidator(_signing_key)] | None = None
+    """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
     etl_endpoint: str | None = None
     """Where the etl service listens, for `call: run-pipeline`. Unset: it cannot be called."""
     documents_directory: Path | None = None

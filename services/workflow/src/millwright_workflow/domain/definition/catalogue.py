@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
+from pydantic_core import PydanticCustomError
 
 from millwright_workflow.domain.definition.scalars import Data, DataObject, Model, parse_duration
 
@@ -27,6 +28,15 @@ Text = Annotated[StrictStr, Field(min_length=1)]
 Version = Annotated[StrictInt, Field(ge=1)]
 
 
+class Segment(Model):
+    """Where and when a judged thing was made."""
+
+    line: StrictStr = ""
+    product: StrictStr = ""
+    shift: StrictStr = ""
+    unit: StrictStr = ""
+
+
 class JudgeArguments(Model):
     """Judges `input` by a ruleset: the version that is named, or what the channel points to."""
 
@@ -34,6 +44,17 @@ class JudgeArguments(Model):
     version: Version | None = None
     channel: Text | None = None
     input: Data = None
+    segment: Segment | None = None
+    event_time: Text | None = None
+    """When the judged thing was (RFC 3339)."""
+    routing_key: Text | None = None
+    """What experiments assign by."""
+
+    @model_validator(mode="after")
+    def _require_one_way(self) -> Self:
+        if self.version is not None and self.channel is not None:
+            raise PydanticCustomError("two_ways", "name a version or a channel, not both")
+        return self
 
 
 class RunPipelineArguments(Model):

@@ -18,6 +18,7 @@ from millwright_runtime.json import Json, to_text
 from yarl import URL
 
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, HttpAnswer, WorkflowFault, errors
+from millwright_workflow.domain.interpreter.effects import Invoke
 from millwright_workflow.engine.calls.credentials import Credentials, Proof
 from millwright_workflow.engine.calls.secrets import Keyring, Secrets
 from millwright_workflow.engine.calls.tokens import basic
@@ -141,7 +142,7 @@ def web_fault(pointer: str, what: str, fault: WebFault) -> WorkflowFault:
     return errors.communication(pointer, f"{what} {fault}.", fault.trouble.value)
 
 
-def idempotency_key(caller: Caller, call: CallHttp | CallGrpc) -> str:
+def idempotency_key(caller: Caller, call: CallHttp | CallGrpc | Invoke) -> str:
     """Give what a task's call is known by however often it is sent; task names may be in any script."""
     return quote(f"{caller.instance.instance}{call.reference.operation}", safe="/@,.:~")
 

@@ -1,28 +1,38 @@
 """Functions of the catalogue that other services of Millwright carry out: one unary gRPC call each.
 
-Knows no message of those services: it finds them, by the method's name, among the contracts that are installed.
+Knows no message of those services: it finds them, by the method's name, in the contract that it is told.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import importlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool, json_format, message_factory
-from millwright_runtime.json import Json
+from google.protobuf import json_format, message_factory
+from google.rpc import error_details_pb2, status_pb2
+from millwright_runtime.json import Json, JsonObject
 
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Invoke
+from millwright_workflow.engine.calls.http import idempotency_key, trace_of
 from millwright_workflow.engine.catalogue.circuits import Circuits
+from millwright_workflow.engine.catalogue.identity import Identity
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.store.circuits import SHARED
 
 _ATTEMPTS = 4
 _SHORTEST_WAIT_SECONDS = 0.1
-_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE})
+_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+_MOST_FIELDS = 5
+_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
+"""A service that is back is found within two seconds; gRPC would look every two minutes."""
+_DETAILS = "grpc-status-details-bin"
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,
@@ -38,6 +48,24 @@ _STATUSES = {
 }
 
 
+Request = Callable[[str, JsonObject, str], JsonObject]
+"""Makes the request, as JSON, of the task's pointer, the arguments and the idempotency key; may throw a fault."""
+Output = Callable[[JsonObject], Json]
+"""Makes the task's output of the answer, in which every field is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """The method that carries a function out."""
+
+    contract: str
+    """The module of the contract that defines it."""
+    path: str
+    """`package.Service/Method`."""
+    request: Request
+    output: Output
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """Where a function is carried out."""
@@ -46,16 +74,18 @@ class Remote:
     setting: str
     """The environment variable that says where the service is."""
     endpoint: str | None
-    method: str | None
-    """`package.Service/Method`; None while no service of this release carries the function out."""
+    method: Method | None
+    """None while no service of this release carries the function out."""
 
 
 class RemoteCalls:
     """Carries out one function."""
 
-    def __init__(self, remote: Remote, circuits: Circuits, seconds: float) -> None:
+    def __init__(self, remote: Remote, circuits: Circuits, identity: Identity | None, seconds: float) -> None:
+        """Let each attempt take `seconds`. Without an identity, nothing can be called."""
         self._remote = remote
         self._circuits = circuits
+        self._identity = identity
         self._seconds = seconds
         self._channel: grpc.aio.Channel | None = None
 
@@ -65,43 +95,49 @@ class RemoteCalls:
             await self._channel.close()
 
     async def carry_out(self, caller: Caller, call: Invoke) -> Json:
-        """Give the answer as JSON; throw a communication fault with what the other service said.
+        """Give the function's output; throw a communication fault with what the other service said.
 
-        UNAVAILABLE is tried again. The idempotency key is the same however often the task is sent.
+        UNAVAILABLE and RESOURCE_EXHAUSTED are tried again. The idempotency key is the same however often the task is
+        sent, also by another process or by a `try` that tries again.
         """
         pointer = call.reference.pointer
+        method, endpoint, identity = self._place(pointer)
+        kind = _descriptor(method)
+        key = idempotency_key(caller, call)
+        request = message_factory.GetMessageClass(kind.input_type)()
+        try:
+            json_format.ParseDict(method.request(pointer, call.arguments, _shortened(key)), request)
+        except json_format.ParseError as error:
+            detail = f"The arguments do not fit {self._remote.function!r}: {error}"
+            raise errors.validation(pointer, detail) from None
+        body = request.SerializeToString()
+        self._channel = self._channel or grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+        answer_type = message_factory.GetMessageClass(kind.output_type)
+        send: Any = self._channel.unary_unary(f"/{method.path}", None, answer_type.FromString)
+
+        async def attempt() -> Any:
+            await caller.confirm()
+            metadata = (
+                ("authorization", f"Bearer {identity.token(caller.instance)}"),
+                ("idempotency-key", key),
+                ("traceparent", trace_of(caller).traceparent),
+            )
+            return await self._send(pointer, lambda: send(body, timeout=self._seconds, metadata=metadata))
+
+        found = await self._circuits.call(SHARED, self._remote.function, pointer, attempt)
+        return method.output(json_format.MessageToDict(found, always_print_fields_with_no_presence=True))
+
+    def _place(self, pointer: str) -> tuple[Method, str, Identity]:
         remote = self._remote
         if remote.method is None:
             raise errors.configuration(pointer, f"No service of this release carries out {remote.function!r} yet.")
         if remote.endpoint is None:
             detail = f"{remote.function!r} cannot be called: {remote.setting} does not say where its service is."
             raise errors.configuration(pointer, detail)
-        request, answer = self._messages(pointer, remote.method)
-        try:
-            json_format.ParseDict(call.arguments, request)
-        except json_format.ParseError as error:
-            raise errors.validation(pointer, f"The arguments do not fit {remote.function!r}: {error}") from None
-        self._channel = self._channel or grpc.aio.insecure_channel(remote.endpoint)
-        send: Any = self._channel.unary_unary(f"/{remote.method}", None, answer.FromString)
-        metadata = (("idempotency-key", f"{caller.instance.instance}{call.reference}"),)
-
-        async def attempt() -> Any:
-            await caller.confirm()
-            return await self._send(
-                pointer, lambda: send(request.SerializeToString(), timeout=self._seconds, metadata=metadata)
-            )
-
-        found = await self._circuits.call(SHARED, remote.function, pointer, attempt)
-        given: Json = json_format.MessageToDict(found)
-        return given
-
-    def _messages(self, pointer: str, path: str) -> tuple[Any, Any]:
-        service, _, name = path.partition("/")
-        try:
-            method = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
-        except KeyError:
-            raise errors.configuration(pointer, f"The contract of {path} is not installed here.") from None
-        return message_factory.GetMessageClass(method.input_type)(), message_factory.GetMessageClass(method.output_type)
+        if self._identity is None:
+            detail = f"{remote.function!r} cannot be called: MILLWRIGHT_WORKFLOW_SIGNING_KEY names no key for tokens."
+            raise errors.configuration(pointer, detail)
+        return remote.method, remote.endpoint, self._identity
 
     async def _send(self, pointer: str, send: Any) -> Any:
         for attempt in range(_ATTEMPTS):
@@ -113,6 +149,27 @@ class RemoteCalls:
                     await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it only spreads load
                     continue
                 status = _STATUSES.get(error.code(), 500)
-                said = f"{self._remote.function} answered {error.code().name}: {error.details()}"
+                said = f"{self._remote.function} answered {error.code().name}: {error.details()}{_fields(error)}"
                 raise errors.communication(pointer, said, status) from None
         raise AssertionError(_ATTEMPTS)
+
+
+def _descriptor(method: Method) -> Any:
+    service, _, name = method.path.rpartition(".")[2].partition("/")
+    contract: Any = importlib.import_module(method.contract)
+    return contract.DESCRIPTOR.services_by_name[service].methods_by_name[name]
+
+
+def _shortened(key: str) -> str:
+    """Give a key of one length: what a task is called may be long."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _fields(error: grpc.aio.AioRpcError) -> str:
+    """Say what is wrong with which fields, of the first few."""
+    trailers: Any = dict(error.trailing_metadata() or ())
+    found = error_details_pb2.BadRequest()
+    for detail in status_pb2.Status.FromString(trailers.get(_DETAILS, b"")).details:
+        detail.Unpack(found)
+    said = [f"{each.field}: {each.description}" for each in found.field_violations[:_MOST_FIELDS]]
+    return f" ({'; '.join(said)})" if said else ""

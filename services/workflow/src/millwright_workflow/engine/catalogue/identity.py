@@ -1,0 +1,65 @@
+"""Who this service is to the other services of Millwright: it signs the tokens that it calls them with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt.algorithms import OKPAlgorithm
+
+from millwright_workflow.domain import names
+from millwright_workflow.domain.instances import Instance
+
+_LIFETIME: Final = timedelta(minutes=5)
+_ROLES: Final = ("operator",)
+_MEMBERS: Final = ("crv", "kty", "x")
+
+
+class Identity:
+    """Signs tokens for instances: each says which instance acts, in its tenant, as an operator, for five minutes."""
+
+    def __init__(self, key: Ed25519PrivateKey, issuer: str, audience: str) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._audience = audience
+        self._key_id = _thumbprint(OKPAlgorithm.to_jwk(key.public_key(), as_dict=True))
+
+    def token(self, instance: Instance) -> str:
+        """Give a token that an instance acts with."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": names.instance(instance.instance),
+            "tenant": instance.tenant,
+            "roles": _ROLES,
+            "iat": now,
+            "exp": now + _LIFETIME,
+        }
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """Read an Ed25519 key in PEM; raise ValueError, with what is wrong, for anything else."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, TypeError, ValueError):
+        message = "must be a file that holds a private key in PEM, without a password"
+        raise ValueError(message) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        message = "must hold an Ed25519 key"
+        raise ValueError(message)  # noqa: TRY004 - a setting's value is wrong, not a program's
+    return key
+
+
+def _thumbprint(public: dict[str, Any]) -> str:
+    """Give the key's id (RFC 7638): the SHA-256 of the required members, sorted, without spaces."""
+    required = json.dumps({name: public[name] for name in _MEMBERS}, sort_keys=True, separators=(",", ":"))
+    return base64.urlsafe_b64encode(hashlib.sha256(required.encode()).digest()).rstrip(b"=").decode()
