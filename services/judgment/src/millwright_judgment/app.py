@@ -7,6 +7,7 @@ from pathlib import Path
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
+from millwright_judgment.api.experiments import ExperimentServicer
 from millwright_judgment.api.judging import JudgmentServicer
 from millwright_judgment.api.releases import ReleaseServicer
 from millwright_judgment.api.rulesets import RulesetServicer
@@ -32,6 +33,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             RulesetServicer(platform, log, Gate()),
             ReleaseServicer(platform, log),
             JudgmentServicer(platform, judging),
+            ExperimentServicer(platform, log, versions),
         ],
         loops=[Plans(platform, log), Keys(platform.database)],
         # The recorder is no loop: calls that are still served while the service drains need it.

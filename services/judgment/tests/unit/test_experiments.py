@@ -8,21 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from millwright_judgment.domain.experiments import (
     Arm,
+    Experiment,
+    ExperimentState,
     Guardrail,
     Measure,
     Mode,
     Step,
     Trial,
-    Verdict,
     assign,
     faults,
-    look,
     may_step,
     unit_hash,
 )
+from millwright_judgment.domain.guardrails import Seen, Verdict, look, severest
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
-LEVELS = ("normal", "warning", "critical")
+LEVELS = dict.fromkeys(("control", "tighter"), ("normal", "warning", "critical"))
 CONTROL, TRIED = Arm("control", 1), Arm("tighter", 2)
 AB = Trial("e-1", Mode.AB, (CONTROL, TRIED))
 CANARY = Trial("e-2", Mode.CANARY, (CONTROL, TRIED), steps=(Step(500, timedelta(hours=1), 50), Step(2500), Step(10000)))
@@ -69,8 +70,7 @@ def test_another_experiment_splits_otherwise():
 
 
 def test_in_the_shadow_all_is_judged_by_the_control():
-    shadow = Trial("e-3", Mode.SHADOW, (CONTROL, TRIED))
-    found = assign(shadow, 10_000, 0, "lot-1")
+    found = assign(Trial("e-3", Mode.SHADOW, (CONTROL, TRIED)), 10_000, 0, "lot-1")
     assert (found.arm, found.shadows) == (CONTROL, (TRIED,))
 
 
@@ -81,7 +81,8 @@ def test_units_are_told_apart_by_what_a_bigint_holds():
 
 def verdict(guardrail, of_arm, of_control):
     """What one guardrail says."""
-    (result,) = look(replace(AB, guardrails=(guardrail,)), {"tighter": of_arm, "control": of_control}, LEVELS)
+    seen = Seen({"tighter": of_arm, "control": of_control})
+    (result,) = look(replace(AB, guardrails=(guardrail,)), seen, LEVELS)
     return result.verdict
 
 
@@ -124,26 +125,80 @@ def test_a_share_may_fall_too_far():
     assert verdict(any_fewer, {"normal": 1000}, {"warning": 300, "normal": 700}) is not Verdict.BROKEN
 
 
-def test_many_guardrails_share_what_a_false_alarm_may_cost():
-    trial = replace(AB, guardrails=(MORE_CRITICAL,) * 4)
-    counts = {"tighter": {"critical": 20, "normal": 980}, "control": {"critical": 10, "normal": 990}}
-    alone = look(replace(trial, guardrails=trial.guardrails[:1]), counts, LEVELS)[0].difference
-    together = look(trial, counts, LEVELS)[0].difference
-    assert together.high - together.low > alone.high - alone.low
+def width(trial):
+    """How wide the bounds of the first guardrail are."""
+    seen = Seen({"tighter": {"critical": 20, "normal": 980}, "control": {"critical": 10, "normal": 990}})
+    difference = look(trial, seen, LEVELS)[0].difference
+    return difference.high - difference.low
+
+
+def test_guardrails_and_steps_share_what_a_false_alarm_may_cost():
+    one, four = (replace(AB, guardrails=(MORE_CRITICAL,) * count) for count in (1, 4))
+    assert width(four) > width(one)
+    assert width(replace(CANARY, guardrails=(MORE_CRITICAL,))) > width(one)
+
+
+SHADOW = Trial("e-3", Mode.SHADOW, (CONTROL, TRIED), (MORE_CRITICAL,))
+
+
+def shadowed(pairs):
+    """What the guardrail says of an arm in the shadow."""
+    outcomes = {"control": {}, "tighter": {}}
+    for (before, after), count in pairs.items():
+        for arm, outcome in (("control", before), ("tighter", after)):
+            outcomes[arm][outcome] = outcomes[arm].get(outcome, 0) + count
+    (result,) = look(SHADOW, Seen(outcomes, {"tighter": pairs}), LEVELS)
+    return result
+
+
+def test_in_the_shadow_a_guardrail_looks_at_pairs():
+    same = shadowed({("critical", "critical"): 300, ("normal", "normal"): 700})
+    assert same.difference.value == 0
+    assert (same.arm_counts.hits, same.control_counts.total) == (300, 1000)
+    more = shadowed({("critical", "critical"): 300, ("normal", "critical"): 60, ("normal", "normal"): 640})
+    assert (more.verdict, more.difference.value) == (Verdict.BROKEN, pytest.approx(0.06))
+    assert shadowed({}).verdict is Verdict.OPEN
+
+
+def test_pairs_tell_more_than_the_same_shares_apart():
+    pairs = {("critical", "critical"): 300, ("normal", "critical"): 60, ("normal", "normal"): 640}
+    paired = shadowed(pairs).difference
+    apart = look(replace(AB, guardrails=(MORE_CRITICAL,)), Seen(_outcomes(pairs)), LEVELS)[0].difference
+    assert paired.value == pytest.approx(apart.value)
+    assert paired.high - paired.low < apart.high - apart.low
+
+
+def _outcomes(pairs):
+    return {
+        "control": {"critical": 300, "normal": 700},
+        "tighter": {"critical": pairs["critical", "critical"] + pairs["normal", "critical"], "normal": 640},
+    }
+
+
+def test_an_outcome_above_the_most_severe_one_counts_as_such():
+    assert severest(("normal", "critical", "fatal"), ("normal", "critical")) == {"critical", "fatal"}
+    assert severest(("ok", "bad"), ("normal", "critical")) == {"bad"}
+
+
+def at_step(step):
+    """The canary at a step that it came to at NOW."""
+    return Experiment(
+        CANARY, "line.weld", "prod", 10_000, step, ExperimentState.RUNNING, "", "kim", 1, NOW, step_time=NOW
+    )
 
 
 def test_a_step_is_over_after_its_time_and_sample():
     enough = {"tighter": {"normal": 50}}
     over = NOW + timedelta(hours=1)
-    assert may_step(CANARY, 0, enough, NOW, over)
-    assert not may_step(CANARY, 0, enough, NOW, over - timedelta(seconds=1))
-    assert not may_step(CANARY, 0, {"tighter": {"normal": 49}}, NOW, over)
-    assert not may_step(CANARY, 2, {"tighter": {"normal": 10**6}}, NOW, over)
+    assert may_step(at_step(0), enough, over)
+    assert not may_step(at_step(0), enough, over - timedelta(seconds=1))
+    assert not may_step(at_step(0), {"tighter": {"normal": 49}}, over)
+    assert not may_step(at_step(2), {"tighter": {"normal": 10**6}}, over)
 
 
 def test_an_experiment_that_can_be_has_no_faults():
     assert faults(AB, 5000) == []
-    assert faults(CANARY, 0) == []
+    assert faults(CANARY, 10_000) == []
 
 
 @pytest.mark.parametrize(
@@ -152,12 +207,16 @@ def test_an_experiment_that_can_be_has_no_faults():
         (replace(AB, arms=(CONTROL,)), 1, "experiment.arms"),
         (replace(AB, arms=(CONTROL, replace(TRIED, name="control"))), 1, "experiment.arms"),
         (replace(AB, arms=(CONTROL, replace(TRIED, weight=0))), 1, "experiment.arms"),
-        (replace(CANARY, arms=(CONTROL, TRIED, Arm("third", 3))), 0, "experiment.arms"),
+        (replace(AB, arms=(CONTROL, TRIED, replace(TRIED, name="twin"))), 1, "experiment.arms"),
+        (replace(AB, arms=(CONTROL, replace(TRIED, name="Tighter"))), 1, "experiment.arms"),
+        (replace(CANARY, arms=(CONTROL, TRIED, Arm("third", 3))), 10_000, "experiment.arms"),
         (AB, 0, "experiment.enrolment_bp"),
         (AB, 10_001, "experiment.enrolment_bp"),
         (replace(AB, steps=(Step(1),)), 1, "experiment.steps"),
-        (replace(CANARY, steps=()), 0, "experiment.steps"),
-        (replace(CANARY, steps=(Step(500), Step(500))), 0, "experiment.steps"),
+        (replace(CANARY, steps=()), 10_000, "experiment.steps"),
+        (replace(CANARY, steps=(Step(500), Step(500))), 10_000, "experiment.steps"),
+        (replace(CANARY, steps=(Step(1, timedelta(days=-1)),)), 10_000, "experiment.steps[0].min_duration"),
+        (replace(CANARY, steps=(Step(1, timedelta(0), -1),)), 10_000, "experiment.steps[0].min_executions"),
         (replace(AB, guardrails=(MORE_CRITICAL,) * 9), 1, "experiment.guardrails"),
         (replace(AB, guardrails=(replace(MORE_CRITICAL, max_increase=2.0),)), 1, "experiment.guardrails[0]"),
         (replace(AB, guardrails=(replace(MORE_CRITICAL, alpha=0.9),)), 1, "experiment.guardrails[0].alpha"),

@@ -1,25 +1,37 @@
-"""The page of states and the table in the code say the same."""
+"""The pages of states and the tables in the code say the same."""
 
 import re
 from pathlib import Path
 
+from millwright_judgment.domain.experiments import EXPERIMENT_TRANSITIONS
 from millwright_judgment.domain.releases import VERSION_TRANSITIONS
 
-PAGE = Path(__file__).parents[4] / "docs/architecture/ruleset-release-states.md"
-EDGE = re.compile(r"^\| `([A-Z]+)` → `([A-Z]+)` \| ([A-Z_, ]+) \|", re.MULTILINE)
-ARROW = re.compile(r"^    ([A-Z]+) --> ([A-Z]+): ([A-Z_, ]+)$", re.MULTILINE)
+PAGES = Path(__file__).parents[4] / "docs/architecture"
+EDGE = re.compile(r"^\| `([A-Z_*\[\]]+)` → `([A-Z_]+)` \| ([A-Z_, ]+) \|", re.MULTILINE)
+ARROW = re.compile(r"^    ([A-Z_*\[\]]+) --> ([A-Z_]+): ([A-Z_, ]+)$", re.MULTILINE)
 
 
-def drawn(pattern):
-    """The edges of the page, with the operations that make them."""
-    found = pattern.findall(PAGE.read_text())
+def drawn(pattern, page):
+    """The edges of a page, with the operations that make them."""
+    found = pattern.findall((PAGES / page).read_text())
     return {(before, after): set(operations.split(", ")) for before, after, operations in found}
 
 
-def test_every_edge_is_in_the_table_and_in_the_picture():
-    written = {
-        (before.value, after.value): {operation.value for operation in operations}
-        for (before, after), operations in VERSION_TRANSITIONS.items()
+def written(transitions):
+    """The edges of a table."""
+    return {
+        (before.value if before else "[*]", after.value): {operation.value for operation in operations}
+        for (before, after), operations in transitions.items()
     }
-    assert drawn(EDGE) == written
-    assert drawn(ARROW) == written
+
+
+def test_every_edge_of_a_version_is_in_the_table_and_in_the_picture():
+    page, edges = "ruleset-release-states.md", written(VERSION_TRANSITIONS)
+    assert drawn(EDGE, page) == edges
+    assert drawn(ARROW, page) == {("[*]", "PUBLISHED"): {"PUBLISH"}, **edges}
+
+
+def test_every_edge_of_an_experiment_is_in_the_table_and_in_the_picture():
+    page, edges = "experiment-states.md", written(EXPERIMENT_TRANSITIONS)
+    assert drawn(EDGE, page) == edges
+    assert drawn(ARROW, page) == edges

@@ -28,6 +28,7 @@ class Part:
 
     tenant: str
     experiment: str
+    step: int
     arm: str
     outcome: str
     """As it is counted: ERROR, INDETERMINATE and NO_MATCH beside the ruleset's own."""
@@ -143,14 +144,14 @@ async def _claim(connection: Connection, keyed: Sequence[Item]) -> tuple[dict[Ke
 async def _count(connection: Connection, parts: Sequence[Part]) -> None:
     if not parts:
         return
-    outcomes: Counter[tuple[str, str, str, str]] = Counter()
+    outcomes: Counter[tuple[str, str, int, str, str]] = Counter()
     pairs: Counter[tuple[str, str, str, str, str]] = Counter()
-    units: dict[tuple[str, str, int], str] = {}
+    units: dict[tuple[str, str, int, int], str] = {}
     for part in parts:
         key = (part.tenant, part.experiment)
-        outcomes[(*key, part.arm, part.outcome)] += 1
-        units[(*key, part.unit_hash)] = part.arm
+        outcomes[(*key, part.step, part.arm, part.outcome)] += 1
+        units[(*key, part.unit_hash, part.step)] = part.arm
         for arm, outcome in part.shadows:
-            outcomes[(*key, arm, outcome)] += 1
+            outcomes[(*key, part.step, arm, outcome)] += 1
             pairs[(*key, arm, part.outcome, outcome)] += 1
     await trials.count(connection, trials.Counts(outcomes, pairs, units))

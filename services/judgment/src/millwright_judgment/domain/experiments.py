@@ -1,4 +1,4 @@
-"""Experiments: who gets which arm, and what the guardrails say.
+"""Experiments: versions that are tried beside the one in use, and who gets which.
 
 An arm is drawn by hash, never by chance: the same unit gets the same arm, on any replica and after a restart. Enrolment
 and arm have salts of their own, so that those who are enrolled first are no special kind of units. A canary keeps every
@@ -8,14 +8,17 @@ unit it has while its share grows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
 
 from millwright_runtime.errors import Violation
+from millwright_runtime.names import is_label
 
-from millwright_judgment.domain.statistics import ConfidenceSequence, Counts, Interval
+from millwright_judgment.domain.releases import Operation
 
 BASIS_POINTS = 10_000
 DEFAULT_ALPHA = 0.01
@@ -23,11 +26,16 @@ DEFAULT_STEP_EXECUTIONS = 100
 MOST_ARMS = 5
 MOST_GUARDRAILS = 8
 MOST_STEPS = 20
-SAMPLE_RATIO_ALARM = 0.001
-"""Below this p-value the split is not as planned, and results are withheld."""
+CONTROL = "control"
+"""What the control is called where it was left out."""
+_LONGEST_STEP = timedelta(days=90)
 
 ERROR, INDETERMINATE, NO_MATCH = "ERROR", "INDETERMINATE", "NO_MATCH"
 """What counts beside the ruleset's own outcomes."""
+
+
+Outcomes: TypeAlias = Mapping[str, int]
+"""How many judgments by outcome; ERROR, INDETERMINATE and NO_MATCH count as such."""
 
 
 class Mode(Enum):
@@ -45,6 +53,32 @@ class ExperimentState(Enum):
     STOPPED = "STOPPED"
     ROLLED_BACK = "ROLLED_BACK"
     PROMOTED = "PROMOTED"
+
+
+EXPERIMENT_TRANSITIONS: Mapping[tuple[ExperimentState | None, ExperimentState], frozenset[Operation]] = (
+    MappingProxyType(
+        {
+            (None, ExperimentState.RUNNING): frozenset({Operation.EXPERIMENT_START}),
+            (ExperimentState.RUNNING, ExperimentState.RUNNING): frozenset({Operation.EXPERIMENT_STEP}),
+            (ExperimentState.RUNNING, ExperimentState.STOPPED): frozenset(
+                {Operation.EXPERIMENT_STOP, Operation.MARK_BAD}
+            ),
+            (ExperimentState.RUNNING, ExperimentState.ROLLED_BACK): frozenset({Operation.ROLLBACK}),
+            (ExperimentState.RUNNING, ExperimentState.PROMOTED): frozenset({Operation.PROMOTE}),
+        }
+    )
+)
+"""Every move of an experiment, with the operations that make it; None is where there is none yet."""
+
+END_STATES: Mapping[Operation, ExperimentState] = MappingProxyType(
+    {
+        operation: after
+        for (_, after), operations in EXPERIMENT_TRANSITIONS.items()
+        if after is not ExperimentState.RUNNING
+        for operation in operations
+    }
+)
+"""What an experiment is once one of these operations has ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +143,32 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Experiment:
+    """A trial on a channel, and where it stands."""
+
+    trial: Trial
+    ruleset: str
+    channel: str
+    enrolment_bp: int
+    """All, in a canary."""
+    step: int
+    """The index of the step that a canary is at; 0 otherwise."""
+    state: ExperimentState
+    end_reason: str
+    creator: str
+    revision: int
+    """Raised by every change."""
+    start_time: datetime
+    step_time: datetime
+    end_time: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Give its id."""
+        return self.trial.experiment
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """Which arm a unit gets, and what is judged beside it."""
 
@@ -145,81 +205,18 @@ def unit_hash(experiment: str, key: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-class Verdict(Enum):
-    """What a guardrail says."""
-
-    HOLDS = "HOLDS"
-    BROKEN = "BROKEN"
-    OPEN = "OPEN"
-
-
-@dataclass(frozen=True, slots=True)
-class GuardrailResult:
-    """What a guardrail says of an arm."""
-
-    guardrail: Guardrail
-    arm: str
-    verdict: Verdict
-    arm_counts: Counts
-    control_counts: Counts
-    difference: Interval
-
-
-Outcomes = Mapping[str, int]
-"""How many judgments by outcome; ERROR, INDETERMINATE and NO_MATCH count as such."""
-
-
-def look(trial: Trial, outcomes: Mapping[str, Outcomes], levels: Sequence[str]) -> list[GuardrailResult]:
-    """Give what each guardrail says of each arm on trial, by what was judged so far.
-
-    `outcomes` are those of each arm; `levels` the ruleset's outcomes, the least severe first. It may be asked as often
-    as one likes. Several guardrails and arms share what a false alarm may cost: each gets its part (Bonferroni).
-    """
-    control = outcomes.get(trial.control.name, {})
-    looks = max(1, len(trial.guardrails) * len(trial.tried))
-    return [
-        _measure(guardrail, arm.name, outcomes.get(arm.name, {}), control, levels, looks)
-        for guardrail in trial.guardrails
-        for arm in trial.tried
-    ]
-
-
-def _measure(
-    guardrail: Guardrail, arm: str, of_arm: Outcomes, of_control: Outcomes, levels: Sequence[str], looks: int
-) -> GuardrailResult:
-    arm_counts, control_counts = _counts(guardrail, of_arm, levels), _counts(guardrail, of_control, levels)
-    difference = ConfidenceSequence(guardrail.alpha / looks).difference(arm_counts, control_counts)
-    lowest = -1.0 if guardrail.max_decrease is None else -guardrail.max_decrease
-    if difference.low > guardrail.max_increase or difference.high < lowest:
-        verdict = Verdict.BROKEN
-    elif difference.high <= guardrail.max_increase and difference.low >= lowest:
-        verdict = Verdict.HOLDS
-    else:
-        verdict = Verdict.OPEN
-    return GuardrailResult(guardrail, arm, verdict, arm_counts, control_counts, difference)
-
-
-def _counts(guardrail: Guardrail, outcomes: Outcomes, levels: Sequence[str]) -> Counts:
-    kind = {
-        Measure.ERROR_RATE: ERROR,
-        Measure.INDETERMINATE_RATE: INDETERMINATE,
-        Measure.NO_MATCH_RATE: NO_MATCH,
-        Measure.TOP_OUTCOME_RATE: levels[-1],
-        Measure.OUTCOME_RATE: guardrail.outcome,
-    }[guardrail.measure]
-    return Counts(outcomes.get(kind, 0), sum(outcomes.values()))
-
-
-def may_step(trial: Trial, step: int, outcomes: Mapping[str, Outcomes], step_time: datetime, now: datetime) -> bool:
+def may_step(experiment: Experiment, outcomes: Mapping[str, Outcomes], now: datetime) -> bool:
     """Tell whether a canary's step is over: its time has passed, its arm has enough judgments, and more steps follow.
 
-    The guardrails are looked at before; one that is OPEN does not hold a step, for it may stay so for ever.
+    `outcomes` are those of the step. The guardrails are looked at before; one that is OPEN does not hold a step, for it
+    may stay so for ever.
     """
+    trial, step = experiment.trial, experiment.step
     if trial.mode is not Mode.CANARY or step + 1 >= len(trial.steps):
         return False
     current = trial.steps[step]
     judged = sum(outcomes.get(trial.arms[1].name, {}).values())
-    return now >= step_time + current.min_duration and judged >= current.min_executions
+    return now >= experiment.step_time + current.min_duration and judged >= current.min_executions
 
 
 def faults(trial: Trial, enrolment_bp: int) -> list[Violation]:
@@ -227,46 +224,51 @@ def faults(trial: Trial, enrolment_bp: int) -> list[Violation]:
     return [*_arm_faults(trial), *_share_faults(trial, enrolment_bp), *_guardrail_faults(trial)]
 
 
-def _arm_faults(trial: Trial) -> list[Violation]:
+def _arm_faults(trial: Trial) -> Iterator[Violation]:
     field = "experiment.arms"
-    found = []
     if not 2 <= len(trial.arms) <= MOST_ARMS:
-        found.append(Violation(field, "OUT_OF_RANGE", f"must be 2 to {MOST_ARMS}, the control included"))
+        yield Violation(field, "OUT_OF_RANGE", f"must be 2 to {MOST_ARMS}, the control included")
     if trial.mode is Mode.CANARY and len(trial.arms) != 2:
-        found.append(Violation(field, "OUT_OF_RANGE", "must be the control and one arm on trial in a canary"))
+        yield Violation(field, "OUT_OF_RANGE", "must be the control and one arm on trial in a canary")
     if len({arm.name for arm in trial.arms}) < len(trial.arms):
-        found.append(Violation(field, "DUPLICATE", "must have names of their own"))
+        yield Violation(field, "DUPLICATE", "must have names of their own")
+    if len({arm.version for arm in trial.tried}) < len(trial.tried):
+        yield Violation(field, "DUPLICATE", "must have versions of their own")
+    if not all(is_label(arm.name) for arm in trial.arms):
+        yield Violation(field, "MALFORMED_NAME", "must have names of 1 to 63 of a-z, 0-9 and inner dashes")
     if any(not 1 <= arm.weight <= BASIS_POINTS for arm in trial.arms):
-        found.append(Violation(field, "OUT_OF_RANGE", f"must have weights from 1 to {BASIS_POINTS}"))
-    return found
+        yield Violation(field, "OUT_OF_RANGE", f"must have weights from 1 to {BASIS_POINTS}")
 
 
-def _share_faults(trial: Trial, enrolment_bp: int) -> list[Violation]:
-    found = []
-    if trial.mode is not Mode.CANARY and not 1 <= enrolment_bp <= BASIS_POINTS:
-        found.append(Violation("experiment.enrolment_bp", "OUT_OF_RANGE", f"must be from 1 to {BASIS_POINTS}"))
-    if trial.mode is not Mode.CANARY and trial.steps:
-        found.append(Violation("experiment.steps", "NOT_ALLOWED", "must be left out: only a canary has steps"))
-    if trial.mode is Mode.CANARY:
-        weights = [step.weight_bp for step in trial.steps]
-        is_growing = weights == sorted(set(weights))
-        if not 1 <= len(weights) <= MOST_STEPS or not is_growing or not all(0 < it <= BASIS_POINTS for it in weights):
-            what = f"must be 1 to {MOST_STEPS} steps with growing weights from 1 to {BASIS_POINTS}"
-            found.append(Violation("experiment.steps", "OUT_OF_RANGE", what))
-    return found
+def _share_faults(trial: Trial, enrolment_bp: int) -> Iterator[Violation]:
+    if not 1 <= enrolment_bp <= BASIS_POINTS:
+        yield Violation("experiment.enrolment_bp", "OUT_OF_RANGE", f"must be from 1 to {BASIS_POINTS}")
+    if trial.mode is not Mode.CANARY:
+        if trial.steps:
+            yield Violation("experiment.steps", "NOT_ALLOWED", "must be left out: only a canary has steps")
+        return
+    weights = [step.weight_bp for step in trial.steps]
+    is_growing = weights == sorted(set(weights))
+    if not 1 <= len(weights) <= MOST_STEPS or not is_growing or not all(0 < it <= BASIS_POINTS for it in weights):
+        what = f"must be 1 to {MOST_STEPS} steps with growing weights from 1 to {BASIS_POINTS}"
+        yield Violation("experiment.steps", "OUT_OF_RANGE", what)
+    for place, step in enumerate(trial.steps):
+        field = f"experiment.steps[{place}]"
+        if not timedelta(0) <= step.min_duration <= _LONGEST_STEP:
+            yield Violation(f"{field}.min_duration", "OUT_OF_RANGE", f"must be from 0 to {_LONGEST_STEP.days} days")
+        if step.min_executions < 1:
+            yield Violation(f"{field}.min_executions", "OUT_OF_RANGE", "must not be negative")
 
 
-def _guardrail_faults(trial: Trial) -> list[Violation]:
-    found = []
+def _guardrail_faults(trial: Trial) -> Iterator[Violation]:
     if len(trial.guardrails) > MOST_GUARDRAILS:
-        found.append(Violation("experiment.guardrails", "OUT_OF_RANGE", f"must be at most {MOST_GUARDRAILS}"))
+        yield Violation("experiment.guardrails", "OUT_OF_RANGE", f"must be at most {MOST_GUARDRAILS}")
     for place, guardrail in enumerate(trial.guardrails):
         field = f"experiment.guardrails[{place}]"
         bounds = (guardrail.max_increase, guardrail.max_decrease or 0.0)
         if not all(0 <= bound <= 1 for bound in bounds):
-            found.append(Violation(field, "OUT_OF_RANGE", "must have bounds from 0 to 1"))
+            yield Violation(field, "OUT_OF_RANGE", "must have bounds from 0 to 1")
         if not 1e-6 <= guardrail.alpha <= 0.5:
-            found.append(Violation(f"{field}.alpha", "OUT_OF_RANGE", "must be from 0.000001 to 0.5, or 0 for 0.01"))
+            yield Violation(f"{field}.alpha", "OUT_OF_RANGE", "must be from 0.000001 to 0.5, or 0 for 0.01")
         if (guardrail.measure is Measure.OUTCOME_RATE) != bool(guardrail.outcome):
-            found.append(Violation(f"{field}.outcome", "REQUIRED", "must be set with OUTCOME_RATE, and with it alone"))
-    return found
+            yield Violation(f"{field}.outcome", "REQUIRED", "must be set with OUTCOME_RATE, and with it alone")

@@ -224,6 +224,8 @@ class Rollback:
     keep_source_good: bool = False
     allow_bad_target: bool = False
     freeze: timedelta = DEFAULT_FREEZE
+    blamed: tuple[int, ...] = ()
+    """Of the versions on trial, those that are marked bad; all, if none is named."""
 
 
 def check_good(ruleset: str, version: Version) -> Version:
@@ -313,7 +315,7 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     if target.number == channel.version:
         if channel.trial is None:
             return Decision(channel=channel)
-        left = channel.trial.versions
+        left = wish.blamed or channel.trial.versions
     marks = {
         number: Mark(VersionState.BAD, actor.reason)
         for number in left

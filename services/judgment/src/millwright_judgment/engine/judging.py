@@ -23,9 +23,10 @@ from millwright_judgment.domain import experiments
 from millwright_judgment.domain.errors import InvalidInput
 from millwright_judgment.domain.evaluation.rows import Judgment
 from millwright_judgment.domain.executions import ENGINE_VERSION, STATUSES, Execution, Segment, new_id, time_of
+from millwright_judgment.domain.experiments import Assignment
 from millwright_judgment.domain.input.check import Refused, Values
 from millwright_judgment.engine.recording import Recorder
-from millwright_judgment.engine.versions import Basis, Compiled, Trying, Versions
+from millwright_judgment.engine.versions import Basis, Compiled, Versions
 from millwright_judgment.store import executions
 from millwright_judgment.store.bases import Target
 from millwright_judgment.store.executions import Key
@@ -144,12 +145,12 @@ class Judging:
 def _judge(basis: Basis, caller: str, wish: Wish) -> tuple[Answer, Item]:
     """Give the answer to a wish, and what is to be stored of it."""
     execution_id = new_id(time.time_ns())
-    version, part = basis.version, None
-    if basis.trying is not None:
-        version, part = _take_part(basis, basis.trying, wish, execution_id)
+    unit = wish.routing_key or wish.segment.unit or str(execution_id)
+    version, assigned = _assign(basis, unit)
     tenant = basis.target.tenant
     key = Key(tenant, wish.idempotency_key) if wish.idempotency_key else None
     judged = version.evaluator.judge(wish.input)
+    part = _part(basis, assigned, unit, _label(judged), wish.input) if assigned else None
     if isinstance(judged, Refused):
         return InvalidInput([_placed(it) for it in judged.violations]), Item(None, key, wish.digest, part)
     execution = _execution(basis, caller, wish, execution_id, version, judged, part)
@@ -201,27 +202,35 @@ def canonical_input(version: Compiled, values: Values) -> bytes:
     return orjson.dumps({name: values[place] for name, place in version.sorted_fields})
 
 
-def _take_part(basis: Basis, trying: Trying, wish: Wish, execution_id: uuid.UUID) -> tuple[Compiled, Part | None]:
-    """Give the version that an input is judged with, and how it takes part in the experiment, if it does."""
-    unit = wish.routing_key or wish.segment.unit or str(execution_id)
-    assigned = experiments.assign(trying.trial, trying.enrolment_bp, trying.step, unit)
-    if assigned is None:
+def _assign(basis: Basis, unit: str) -> tuple[Compiled, Assignment | None]:
+    """Give the version that a unit is judged with, and how it takes part in the experiment that runs, if it does."""
+    trying = basis.trying
+    assigned = experiments.assign(trying.trial, trying.enrolment_bp, trying.step, unit) if trying else None
+    if trying is None or assigned is None:
         return basis.version, None
-    version = trying.versions[assigned.arm.version]
-    part = Part(
+    return trying.versions[assigned.arm.version], assigned
+
+
+def _part(basis: Basis, assigned: Assignment, unit: str, outcome: str, given: Mapping[str, object]) -> Part:
+    """Give what is counted of a judgment; versions in the shadow judge the same input."""
+    trying = basis.trying
+    assert trying is not None
+    experiment = trying.trial.experiment
+    return Part(
         tenant=basis.target.tenant,
-        experiment=trying.trial.experiment,
+        experiment=experiment,
+        step=trying.step,
         arm=assigned.arm.name,
-        outcome=_label(version, wish.input),
-        unit_hash=experiments.unit_hash(trying.trial.experiment, unit),
-        shadows=tuple((arm.name, _label(trying.versions[arm.version], wish.input)) for arm in assigned.shadows),
+        outcome=outcome,
+        unit_hash=experiments.unit_hash(experiment, unit),
+        shadows=tuple(
+            (arm.name, _label(trying.versions[arm.version].evaluator.judge(given))) for arm in assigned.shadows
+        ),
     )
-    return version, part
 
 
-def _label(version: Compiled, given: Mapping[str, object]) -> str:
+def _label(judged: Judgment | Refused) -> str:
     """Give what a judgment counts as."""
-    judged = version.evaluator.judge(given)
     return experiments.ERROR if isinstance(judged, Refused) else judged.decision.label
 
 

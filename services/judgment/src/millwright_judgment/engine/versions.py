@@ -25,7 +25,8 @@ from millwright_judgment.domain.errors import (
     VersionRetired,
 )
 from millwright_judgment.domain.evaluation.rows import Evaluator
-from millwright_judgment.domain.experiments import Trial
+from millwright_judgment.domain.experiments import Experiment, Trial
+from millwright_judgment.domain.guardrails import Levels
 from millwright_judgment.domain.releases import VersionState
 from millwright_judgment.domain.ruleset import document
 from millwright_judgment.domain.ruleset.model import Acknowledgement, Ruleset
@@ -111,6 +112,12 @@ class Versions:
             return Fresh(compiled, math.inf, 1 + len(compiled.ruleset.rule_ids))
 
         return await self._compiled.get((tenant, ruleset, number), make)
+
+    async def levels(self, tenant: str, experiment: Experiment) -> Levels:
+        """Give the outcomes that each arm of an experiment knows."""
+        arms = experiment.trial.arms
+        compiled = [await self.compiled(tenant, experiment.ruleset, arm.version) for arm in arms]
+        return {arm.name: version.ruleset.levels for arm, version in zip(arms, compiled, strict=True)}
 
     async def close(self) -> None:
         """Stop compiling."""

@@ -57,6 +57,7 @@ class Found:
     state_reason: str
     stamp: Stamp
     running: RunningTrial | None
+    """None, too, once a version that it tries is marked bad."""
 
 
 async def read(connection: Connection, targets: Sequence[Target]) -> Mapping[Target, Found]:
@@ -86,7 +87,7 @@ def _stamp(target: Target, row: asyncpg.Record) -> Stamp:
 
 def _found(target: Target, row: asyncpg.Record) -> Found:
     running = None
-    if row["experiment"] is not None and not target.number:
+    if row["experiment"] is not None and not target.number and row["is_trial_sound"]:
         trial = trials.from_text(row["experiment"], row["mode"], row["plan"])
         running = RunningTrial(trial, row["enrolment_bp"], row["step"])
     return Found(
@@ -102,7 +103,12 @@ def _found(target: Target, row: asyncpg.Record) -> Found:
 _READ = """
 SELECT ruleset.ruleset IS NOT NULL AS has_ruleset, version.number, version.state, version.state_reason,
        channel.revision, experiment.experiment, experiment.mode, experiment.plan, experiment.enrolment_bp,
-       experiment.step, experiment.revision AS trial_revision
+       experiment.step, experiment.revision AS trial_revision,
+       NOT EXISTS (
+           SELECT FROM judgment.version AS tried
+           WHERE (tried.tenant, tried.ruleset) = (channel.tenant, channel.ruleset)
+             AND tried.number = ANY (channel.trial_versions) AND tried.state <> 'PUBLISHED'
+       ) AS is_trial_sound
 FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[])
     WITH ORDINALITY AS asked (tenant, ruleset, channel, number, place)
 LEFT JOIN judgment.ruleset ON (ruleset.tenant, ruleset.ruleset) = (asked.tenant, asked.ruleset)

@@ -9,8 +9,9 @@ import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ChannelNotFound
+from millwright_judgment.domain.experiments import END_STATES
 from millwright_judgment.domain.releases import Channel, Decision, Ledger, Operation, Plan, Release, Trial
-from millwright_judgment.store import rulesets
+from millwright_judgment.store import experiments, rulesets
 
 
 async def lock(connection: Connection, ruleset: str, versions: Sequence[int] = ()) -> Ledger:
@@ -49,7 +50,7 @@ async def visited(connection: Connection, ruleset: str, channel: str) -> Sequenc
 
 
 async def write(connection: Connection, tenant: str, ruleset: str, decision: Decision) -> None:
-    """Write what was decided: the row of the log, the channel, the marks."""
+    """Write what was decided: the row of the log, the channel, the marks, the end of an experiment."""
     release = decision.release
     if release is None:
         return
@@ -78,6 +79,11 @@ async def write(connection: Connection, tenant: str, ruleset: str, decision: Dec
         await _write_channel(connection, tenant, ruleset, decision.channel)
     for number, mark in sorted((decision.marks or {}).items()):
         await connection.execute(_MARK, ruleset, number, mark.state.value, mark.reason)
+    if decision.marks:
+        await experiments.unsettle(connection, ruleset, list(decision.marks))
+    if decision.ended_experiment:
+        state = END_STATES[release.operation]
+        await experiments.end(connection, decision.ended_experiment, state, release.reason, release.create_time)
 
 
 async def _write_channel(connection: Connection, tenant: str, ruleset: str, channel: Channel) -> None:

@@ -17,12 +17,12 @@ from millwright_judgment.domain.experiments import Arm, Guardrail, Measure, Mode
 class Counts:
     """What a batch of judgments adds to what was counted; keys begin with the tenant and the experiment."""
 
-    outcomes: Mapping[tuple[str, str, str, str], int]
-    """By arm and outcome."""
+    outcomes: Mapping[tuple[str, str, int, str, str], int]
+    """By step, arm and outcome."""
     pairs: Mapping[tuple[str, str, str, str, str], int]
     """By arm, the control's outcome and the arm's."""
-    units: Mapping[tuple[str, str, int], str]
-    """The arm by the hash of the unit."""
+    units: Mapping[tuple[str, str, int, int], str]
+    """The arm by the hash of the unit and the step."""
 
 
 def to_text(trial: Trial) -> str:
@@ -73,11 +73,11 @@ def from_text(experiment: str, mode: str, text: str) -> Trial:
 async def count(connection: Connection, counts: Counts) -> None:
     """Add to what was counted; rows are taken in one order by everybody, so that nobody waits in a ring."""
     if counts.outcomes:
-        await connection.execute(_COUNT, *_columns(counts.outcomes, 4))
+        await connection.execute(_COUNT, *_columns(counts.outcomes, 5))
     if counts.pairs:
         await connection.execute(_PAIR, *_columns(counts.pairs, 5))
     if counts.units:
-        await connection.execute(_UNITS, *_columns(counts.units, 3))
+        await connection.execute(_UNITS, *_columns(counts.units, 4))
 
 
 def _columns(values: Mapping[Any, Any], keys: int) -> Sequence[list[Any]]:
@@ -86,9 +86,10 @@ def _columns(values: Mapping[Any, Any], keys: int) -> Sequence[list[Any]]:
 
 
 _COUNT = """
-INSERT INTO judgment.experiment_count AS counted (tenant, experiment, arm, outcome, executions)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-ON CONFLICT (tenant, experiment, arm, outcome) DO UPDATE SET executions = counted.executions + excluded.executions
+INSERT INTO judgment.experiment_count AS counted (tenant, experiment, step, arm, outcome, executions)
+SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::bigint[])
+ON CONFLICT (tenant, experiment, step, arm, outcome)
+    DO UPDATE SET executions = counted.executions + excluded.executions
 """
 _PAIR = """
 INSERT INTO judgment.experiment_pair AS counted
@@ -98,6 +99,6 @@ ON CONFLICT (tenant, experiment, arm, control_outcome, arm_outcome)
     DO UPDATE SET executions = counted.executions + excluded.executions
 """
 _UNITS = """
-INSERT INTO judgment.experiment_unit (tenant, experiment, unit_hash, arm)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) ON CONFLICT DO NOTHING
+INSERT INTO judgment.experiment_unit (tenant, experiment, unit_hash, step, arm)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::text[]) ON CONFLICT DO NOTHING
 """

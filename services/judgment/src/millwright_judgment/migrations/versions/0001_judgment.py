@@ -303,15 +303,18 @@ CREATE TABLE judgment.experiment (
     FOREIGN KEY (tenant, ruleset) REFERENCES judgment.ruleset
 );
 CREATE INDEX experiment_looked_at ON judgment.experiment (look_time) WHERE state = 'RUNNING';
-COMMENT ON COLUMN judgment.experiment.plan IS 'arms, guardrails, steps and salts, as JSON: they never change';
+CREATE INDEX experiment_started ON judgment.experiment (tenant, start_time, experiment);
+COMMENT ON COLUMN judgment.experiment.plan IS 'arms, guardrails and steps, as JSON: they never change';
+COMMENT ON COLUMN judgment.experiment.revision IS 'raised by its changes, and by bad marks on what it tries';
 
 CREATE TABLE judgment.experiment_count (
     tenant text NOT NULL,
     experiment text NOT NULL,
+    step integer NOT NULL,
     arm text NOT NULL,
     outcome text NOT NULL,
     executions bigint NOT NULL,
-    PRIMARY KEY (tenant, experiment, arm, outcome),
+    PRIMARY KEY (tenant, experiment, step, arm, outcome),
     FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
 );
 COMMENT ON TABLE judgment.experiment_count IS 'Judgments of an arm by outcome, written with the executions';
@@ -332,11 +335,12 @@ CREATE TABLE judgment.experiment_unit (
     tenant text NOT NULL,
     experiment text NOT NULL,
     unit_hash bigint NOT NULL,
+    step integer NOT NULL,
     arm text NOT NULL,
     PRIMARY KEY (tenant, experiment, unit_hash),
     FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
 );
-COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their arms: is the split as planned?';
+COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their first arms: is the split as planned?';
 """
 
 TENANTED = (

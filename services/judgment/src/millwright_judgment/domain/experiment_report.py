@@ -1,0 +1,199 @@
+"""The report of an experiment: what became of each arm, what the guardrails say, and what to keep in mind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from millwright_judgment.domain.experiments import BASIS_POINTS, ERROR, Arm, Experiment, Mode, Outcomes, Trial
+from millwright_judgment.domain.guardrails import GuardrailResult, Levels, Pairs, Seen, look, severest
+from millwright_judgment.domain.statistics import (
+    Interval,
+    TestResult,
+    mcnemar,
+    sample_ratio,
+    sign,
+    stuart_maxwell,
+    wilson,
+)
+
+SAMPLE_RATIO_ALARM = 0.001
+"""Below this p-value the split is not as planned: guardrails are withheld, and a canary does not step on by itself."""
+SMALL_SAMPLE = 100
+CLUSTERED = 2.0
+"""From so many judgments a unit on, they are no independent ones."""
+
+Units = Mapping[int, Mapping[str, int]]
+"""How many units were first seen at each step, by their arms then."""
+
+
+class Warned(StrEnum):
+    """What to keep in mind when reading a report."""
+
+    SAMPLE_RATIO_MISMATCH = "SAMPLE_RATIO_MISMATCH"
+    SMALL_SAMPLE = "SMALL_SAMPLE"
+    CLUSTERED_DATA = "CLUSTERED_DATA"
+    NOTHING_TO_COMPARE = "NOTHING_TO_COMPARE"
+    CHANGING_SHARES = "CHANGING_SHARES"
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What an arm in the shadow says where the control says what, of the same inputs."""
+
+    transitions: Sequence[tuple[str, str, int]]
+    """From which outcome to which, most frequent first; those that stay what they are too."""
+    compared: int
+    unchanged: int
+    errors: int
+    """How many only the arm cannot judge."""
+    escalated: int
+    relaxed: int
+    change_rate: Interval
+    tests: Sequence[TestResult]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmReport:
+    """What became of one arm so far."""
+
+    arm: Arm
+    executions: int
+    units: int
+    outcomes: Outcomes
+    paired: Paired | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The report of an experiment so far."""
+
+    arms: Sequence[ArmReport]
+    guardrails: Sequence[GuardrailResult]
+    """Empty while the split is not as planned."""
+    sample_ratio_p_value: float
+    warnings: Sequence[Warned]
+    time: datetime
+
+
+def report(
+    experiment: Experiment,
+    totals: Mapping[str, Outcomes],
+    seen: Seen,
+    units: Units,
+    levels: Levels,
+    time: datetime,
+) -> Report:
+    """Give the report. `totals` were counted from the beginning, `seen` of a canary since its step began."""
+    trial = experiment.trial
+    p_value = sample_ratio_of(trial, units)
+    is_split_as_planned = p_value >= SAMPLE_RATIO_ALARM
+    arms = [_arm_report(trial, arm, totals, seen.pairs, units, levels) for arm in trial.arms]
+    warnings = list(_warnings(experiment, arms))
+    if not is_split_as_planned:
+        warnings.insert(0, Warned.SAMPLE_RATIO_MISMATCH)
+    return Report(arms, look(trial, seen, levels) if is_split_as_planned else [], p_value, warnings, time)
+
+
+def sample_ratio_of(trial: Trial, units: Units) -> float:
+    """Give the p-value of units being split as planned, each at the step where it was first seen.
+
+    With the steps of a canary taken together it is a little too large rather than too small. In the shadow nothing is
+    split.
+    """
+    if trial.mode is Mode.SHADOW:
+        return 1.0
+    observed, expected = {arm.name: 0 for arm in trial.arms}, {arm.name: 0.0 for arm in trial.arms}
+    for step, counts in units.items():
+        weights = _weights(trial, step)
+        for name, weight in weights.items():
+            observed[name] += counts.get(name, 0)
+            expected[name] += sum(counts.values()) * weight / sum(weights.values())
+    names = [name for name in expected if observed[name] or expected[name]]
+    if len(names) < 2:
+        return 1.0
+    if not all(expected[name] for name in names):
+        return 0.0
+    return sample_ratio([observed[name] for name in names], [expected[name] for name in names])
+
+
+def _weights(trial: Trial, step: int) -> Mapping[str, int]:
+    if trial.mode is Mode.CANARY:
+        tried = trial.steps[step].weight_bp
+        return {trial.control.name: BASIS_POINTS - tried, trial.arms[1].name: tried}
+    return {arm.name: arm.weight for arm in trial.arms}
+
+
+def _arm_report(
+    trial: Trial,
+    arm: Arm,
+    totals: Mapping[str, Outcomes],
+    pairs: Mapping[str, Pairs],
+    units: Units,
+    levels: Levels,
+) -> ArmReport:
+    outcomes = totals.get(arm.name, {})
+    is_shadow = trial.mode is Mode.SHADOW
+    paired = None
+    if is_shadow and arm is not trial.control:
+        paired = _paired(pairs.get(arm.name, {}), levels[trial.control.name], levels[arm.name])
+    # In the shadow each unit is the control's, and every arm sees it.
+    counted_as = trial.control.name if is_shadow else arm.name
+    seen_units = sum(counts.get(counted_as, 0) for counts in units.values())
+    return ArmReport(arm, sum(outcomes.values()), seen_units, outcomes, paired)
+
+
+def _paired(pairs: Pairs, control_levels: Sequence[str], levels: Sequence[str]) -> Paired:
+    compared = sum(pairs.values())
+    unchanged = sum(count for (before, after), count in pairs.items() if before == after)
+    moves = [(_move(before, after, control_levels, levels), count) for (before, after), count in pairs.items()]
+    escalated = sum(count for move, count in moves if move > 0)
+    relaxed = sum(count for move, count in moves if move < 0)
+    return Paired(
+        transitions=sorted(((*pair, count) for pair, count in pairs.items()), key=lambda it: (-it[2], it)),
+        compared=compared,
+        unchanged=unchanged,
+        errors=sum(count for (before, after), count in pairs.items() if after == ERROR != before),
+        escalated=escalated,
+        relaxed=relaxed,
+        change_rate=wilson(compared - unchanged, compared),
+        tests=list(_tests(pairs, control_levels, levels, escalated, relaxed)),
+    )
+
+
+def _move(before: str, after: str, control_levels: Sequence[str], levels: Sequence[str]) -> int:
+    """Give whether a judgment goes up (above 0) or down, by a version that knows both outcomes; 0 if none does."""
+    for order in (levels, control_levels):
+        if before in order and after in order:
+            return order.index(after) - order.index(before)
+    return 0
+
+
+def _tests(
+    pairs: Pairs, control_levels: Sequence[str], levels: Sequence[str], escalated: int, relaxed: int
+) -> Iterator[TestResult]:
+    if escalated or relaxed:
+        yield sign(escalated, relaxed)
+    top, control_top = severest(levels, control_levels), frozenset(control_levels[-1:])
+    gained = sum(count for (before, after), count in pairs.items() if after in top and before not in control_top)
+    lost = sum(count for (before, after), count in pairs.items() if before in control_top and after not in top)
+    if gained or lost:
+        yield mcnemar(gained, lost)
+    labels = sorted({label for pair in pairs for label in pair})
+    if homogeneity := stuart_maxwell([[pairs.get((row, column), 0) for column in labels] for row in labels]):
+        yield homogeneity
+
+
+def _warnings(experiment: Experiment, arms: Sequence[ArmReport]) -> Iterator[Warned]:
+    trial = experiment.trial
+    if any(arm.executions < SMALL_SAMPLE for arm in arms):
+        yield Warned.SMALL_SAMPLE
+    if any(arm.executions >= CLUSTERED * arm.units > 0 for arm in arms):
+        yield Warned.CLUSTERED_DATA
+    if trial.mode is Mode.CANARY:
+        if trial.steps[experiment.step].weight_bp == BASIS_POINTS:
+            yield Warned.NOTHING_TO_COMPARE
+        if experiment.step:
+            yield Warned.CHANGING_SHARES
