@@ -1,5 +1,6 @@
 """Rulesets and inputs at random: small tables whose thresholds lie where inputs fall."""
 
+import copy
 import json
 from random import Random
 from typing import Any
@@ -128,3 +129,35 @@ def columns(rules: Ruleset, inputs: list[dict[str, Any]]) -> dict[str, Column]:
 def random_ruleset(random: Random, **more: Any) -> Ruleset:
     """Give the ruleset of a random document."""
     return ruleset(json.loads(json.dumps(random_document(random, **more))))
+
+
+def mutated(random: Random, document: dict[str, Any], changes: int = 3) -> dict[str, Any]:
+    """Give a later version of a random document: some cells and outputs are others, rules come, go and move."""
+    later = copy.deepcopy(document)
+    content = next(node for node in reversed(later["decision"]["nodes"]) if node["type"] == "decisionTableNode")[
+        "content"
+    ]
+    optional = {field["field"] for field in later["inputs"] if field.get("missing") == "allow"}
+    columns_ = {
+        column["id"]: column["field"] for column in content["inputs"] if column["field"] in {*_SCALES, "label", "flag"}
+    }
+    for number in range(changes):
+        rules = content["rules"]
+        rule = random.choice(rules)
+        match random.choice(["cell", "cell", "cell", "outcome", "confidence", "add", "remove", "move"]):
+            case "cell" if columns_:
+                column = random.choice(sorted(columns_))
+                name = columns_[column]
+                rule[column] = random.choice(["", _cell(random, name, is_optional=name in optional)])
+            case "outcome":
+                rule["o_outcome"] = f'"{random.choice(LEVELS)}"'
+            case "confidence":
+                rule["o_confidence"] = f"{random.randint(0, 100) / 100}"
+            case "add":
+                rules.insert(random.randint(0, len(rules)), {**copy.deepcopy(rule), "_id": f"new{number}"})
+            case "remove" if len(rules) > 1:
+                rules.remove(rule)
+            case "move":
+                rules.remove(rule)
+                rules.insert(random.randint(0, len(rules)), rule)
+    return later
