@@ -55,6 +55,40 @@ class Reason(StrEnum):
     DUPLICATE_ENTRY = "DUPLICATE_ENTRY"
     NAME_COLLISION = "NAME_COLLISION"
     FILE_AND_DIRECTORY = "FILE_AND_DIRECTORY"
+    # The manifest and the contents.
+    MANIFEST_MISSING = "MANIFEST_MISSING"
+    MANIFEST_TOO_LARGE = "MANIFEST_TOO_LARGE"
+    MANIFEST_TOO_DEEP = "MANIFEST_TOO_DEEP"
+    MANIFEST_MALFORMED = "MANIFEST_MALFORMED"
+    MANIFEST_INVALID = "MANIFEST_INVALID"
+    DUPLICATE_KEY = "DUPLICATE_KEY"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    INVALID_VERSION = "INVALID_VERSION"
+    INVALID_RANGE = "INVALID_RANGE"
+    INVALID_SETTINGS_SCHEMA = "INVALID_SETTINGS_SCHEMA"
+    INVALID_DEFAULTS = "INVALID_DEFAULTS"
+    UNKNOWN_EXTERNAL = "UNKNOWN_EXTERNAL"
+    FORBIDDEN_FILE_TYPE = "FORBIDDEN_FILE_TYPE"
+    FILE_MISSING = "FILE_MISSING"
+    # Dependencies.
+    PLATFORM_UNSUITABLE = "PLATFORM_UNSUITABLE"
+    DEPENDENCY_MISSING = "DEPENDENCY_MISSING"
+    DEPENDENCY_DISABLED = "DEPENDENCY_DISABLED"
+    DEPENDENCY_VERSION = "DEPENDENCY_VERSION"
+    DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
+    DEPENDENT = "DEPENDENT"
+    DEPENDENT_CONFLICT = "DEPENDENT_CONFLICT"
+    DOWNGRADE = "DOWNGRADE"
+    VERSION_TAKEN = "VERSION_TAKEN"
+    # Signatures.
+    UNSIGNED = "UNSIGNED"
+    SIGNATURE_MALFORMED = "SIGNATURE_MALFORMED"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNER_UNKNOWN = "SIGNER_UNKNOWN"
+    SIGNER_CHANGED = "SIGNER_CHANGED"
+    SIGNED_FILE_MISSING = "SIGNED_FILE_MISSING"
+    FILE_NOT_SIGNED = "FILE_NOT_SIGNED"
+    HASH_MISMATCH = "HASH_MISMATCH"
 
 
 class Text(NamedTuple):
@@ -213,6 +247,130 @@ MESSAGES = {
         "{path} is a file, and a directory.",
         "{path}은(는) 파일이면서 폴더입니다.",
     ),
+    Reason.MANIFEST_MISSING: Text(
+        "The package has no {expected} at its top.",
+        "패키지 최상위에 {expected} 파일이 없습니다.",
+    ),
+    Reason.MANIFEST_TOO_LARGE: Text(
+        "{path} has {found} bytes; at most {expected} are allowed.",
+        "{path}의 크기가 {found}바이트입니다. 최대 {expected}바이트까지 허용됩니다.",
+    ),
+    Reason.MANIFEST_TOO_DEEP: Text(
+        "{path} is nested deeper than {expected} levels.",
+        "{path}의 중첩이 {expected}단계보다 깊습니다.",
+    ),
+    Reason.MANIFEST_MALFORMED: Text(
+        "{path} is not {expected}: {found}.",
+        "{path}은(는) {expected} 형식이 아닙니다: {found}.",
+    ),
+    Reason.MANIFEST_INVALID: Text(
+        "{path} in module.json is wrong: {found}",
+        "module.json의 {path} 값이 잘못되었습니다: {found}",
+    ),
+    Reason.DUPLICATE_KEY: Text(
+        "{path} has the key {found} twice in one object.",
+        "{path}의 한 객체에 {found} 키가 두 번 있습니다.",
+    ),
+    Reason.UNKNOWN_KEY: Text(
+        "{path} in module.json has a key that is not known: {found}",
+        "module.json의 {path}에 알 수 없는 키가 있습니다: {found}",
+    ),
+    Reason.INVALID_VERSION: Text(
+        "{path} is {found}, which is no version such as {expected}.",
+        "{path} 값 {found}은(는) {expected} 같은 버전이 아닙니다.",
+    ),
+    Reason.INVALID_RANGE: Text(
+        "{path} is {found}, which is no range of versions such as {expected}.",
+        "{path} 값 {found}은(는) {expected} 같은 버전 범위가 아닙니다.",
+    ),
+    Reason.INVALID_SETTINGS_SCHEMA: Text(
+        "{path} is not {expected}: {found}",
+        "{path}은(는) {expected}가 아닙니다: {found}",
+    ),
+    Reason.INVALID_DEFAULTS: Text(
+        "{path} does not fit the schema of the settings: {found}",
+        "{path} 값이 설정 스키마에 맞지 않습니다: {found}",
+    ),
+    Reason.UNKNOWN_EXTERNAL: Text(
+        "{path} is {found}, which the platform does not bring; it brings {expected}.",
+        "{path} 값 {found}은(는) 플랫폼이 제공하지 않습니다. 제공하는 것: {expected}.",
+    ),
+    Reason.FORBIDDEN_FILE_TYPE: Text(
+        "{path} is of a kind that modules may not hold: {found}.",
+        "{path}은(는) 모듈에 넣을 수 없는 종류의 파일입니다: {found}.",
+    ),
+    Reason.FILE_MISSING: Text(
+        "{path} names {expected}, which is not in the package.",
+        "{path}이(가) 가리키는 {expected} 파일이 패키지에 없습니다.",
+    ),
+    Reason.PLATFORM_UNSUITABLE: Text(
+        "The module needs a platform {expected}; this one is {found}.",
+        "이 모듈은 플랫폼 {expected}이(가) 필요하지만 현재 버전은 {found}입니다.",
+    ),
+    Reason.DEPENDENCY_MISSING: Text(
+        "The module needs {expected}, which is not installed.",
+        "이 모듈에 필요한 {expected}이(가) 설치되어 있지 않습니다.",
+    ),
+    Reason.DEPENDENCY_DISABLED: Text(
+        "The module needs {expected}; {found} is disabled.",
+        "이 모듈에는 {expected}이(가) 필요하지만 {found}은(는) 비활성 상태입니다.",
+    ),
+    Reason.DEPENDENCY_VERSION: Text(
+        "The module needs {expected}; {found} is live.",
+        "이 모듈에는 {expected}이(가) 필요하지만 현재 {found}입니다.",
+    ),
+    Reason.DEPENDENCY_CYCLE: Text(
+        "The dependencies go in a circle: {found}.",
+        "의존 관계가 순환합니다: {found}.",
+    ),
+    Reason.DEPENDENT: Text(
+        "{path} needs {found}, and goes with it.",
+        "{path}은(는) {found}이(가) 필요하므로 함께 제거됩니다.",
+    ),
+    Reason.DEPENDENT_CONFLICT: Text(
+        "{path} needs this module {expected}, not {found}.",
+        "{path}에는 이 모듈의 {expected}이(가) 필요합니다. {found}은(는) 맞지 않습니다.",
+    ),
+    Reason.DOWNGRADE: Text(
+        "{found} is older than the live version {expected}.",
+        "{found}은(는) 현재 버전 {expected}보다 오래되었습니다.",
+    ),
+    Reason.VERSION_TAKEN: Text(
+        "Version {path} is installed with other content.",
+        "버전 {path}이(가) 다른 내용으로 이미 설치되어 있습니다.",
+    ),
+    Reason.UNSIGNED: Text(
+        "The package is not signed.",
+        "패키지에 서명이 없습니다.",
+    ),
+    Reason.SIGNATURE_MALFORMED: Text(
+        "{path} is not what a signature looks like.",
+        "{path}의 형식이 올바른 서명이 아닙니다.",
+    ),
+    Reason.SIGNATURE_INVALID: Text(
+        "The signature by {found} is not good.",
+        "{found} 키의 서명이 올바르지 않습니다.",
+    ),
+    Reason.SIGNER_UNKNOWN: Text(
+        "The key {found} is not trusted here.",
+        "{found} 키는 신뢰 목록에 없습니다.",
+    ),
+    Reason.SIGNER_CHANGED: Text(
+        "The live version is signed by {expected}, this one by {found}.",
+        "현재 버전의 서명자는 {expected}, 새 버전의 서명자는 {found}입니다.",
+    ),
+    Reason.SIGNED_FILE_MISSING: Text(
+        "{path} was signed, and is not in the package.",
+        "서명된 {path} 파일이 패키지에 없습니다.",
+    ),
+    Reason.FILE_NOT_SIGNED: Text(
+        "{path} is in the package, and was not signed.",
+        "{path} 파일은 서명에 포함되지 않았습니다.",
+    ),
+    Reason.HASH_MISMATCH: Text(
+        "{path} was changed after it was signed: {found}, not {expected}.",
+        "{path} 파일이 서명 후 변경되었습니다: {expected}이 아니라 {found}.",
+    ),
 }
 
 _REPACK = Text(
@@ -271,4 +429,20 @@ HINTS = {
     Reason.DUPLICATE_ENTRY: _REPACK,
     Reason.NAME_COLLISION: _RENAME,
     Reason.FILE_AND_DIRECTORY: _REPACK,
+    Reason.MANIFEST_MISSING: Text(
+        "Zip what is in the module's directory, not the directory itself.",
+        "모듈 폴더 자체가 아니라 폴더 안의 내용을 압축하세요.",
+    ),
+    Reason.FORBIDDEN_FILE_TYPE: _SMALLER,
+    Reason.DEPENDENCY_MISSING: Text("Install it first.", "먼저 설치하세요."),
+    Reason.DEPENDENCY_DISABLED: Text("Enable it first.", "먼저 활성화하세요."),
+    Reason.DEPENDENCY_VERSION: Text("Upgrade it first.", "먼저 업그레이드하세요."),
+    Reason.DOWNGRADE: Text("Allow the downgrade, or roll back.", "다운그레이드를 허용하거나 롤백하세요."),
+    Reason.VERSION_TAKEN: Text("Raise the module's version.", "모듈 버전을 올리세요."),
+    Reason.UNSIGNED: Text("Sign it with `millwright module sign`.", "`millwright module sign`으로 서명하세요."),
+    Reason.SIGNER_UNKNOWN: Text("Add the key, if you trust it.", "신뢰할 수 있는 키라면 등록하세요."),
+    Reason.SIGNER_CHANGED: Text(
+        "Allow the change, if the publisher confirms it.", "발행자에게 확인한 뒤 변경을 허용하세요."
+    ),
+    Reason.HASH_MISMATCH: Text("Get the package from its publisher again.", "발행자에게서 패키지를 다시 받으세요."),
 }
