@@ -7,6 +7,7 @@ from pathlib import Path
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_etl.api.ingestion import IngestServicer
+from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
 from millwright_etl.engine.forgetting import Forgetting
 from millwright_etl.settings import EtlSettings
@@ -17,7 +18,12 @@ SCHEMA = "etl"
 async def compose(platform: Platform, _settings: EtlSettings) -> Parts:
     """Put the service together."""
     return Parts(
-        servicers=[IngestServicer(platform), ProductionServicer(platform)], loops=[Forgetting(platform.database)]
+        servicers=[
+            IngestServicer(platform),
+            PipelineServicer(platform),  # type: ignore[abstract]  # runs are served once they are here
+            ProductionServicer(platform),
+        ],
+        loops=[Forgetting(platform.database)],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncpg
 import pytest
+from etl_rig.plant import Plant
 
 
 @pytest.fixture
@@ -10,3 +11,11 @@ async def connection(urls):
     connection = await asyncpg.connect(urls.service)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def plant(connection):
+    """A plant that only this test knows."""
+    plant = Plant(connection)
+    await plant.begin()
+    return plant

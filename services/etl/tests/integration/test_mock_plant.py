@@ -29,7 +29,7 @@ async def run(connection, tenant, day):
     await windows.ensure_month(connection, asked)
     async with connection.transaction():
         await windows.set_limits(connection, 16)
-        counts = await windows.make_facts(connection, asked, uuid.uuid4(), 60)
+        counts = (await windows.make_facts(connection, asked, uuid.uuid4(), 60)).counts
         assert discrepancies(counts, await windows.read_back(connection, asked)) == []
     return counts
 

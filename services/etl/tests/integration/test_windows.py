@@ -1,88 +1,12 @@
 """The statement that makes the facts of a business day: what it counts, sets aside, writes, leaves and removes."""
 
-import hashlib
-import json
-import uuid
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
-from millwright_etl.domain.calendar import Calendars
-from millwright_etl.domain.windows import discrepancies, window
-from millwright_etl.store import windows
+from etl_rig.plant import DAY, ORDER, SEOUL, Plant
 
-SEOUL = ZoneInfo("Asia/Seoul")
-DAY = date(2026, 11, 14)
-NOON = datetime(2026, 11, 14, 12, tzinfo=SEOUL)
 TINY = timedelta(microseconds=1)
-ORDER = {"line_code": "L1", "product_code": "P1", "shift": "A", "total_qty": 100, "good_qty": 95, "defect_qty": 5}
-
-
-class Plant:
-    """A tenant of its own: its rows, and its days."""
-
-    def __init__(self, connection):
-        self.connection = connection
-        self.tenant = f"t-{uuid.uuid4().hex[:12]}"
-
-    async def begin(self):
-        """Be the tenant of this connection from now on."""
-        await self.connection.execute(f"SET millwright.tenant = '{self.tenant}'; SET TIME ZONE 'UTC'")
-        await windows.ensure_month(self.connection, window(Calendars(), self.tenant, DAY))
-
-    async def land(self, payload, external_id="1", record_type="WORK_ORDER", event_time=NOON, deleted=False):
-        """Put a row as it is in the place of the one of its key."""
-        text = json.dumps(payload)
-        await self.connection.execute(
-            _LAND,
-            self.tenant,
-            record_type,
-            external_id,
-            text,
-            hashlib.sha256(text.encode()).digest(),
-            event_time,
-            deleted,
-        )
-
-    async def run(self, day=DAY):
-        """Make the facts of a day, check that they add up, and give the counts."""
-        asked = window(Calendars(), self.tenant, day)
-        async with self.connection.transaction():
-            await windows.set_limits(self.connection, 16)
-            counts = await windows.make_facts(self.connection, asked, uuid.uuid4(), 60)
-            assert discrepancies(counts, await windows.read_back(self.connection, asked)) == []
-        return counts
-
-    async def facts(self):
-        """Give pieces by day, line, product and shift."""
-        rows = await self.connection.fetch("SELECT * FROM bi.fact_daily_production ORDER BY 1, 2, 3, 4, 5")
-        return {(row["date"], row["line"], row["product"], row["shift"]): row["total_qty"] for row in rows}
-
-    async def quarantine(self):
-        """Give state and reasons by external id."""
-        rows = await self.connection.fetch("SELECT external_id, state, reasons FROM etl.quarantine ORDER BY revision")
-        found = ((row["external_id"], row["state"], json.loads(row["reasons"])) for row in rows)
-        return {name: (state, {(each["code"], each["field"]) for each in reasons}) for name, state, reasons in found}
-
-
-_LAND = """
-INSERT INTO core.erp_mes_data AS raw
-    (tenant, source_system, record_type, external_id, source_type, payload, payload_hash, event_time, source_time,
-     deleted)
-VALUES ($1, 'mes-1', $2, $3, 'MES', $4, $5, $6, $6, $7)
-ON CONFLICT (tenant, source_system, record_type, external_id) DO UPDATE
-SET payload = excluded.payload, event_time = excluded.event_time, deleted = excluded.deleted,
-    revision = raw.revision + 1
-"""
-
-
-@pytest.fixture
-async def plant(connection):
-    """A plant that only this test knows."""
-    plant = Plant(connection)
-    await plant.begin()
-    return plant
 
 
 async def test_trap_1_a_late_row_adds_to_the_day(plant):

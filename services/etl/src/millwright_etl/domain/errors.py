@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millwright_runtime.errors import Aborted, InvalidArgument, NotFound
+from millwright_runtime.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 
 
 class StreamNotFound(NotFound):
@@ -19,3 +19,7 @@ class OffsetNotNext(InvalidArgument):
 
 class EtagMismatch(Aborted):
     """{resource} is not as your etag says. Read it again, and decide anew."""
+
+
+class TooManyQualityRules(FailedPrecondition):
+    """This plant has {most} quality rules, and cannot have more. Change one of them."""

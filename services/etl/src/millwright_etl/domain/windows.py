@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,6 +48,20 @@ class Counts:
     def facts_unchanged(self) -> int:
         """Give how many facts stayed as they were; nothing was written for them."""
         return self.facts - self.facts_inserted - self.facts_updated
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found about the quality of a window's rows while its facts were made."""
+
+    checked_rows: int
+    """Work orders that the rules of rows looked at."""
+    rows_refused: int
+    """Rows that are set aside now; those that people have left out are not among them."""
+    sources: Mapping[str, float]
+    """The newest event of each source system, in seconds since 1970."""
+    broken: Sequence[int]
+    """How many rows broke each rule of rows, in the order of the rules."""
 
 
 @dataclass(frozen=True, slots=True)

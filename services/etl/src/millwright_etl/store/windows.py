@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from millwright_runtime.postgres.database import Connection
 
-from millwright_etl.domain.windows import Counts, Window, Written
+from millwright_etl.domain.quality import Rule
+from millwright_etl.domain.windows import Counts, Findings, Window, Written
+from millwright_etl.store import rule_fragments
+from millwright_etl.store.rule_fragments import Shape
 
 _COMMENT = re.compile(r"--.*")
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
-_RULE_PLACES = ("rule_columns", "rule_conditions", "rule_reasons", "rule_counts", "rule_totals")
-"""Where the quality rules of a plant join the statement; empty as long as there are none."""
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_0-9]+)\b")
 _COUNTS = tuple(field.name for field in fields(Counts))
+
+
+class Made(NamedTuple):
+    """What came of making facts."""
+
+    counts: Counts
+    findings: Findings
 
 
 async def set_limits(connection: Connection, memory_megabytes: int) -> None:
@@ -31,23 +41,27 @@ async def ensure_month(connection: Connection, window: Window) -> None:
     await connection.execute("SELECT bi.ensure_month($1)", window.date)
 
 
-async def make_facts(connection: Connection, window: Window, run: uuid.UUID, seconds: float) -> Counts:
+async def make_facts(
+    connection: Connection, window: Window, run: uuid.UUID, seconds: float, rules: Sequence[Rule] = ()
+) -> Made:
     """Make the facts of a window anew from all its rows, and set aside those that cannot be used.
 
-    Run twice, it writes nothing the second time. The caller holds the window's lock.
+    `rules` are the rules of rows that are looked at. Run twice, it writes nothing the second time. The caller holds the
+    window's lock.
     """
-    statement, names = _bound()
-    values: dict[str, Any] = {
-        "tenant": window.tenant,
-        "date": window.date,
-        "begin_time": window.begin_time,
-        "end_time": window.end_time,
-        "shift_codes": [shift.code for shift in window.shifts],
-        "shift_begins": [shift.begin_time for shift in window.shifts],
-        "run": run,
-    }
-    row = await connection.fetchrow(statement, *(values[name] for name in names), timeout=seconds)
-    return Counts(**{name: row[name] for name in _COUNTS})
+    row = await _fetch(connection, "daily_production.sql", window, run, seconds, rules)
+    counts = Counts(**{name: row[name] for name in _COUNTS})
+    broken = [row[f"rule_{place}"] for place in range(len(rules))]
+    return Made(counts, Findings(row["checked_rows"], row["rows_refused"], json.loads(row["sources"]), broken))
+
+
+async def set_aside(
+    connection: Connection, window: Window, run: uuid.UUID, seconds: float, rules: Sequence[Rule] = ()
+) -> int:
+    """Set aside the rows of a window that cannot be used, and make no facts; give how many there are."""
+    row = await _fetch(connection, "quarantine.sql", window, run, seconds, rules)
+    refused: int = row["rows_refused"]
+    return refused
 
 
 async def read_back(connection: Connection, window: Window) -> Written:
@@ -57,22 +71,39 @@ async def read_back(connection: Connection, window: Window) -> Written:
 
 def sql_hash() -> str:
     """Give the SHA-256 of the SQL that makes facts, hex."""
-    return hashlib.sha256(_text().encode()).hexdigest()
+    return hashlib.sha256(_text("daily_production.sql").encode()).hexdigest()
+
+
+async def _fetch(
+    connection: Connection, file: str, window: Window, run: uuid.UUID, seconds: float, rules: Sequence[Rule]
+) -> Any:
+    statement, names = _bound(file, tuple(map(rule_fragments.shape, rules)))
+    values: dict[str, Any] = {
+        "tenant": window.tenant,
+        "date": window.date,
+        "begin_time": window.begin_time,
+        "end_time": window.end_time,
+        "shift_codes": [shift.code for shift in window.shifts],
+        "shift_begins": [shift.begin_time for shift in window.shifts],
+        "run": run,
+        **rule_fragments.parameters(rules),
+    }
+    return await connection.fetchrow(statement, *(values[name] for name in names), timeout=seconds)
 
 
 @cache
-def _text() -> str:
+def _text(file: str) -> str:
     files = resources.files("millwright_etl.pipelines")
     judged_rows = (files / "judged_rows.sql").read_text(encoding="utf-8")
-    return (files / "daily_production.sql").read_text(encoding="utf-8").replace("{judged_rows}", judged_rows)
+    return (files / file).read_text(encoding="utf-8").replace("{judged_rows}", judged_rows)
 
 
-@cache
-def _bound() -> tuple[str, tuple[str, ...]]:
-    """Give the statement with numbered parameters, and their names in that order."""
-    text = _COMMENT.sub("", _text())
-    for place in _RULE_PLACES:
-        text = text.replace(f"{{{place}}}", "")
+@lru_cache(maxsize=64)
+def _bound(file: str, shapes: tuple[Shape, ...]) -> tuple[str, tuple[str, ...]]:
+    """Give a statement with numbered parameters, and their names in that order."""
+    text = _COMMENT.sub("", _text(file))
+    for place, fragment in rule_fragments.fragments(shapes).items():
+        text = text.replace(f"{{{place}}}", fragment)
     names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
     return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text), names
 

@@ -1,0 +1,135 @@
+"""Rules of rows as pieces of the pipeline's statement: a rule that nobody has costs nothing.
+
+Only field names, which the domain has checked, and numbers of rules become SQL; everything else is a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from millwright_etl.domain.quality import Check, Rule, fault_text
+
+PLACES = ("rule_columns", "rule_conditions", "rule_reasons", "rule_counts", "rule_totals")
+"""Where the pieces join the statement."""
+
+_TEXT_COLUMNS = {"line_code": "line", "product_code": "product", "equipment_code": "equipment"} | {
+    name: name for name in ("shift", "status", "defect_type")
+}
+_NUMBER_COLUMNS = frozenset(
+    (
+        "total_qty",
+        "good_qty",
+        "defect_qty",
+        "rework_qty",
+        "scrap_qty",
+        "planned_qty",
+        "planned_seconds",
+        "runtime_seconds",
+        "duration_seconds",
+        "cycle_seconds",
+        "ideal_cycle_seconds",
+    )
+)
+_CHECKED = "record_type = 'WORK_ORDER' AND NOT deleted AND NOT ignored"
+_CODES = {
+    Check.NOT_NULL: "MISSING",
+    Check.RANGE: "OUT_OF_RANGE",
+    Check.UNIQUE: "NOT_UNIQUE",
+    Check.REFERENCE: "UNKNOWN_VALUE",
+}
+
+
+class Shape(NamedTuple):
+    """What of a rule is SQL: rules of one shape share one prepared statement."""
+
+    check: Check
+    field: str
+    has_min: bool
+    has_max: bool
+    sets_aside: bool
+
+
+def shape(rule: Rule) -> Shape:
+    """Give what of a rule is SQL."""
+    return Shape(rule.check, rule.field, rule.min is not None, rule.max is not None, rule.sets_aside)
+
+
+def fragments(shapes: Sequence[Shape]) -> dict[str, str]:
+    """Give what stands in each of PLACES."""
+    broken = [_broken(place, each) for place, each in enumerate(shapes)]
+    places = range(len(shapes))
+    strict = [place for place in places if shapes[place].sets_aside]
+    columns = [f"{broken[place]} AS rule_{place}" for place in places]
+    counts = [f"count(*) FILTER (WHERE rule_{place}) AS rule_{place}" for place in places]
+    totals = [f"coalesce(sum(rule_{place}), 0)::bigint AS rule_{place}" for place in places]
+    return {
+        "rule_columns": _more(columns),
+        "rule_conditions": "".join(f"\n               AND NOT {broken[place]}" for place in strict),
+        "rule_reasons": "".join(_reason(place, shapes[place]) for place in strict),
+        "rule_counts": _more([*counts, f"count(*) FILTER (WHERE {_CHECKED}) AS checked_rows"]),
+        "rule_totals": _more(
+            [
+                *totals,
+                "coalesce(sum(checked_rows), 0)::bigint AS checked_rows",
+                "(SELECT count(*) FROM refused) AS rows_refused",
+            ]
+        ),
+    }
+
+
+def parameters(rules: Sequence[Rule]) -> dict[str, Any]:
+    """Give the values of the parameters that the pieces name."""
+    values: dict[str, Any] = {}
+    for place, rule in enumerate(rules):
+        values[f"rule_min_{place}"] = None if rule.min is None else Decimal(repr(rule.min))
+        values[f"rule_max_{place}"] = None if rule.max is None else Decimal(repr(rule.max))
+        values[f"rule_name_{place}"] = rule.name
+        values[f"rule_fault_{place}"] = fault_text(rule)
+    return values
+
+
+def _broken(place: int, rule: Shape) -> str:
+    """Give SQL that tells whether a row of `judged` breaks a rule; never NULL."""
+    text, number = _text(rule.field), _number(rule.field)
+    match rule.check:
+        case Check.NOT_NULL:
+            breaks = f"{text} IS NULL"
+        case Check.RANGE:
+            bounds = [f"{number} < :rule_min_{place}::numeric"] * rule.has_min
+            bounds += [f"{number} > :rule_max_{place}::numeric"] * rule.has_max
+            breaks = f"({' OR '.join(bounds)})"
+        case Check.UNIQUE:
+            breaks = f"{text} IS NOT NULL AND count(*) FILTER (WHERE {_CHECKED}) OVER (PARTITION BY {text}) > 1"
+        case _:
+            known = _TEXT_COLUMNS[rule.field]
+            breaks = f"{known} NOT IN (SELECT {known} FROM bi.dim_{known} WHERE tenant = :tenant AND NOT inferred)"
+    return f"(({_CHECKED} AND {breaks}) IS TRUE)"
+
+
+def _text(field: str) -> str:
+    if field in _NUMBER_COLUMNS:
+        return f"{field}::text"
+    return f"nullif({_TEXT_COLUMNS.get(field, f'(payload ->> {_quoted(field)})')}, '')"
+
+
+def _number(field: str) -> str:
+    if field in _NUMBER_COLUMNS:
+        return field
+    return f"json_value(payload, '$.{field}' RETURNING numeric NULL ON ERROR)"
+
+
+def _reason(place: int, rule: Shape) -> str:
+    value = f"coalesce(left(coalesce(raw.payload || raw.corrections, raw.payload) ->> {_quoted(rule.field)}, 200), '')"
+    return f""" || CASE WHEN judged.rule_{place} THEN jsonb_build_array(jsonb_build_object(
+               'code', '{_CODES[rule.check]}', 'field', {_quoted(rule.field)}, 'value', {value},
+               'rule', :rule_name_{place}::text, 'message', :rule_fault_{place}::text)) ELSE '[]' END"""
+
+
+def _more(columns: Sequence[str]) -> str:
+    return "".join(f",\n           {column}" for column in columns)
+
+
+def _quoted(field: str) -> str:
+    return f"'{field}'"
