@@ -11,6 +11,7 @@ from millwright_judgment.api.experiments import ExperimentServicer
 from millwright_judgment.api.judging import JudgmentServicer
 from millwright_judgment.api.releases import ReleaseServicer
 from millwright_judgment.api.rulesets import RulesetServicer
+from millwright_judgment.engine.experiments import Experiments
 from millwright_judgment.engine.gate import Gate
 from millwright_judgment.engine.judging import Judging
 from millwright_judgment.engine.keys import Keys
@@ -35,7 +36,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             JudgmentServicer(platform, judging),
             ExperimentServicer(platform, log, versions),
         ],
-        loops=[Plans(platform, log), Keys(platform.database)],
+        loops=[Plans(platform, log), Keys(platform.database), Experiments(platform, log, versions)],
         # The recorder is no loop: calls that are still served while the service drains need it.
         closers=[versions.close, recorder.close],
         keep_days={"execution": settings.execution_retention_days},

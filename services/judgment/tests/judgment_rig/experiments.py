@@ -2,7 +2,7 @@
 
 import itertools
 
-from judgment_samples.documents import WELD_INPUTS, WELD_OUTPUTS, decision, table, weld_rows
+from judgment_samples.documents import FIELDS, WELD_INPUTS, WELD_OUTPUTS, decision, table, weld_rows
 from millwright.judgment.v1 import experiment_pb2, judgment_service_pb2
 from millwright_judgment.domain import experiments
 
@@ -26,13 +26,11 @@ async def two_versions(client):
     await tighter(client, "2.0.0", "> 0.04")
 
 
-async def tighter(client, semver, limit):
-    """Publish a version with another limit."""
-    await client.publish(semver, decision=_decision(limit))
-
-
-def _decision(limit):
-    return decision(table(WELD_INPUTS, WELD_OUTPUTS, weld_rows(r_critical={"defect_rate": limit})))
+async def tighter(client, semver, limit, fields=()):
+    """Publish a version with another limit; `fields` take the place of the first ones of its input."""
+    rows = weld_rows(r_critical={"defect_rate": limit})
+    changes = {"inputs": [*fields, *FIELDS[len(fields) :]]} if fields else {}
+    await client.publish(semver, decision=decision(table(WELD_INPUTS, WELD_OUTPUTS, rows)), **changes)
 
 
 def step(weight_bp=5000, seconds=0, min_executions=1_000_000):

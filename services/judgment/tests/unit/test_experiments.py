@@ -81,7 +81,7 @@ def test_units_are_told_apart_by_what_a_bigint_holds():
 
 def verdict(guardrail, of_arm, of_control):
     """What one guardrail says."""
-    seen = Seen({"tighter": of_arm, "control": of_control})
+    seen = Seen({"tighter": of_arm, "control": of_control}, NOW)
     (result,) = look(replace(AB, guardrails=(guardrail,)), seen, LEVELS)
     return result.verdict
 
@@ -127,7 +127,7 @@ def test_a_share_may_fall_too_far():
 
 def width(trial):
     """How wide the bounds of the first guardrail are."""
-    seen = Seen({"tighter": {"critical": 20, "normal": 980}, "control": {"critical": 10, "normal": 990}})
+    seen = Seen({"tighter": {"critical": 20, "normal": 980}, "control": {"critical": 10, "normal": 990}}, NOW)
     difference = look(trial, seen, LEVELS)[0].difference
     return difference.high - difference.low
 
@@ -147,7 +147,7 @@ def shadowed(pairs):
     for (before, after), count in pairs.items():
         for arm, outcome in (("control", before), ("tighter", after)):
             outcomes[arm][outcome] = outcomes[arm].get(outcome, 0) + count
-    (result,) = look(SHADOW, Seen(outcomes, {"tighter": pairs}), LEVELS)
+    (result,) = look(SHADOW, Seen(outcomes, NOW, {"tighter": pairs}), LEVELS)
     return result
 
 
@@ -163,7 +163,7 @@ def test_in_the_shadow_a_guardrail_looks_at_pairs():
 def test_pairs_tell_more_than_the_same_shares_apart():
     pairs = {("critical", "critical"): 300, ("normal", "critical"): 60, ("normal", "normal"): 640}
     paired = shadowed(pairs).difference
-    apart = look(replace(AB, guardrails=(MORE_CRITICAL,)), Seen(_outcomes(pairs)), LEVELS)[0].difference
+    apart = look(replace(AB, guardrails=(MORE_CRITICAL,)), Seen(_outcomes(pairs), NOW), LEVELS)[0].difference
     assert paired.value == pytest.approx(apart.value)
     assert paired.high - paired.low < apart.high - apart.low
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from millwright.judgment.v1 import experiment_service_pb2 as pb
@@ -110,7 +110,7 @@ class ExperimentServicer(pb_grpc.ExperimentServiceServicer):
             seen = await store.seen(connection, experiment)
             totals, units = await store.totals(connection, name), await store.units(connection, name)
         levels = await self._versions.levels(_tenant(), experiment)
-        value = report(experiment, totals, seen, units, levels, datetime.now(UTC))
+        value = report(experiment, totals, seen, units, levels)
         return pb.GetExperimentReportResponse(report=experiment_reports.report(experiment, value))
 
     async def _check_outcomes(self, ruleset: str, wish: Start) -> None:

@@ -84,7 +84,6 @@ def report(
     seen: Seen,
     units: Units,
     levels: Levels,
-    time: datetime,
 ) -> Report:
     """Give the report. `totals` were counted from the beginning, `seen` of a canary since its step began."""
     trial = experiment.trial
@@ -94,7 +93,7 @@ def report(
     warnings = list(_warnings(experiment, arms))
     if not is_split_as_planned:
         warnings.insert(0, Warned.SAMPLE_RATIO_MISMATCH)
-    return Report(arms, look(trial, seen, levels) if is_split_as_planned else [], p_value, warnings, time)
+    return Report(arms, look(trial, seen, levels) if is_split_as_planned else [], p_value, warnings, seen.time)
 
 
 def sample_ratio_of(trial: Trial, units: Units) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
@@ -63,6 +64,8 @@ class Seen:
 
     outcomes: Mapping[str, Outcomes]
     """By arm."""
+    time: datetime
+    """When, on the database's clock."""
     pairs: Mapping[str, Pairs] = field(default_factory=dict)
     """By arm on trial, in shadow mode."""
 

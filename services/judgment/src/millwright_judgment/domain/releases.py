@@ -306,7 +306,8 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
 
     The version left is marked bad unless `keep_source_good`; a bad target needs `allow_bad_target`, which clears its
     mark: nothing may be judged with a version that is still called bad. An experiment and a plan end with it. Where the
-    channel keeps pointing where it does, the versions left are those on trial.
+    channel keeps pointing where it does, the versions left are those on trial. Only a person marks a version that
+    another channel points to, for nothing is judged by that channel afterwards.
     """
     channel = ledger.channel(wish.channel)
     check_revision(ledger, wish.channel, channel, wish.expected_revision)
@@ -316,10 +317,11 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
         if channel.trial is None:
             return Decision(channel=channel)
         left = wish.blamed or channel.trial.versions
+    kept = {it.version for it in ledger.channels.values() if actor.automatic and it.channel != wish.channel}
     marks = {
         number: Mark(VersionState.BAD, actor.reason)
         for number in left
-        if not wish.keep_source_good and ledger.version(number).state is VersionState.PUBLISHED
+        if not wish.keep_source_good and number not in kept and ledger.version(number).state is VersionState.PUBLISHED
     }
     marked_bad = bool(marks)
     if target.state is VersionState.BAD:

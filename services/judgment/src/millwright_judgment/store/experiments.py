@@ -106,7 +106,8 @@ async def seen(connection: Connection, experiment: Experiment) -> Seen:
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_OUTCOMES, experiment.name, experiment.step):
         outcomes[row["arm"]][row["outcome"]] = row["executions"]
-    return Seen(outcomes, await pairs(connection, experiment.name))
+    time: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return Seen(outcomes, time, await pairs(connection, experiment.name))
 
 
 async def totals(connection: Connection, name: str) -> Mapping[str, Outcomes]:

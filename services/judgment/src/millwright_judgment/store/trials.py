@@ -11,6 +11,7 @@ import orjson
 from millwright_runtime.postgres.database import Connection
 
 from millwright_judgment.domain.experiments import Arm, Guardrail, Measure, Mode, Step, Trial
+from millwright_judgment.domain.guardrails import GuardrailResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,7 @@ def to_text(trial: Trial) -> str:
     return orjson.dumps(
         {
             "arms": [{"name": arm.name, "version": arm.version, "weight": arm.weight} for arm in trial.arms],
-            "guardrails": [
-                {
-                    "measure": guardrail.measure.value,
-                    "outcome": guardrail.outcome,
-                    "maxIncrease": guardrail.max_increase,
-                    "maxDecrease": guardrail.max_decrease,
-                    "alpha": guardrail.alpha,
-                }
-                for guardrail in trial.guardrails
-            ],
+            "guardrails": [_guardrail(guardrail) for guardrail in trial.guardrails],
             "steps": [
                 {
                     "weightBp": step.weight_bp,
@@ -50,6 +42,41 @@ def to_text(trial: Trial) -> str:
             ],
         }
     ).decode()
+
+
+def evidence(results: Sequence[GuardrailResult]) -> str:
+    """Give what guardrails said, as the release log keeps it: JSON, its names those of the contract."""
+    return orjson.dumps([_result(result) for result in results]).decode() if results else ""
+
+
+def _result(result: GuardrailResult) -> dict[str, Any]:
+    difference = result.difference
+    return {
+        "guardrail": _guardrail(result.guardrail),
+        "arm": result.arm,
+        "verdict": result.verdict.value,
+        "armRate": result.arm_counts.share,
+        "controlRate": result.control_counts.share,
+        "difference": {
+            "value": difference.value,
+            "low": difference.low,
+            "high": difference.high,
+            "confidence": difference.confidence,
+            "method": difference.method,
+        },
+        "armExecutions": result.arm_counts.total,
+        "controlExecutions": result.control_counts.total,
+    }
+
+
+def _guardrail(guardrail: Guardrail) -> dict[str, Any]:
+    return {
+        "measure": guardrail.measure.value,
+        "outcome": guardrail.outcome,
+        "maxIncrease": guardrail.max_increase,
+        "maxDecrease": guardrail.max_decrease,
+        "alpha": guardrail.alpha,
+    }
 
 
 def from_text(experiment: str, mode: str, text: str) -> Trial:
