@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from millwright_cli import errors
 from millwright_cli.words import Word, Words
@@ -55,10 +56,45 @@ def since(text: str) -> datetime:
         return datetime.now(UTC) - duration(text)
 
 
+def ahead(text: str) -> datetime:
+    """Read an instant: from now, such as `2h`, or ISO 8601, in local time if it names no zone."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC) + duration(text)
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """Give an instant as a request holds it; none is left unset."""
+    if instant is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(instant)
+    return stamp
+
+
 OptionalReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.", show_default=False)]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most this many.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Go on and print what happens as it happens.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would happen; change nothing.")]
+
+VersionNumber = Annotated[
+    int, typer.Argument(metavar="VERSION", min=1, help="The version's number.", show_default=False)
+]
+ChannelId = Annotated[str, typer.Option("--channel", metavar="CHANNEL", help="The channel to move.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the release log.", show_default=False)
+]
+ExpectedRevision = Annotated[
+    int | None,
+    typer.Option(
+        "--expected-revision",
+        metavar="N",
+        min=0,
+        help="Move the channel only if its revision is this.",
+        show_default=False,
+    ),
+]
 
 
 def file_text(path: str, say: Words) -> str:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,10 +61,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the contract: its name in settings and in the local stack, and the RPCs that a command uses."""
+    """A service of the contract: its name in settings and in the local stack, the RPCs that a command uses, and the
+    words and the advice that are its own."""
 
     name: str
     contract: FileDescriptor
+    words: tuple[type[Enum], ...]
 
     @property
     def repeatable(self) -> list[dict[str, str]]:

@@ -5,24 +5,37 @@ It owns the options that every command takes, before or after the command's own 
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from time import perf_counter
+from typing import Annotated, Any, Protocol, TypeVar
 
 import grpc
 import typer
+from google.protobuf.message import Message as Sent
+from rich.console import RenderableType
 from typer.core import TyperCommand, TyperGroup
 
-from millwright_cli.connection import Connection, Options, Service, connect
+from millwright_cli.connection import Connection, Options, Service, connect, new_request_id
 from millwright_cli.errors import ExitCode, Failure, refused
 from millwright_cli.output import Format, Screen
+from millwright_cli.times import span
 from millwright_cli.watching import Message, Patience, Stream, StreamEndedError, follow
 from millwright_cli.words import Language, Word, Words
 
 _PANEL = "Global options"
 _STORE = "millwright_cli.options"
+
+
+Answer = TypeVar("Answer", bound=Sent)
+
+
+class Write(Protocol):
+    """A request that is carried out once, however often it is sent."""
+
+    request_id: str
 
 
 class Session:
@@ -36,7 +49,23 @@ class Session:
 
     def connect(self, service: Service) -> Connection:
         """Connect to a service until the command ends; raises Failure where nothing says where it is."""
+        self.say.enter(service.words)
         return self._open.enter_context(connect(self._options, service, self.say))
+
+    def write(
+        self,
+        connection: Connection,
+        method: "grpc.UnaryUnaryMultiCallable[Any, Answer]",
+        request: Write,
+        draw: Callable[[Answer, str, Words], Iterable[RenderableType]],
+    ) -> Answer:
+        """Send a request under an id of its own, so that it is carried out once, and show its answer and its time."""
+        request.request_id = new_request_id()
+        began = perf_counter()
+        answer = connection.call(method, request)
+        took = span(perf_counter() - began, self.say)
+        self.screen.answer(answer, *draw(answer, took, self.say))
+        return answer
 
     def follow(
         self, open_stream: Callable[[int | None], Stream[Message]], sequence: int | None = None
@@ -131,7 +160,7 @@ def root(
         _shared(
             "--endpoint",
             metavar="HOST:PORT",
-            show_default="MILLWRIGHT_WORKFLOW_ENDPOINT, else the local stack's",
+            show_default="MILLWRIGHT_WORKFLOW_ENDPOINT and its like, else the local stack's",
             help="The service to call.",
         ),
     ] = None,
@@ -182,7 +211,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Operate workflows: publish and release their versions, roll them back, run and watch their instances.
+    """Operate a plant's software: workflows and their instances, rulesets and what they judged.
 
     The global options may stand anywhere. Without --endpoint, the local stack that `make up` runs is used.
     """

@@ -156,10 +156,20 @@ class Hint(Advice):
 
 
 class Words:
-    """Says phrases in one language."""
+    """Says phrases in one language. What a name means is asked of the room first that the command belongs to."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
+        self._room: tuple[type[Enum], ...] = ()
+
+    @property
+    def language(self) -> str:
+        """The language, as a tag such as `en`."""
+        return self._language.value
+
+    def enter(self, room: tuple[type[Enum], ...]) -> None:
+        """Prefer a room's words and advice: another room may have the same names for other things."""
+        self._room = room
 
     def __call__(self, word: Vocabulary, **values: object) -> str:
         """Say a word, with the values put in."""
@@ -171,18 +181,18 @@ class Words:
         An event that has no word of its own is said as the state it leads to.
         """
         own = name.partition("_")[2]
-        word = _among(Vocabulary, name) or _among(Vocabulary, f"STATE_{own}")
+        word = self._find(Vocabulary, name) or self._find(Vocabulary, f"STATE_{own}")
         return self(word, **values) if word else own.lower().replace("_", " ")
 
     def hint(self, reason: str, code: str) -> str | None:
         """Say what to do about an error, by its reason, else by its code."""
-        found = _among(Advice, reason) or _among(Advice, code)
+        found = self._find(Advice, reason) or self._find(Advice, code)
         return self._spoken(found.value) if found else None
 
     def _spoken(self, phrase: Phrase) -> str:
         return phrase.ko if self._language is Language.KO else phrase.en
 
-
-def _among(kind: type[Enum], name: str) -> Any:
-    """Find a member by its name, in the room that has it."""
-    return next((each.__members__[name] for each in kind.__subclasses__() if name in each.__members__), None)
+    def _find(self, kind: type[Enum], name: str) -> Any:
+        """Find a member by its name: in the room, else in whichever has it."""
+        places = (*(each for each in self._room if issubclass(each, kind)), *kind.__subclasses__())
+        return next((each.__members__[name] for each in places if name in each.__members__), None)

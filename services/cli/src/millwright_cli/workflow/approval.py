@@ -12,8 +12,9 @@ from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.workflow.arguments import ApprovalName, instance_name
 from millwright_cli.workflow.views import approval as views
+from millwright_cli.workflow.words import WORDS
 
-SERVICE = Service("workflow", approval_service_pb2.DESCRIPTOR)
+SERVICE = Service("workflow", approval_service_pb2.DESCRIPTOR, WORDS)
 
 app = typer.Typer(cls=Noun, help="See and make the decisions that workflows wait for.", no_args_is_help=True)
 

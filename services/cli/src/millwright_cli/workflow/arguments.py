@@ -36,20 +36,3 @@ InstanceName = Annotated[
 ApprovalName = Annotated[
     str, typer.Argument(parser=approval_name, metavar="ID", help="The approval's id.", show_default=False)
 ]
-VersionNumber = Annotated[
-    int, typer.Argument(metavar="VERSION", min=1, help="The version's number.", show_default=False)
-]
-ChannelId = Annotated[str, typer.Option("--channel", metavar="CHANNEL", help="The channel to move.")]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the release log.", show_default=False)
-]
-ExpectedRevision = Annotated[
-    int | None,
-    typer.Option(
-        "--expected-revision",
-        metavar="N",
-        min=0,
-        help="Move the channel only if its revision is this.",
-        show_default=False,
-    ),
-]

@@ -12,12 +12,21 @@ from millwright.workflow.v1 import release_pb2, release_service_pb2, release_ser
 from rich.console import RenderableType
 from rich.live import Live
 
-from millwright_cli.arguments import DryRun, OptionalReason, duration, percent_bp
+from millwright_cli.arguments import (
+    ChannelId,
+    DryRun,
+    ExpectedRevision,
+    OptionalReason,
+    Reason,
+    VersionNumber,
+    duration,
+    percent_bp,
+)
 from millwright_cli.connection import Connection
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.words import Words
-from millwright_cli.workflow.arguments import ChannelId, ExpectedRevision, Reason, VersionNumber, WorkflowName
+from millwright_cli.workflow.arguments import WorkflowName
 from millwright_cli.workflow.moves import connect, move
 from millwright_cli.workflow.views import canary as views
 from millwright_cli.workflow.views.release import caveats, release_line

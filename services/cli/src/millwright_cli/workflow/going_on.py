@@ -14,9 +14,9 @@ from millwright_cli.paging import collect
 from millwright_cli.session import Session, Verb, current
 from millwright_cli.workflow.arguments import InstanceName
 from millwright_cli.workflow.views import checkpoint as views
-from millwright_cli.workflow.words import Term
+from millwright_cli.workflow.words import WORDS, Term
 
-SERVICE = Service("workflow", pb.DESCRIPTOR)
+SERVICE = Service("workflow", pb.DESCRIPTOR, WORDS)
 
 
 def add_to(app: typer.Typer) -> None:

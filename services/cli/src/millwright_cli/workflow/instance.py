@@ -7,11 +7,10 @@ from time import perf_counter
 from typing import Annotated
 
 import typer
-from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2, instance_service_pb2, instance_service_pb2_grpc
 
 from millwright_cli import errors
-from millwright_cli.arguments import Limit, OptionalReason, Watch, json_value, since
+from millwright_cli.arguments import Limit, OptionalReason, Watch, json_value, since, timestamp
 from millwright_cli.connection import Connection, Service, new_request_id
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
@@ -20,9 +19,9 @@ from millwright_cli.workflow import going_on
 from millwright_cli.workflow.arguments import InstanceName, WorkflowName, workflow_name
 from millwright_cli.workflow.instance_watch import InstanceWatch
 from millwright_cli.workflow.views import instance as views
-from millwright_cli.workflow.words import Term
+from millwright_cli.workflow.words import WORDS, Term
 
-SERVICE = Service("workflow", instance_service_pb2.DESCRIPTOR)
+SERVICE = Service("workflow", instance_service_pb2.DESCRIPTOR, WORDS)
 
 app = typer.Typer(cls=Noun, help="Start instances of workflows, follow, cancel and resume them.", no_args_is_help=True)
 
@@ -127,7 +126,7 @@ def list_(
             workflow=workflow or "",
             version=version or 0,
             states=[instance_pb2.Instance.State.Value(f"STATE_{each.name}") for each in state or ()],
-            created_after=_timestamp(created_after),
+            created_after=timestamp(created_after),
             page_size=size,
             page_token=token,
         )
@@ -170,11 +169,3 @@ going_on.add_to(app)
 def _connect(session: Session) -> tuple[Connection, instance_service_pb2_grpc.InstanceServiceStub]:
     connection = session.connect(SERVICE)
     return connection, instance_service_pb2_grpc.InstanceServiceStub(connection.channel)
-
-
-def _timestamp(instant: datetime | None) -> Timestamp | None:
-    if instant is None:
-        return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(instant)
-    return timestamp

@@ -9,13 +9,23 @@ import typer
 from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
 
-from millwright_cli.arguments import DryRun, Limit, OptionalReason, Watch, duration
+from millwright_cli.arguments import (
+    ChannelId,
+    DryRun,
+    ExpectedRevision,
+    Limit,
+    OptionalReason,
+    Reason,
+    VersionNumber,
+    Watch,
+    duration,
+)
 from millwright_cli.connection import Connection
 from millwright_cli.drawing import short
 from millwright_cli.paging import collect
 from millwright_cli.session import Session, Verb, current
 from millwright_cli.watching import Stream
-from millwright_cli.workflow.arguments import ChannelId, ExpectedRevision, Reason, VersionNumber, WorkflowName
+from millwright_cli.workflow.arguments import WorkflowName
 from millwright_cli.workflow.moves import connect, move
 from millwright_cli.workflow.views import release as views
 

@@ -263,3 +263,7 @@ class Hint(Advice):
     WORKFLOW_NOT_FOUND = Phrase(
         "See the workflows with `millwright workflow list`.", "`millwright workflow list`로 확인하십시오."
     )
+
+
+WORDS = (Term, Hint)
+"""What the room's services are connected with."""

@@ -1,35 +1,24 @@
 """`millwright workflow …`: publishing workflows and reading them. What moves a channel is in `release`."""
 
-import re
-from time import perf_counter
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 from millwright.workflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
 
-from millwright_cli.arguments import DryRun, Limit, OptionalReason, file_text
-from millwright_cli.connection import Connection, Service, new_request_id
+from millwright_cli.arguments import DryRun, Limit, OptionalReason, VersionNumber, file_text
+from millwright_cli.connection import Connection, Service
 from millwright_cli.paging import collect
+from millwright_cli.publishing import Promote, Publish
 from millwright_cli.session import Noun, Session, Verb, current
-from millwright_cli.times import span
 from millwright_cli.workflow import canary, job, release
-from millwright_cli.workflow.arguments import VersionNumber, WorkflowName
+from millwright_cli.workflow.arguments import WorkflowName
 from millwright_cli.workflow.views import workflow as views
+from millwright_cli.workflow.words import WORDS
 
-SERVICE = Service("workflow", workflow_service_pb2.DESCRIPTOR)
+SERVICE = Service("workflow", workflow_service_pb2.DESCRIPTOR, WORDS)
 
 app = typer.Typer(cls=Noun, help="Publish workflows, release and roll back their versions.", no_args_is_help=True)
-
-
-class Publish(Verb):
-    """`publish`, whose --promote may stand without a channel."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `prod` after a --promote that no channel follows. FILE is no channel's id unless it has no dot."""
-        for index in [index for index, arg in enumerate(args) if arg == "--promote"]:
-            if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", "".join(args[index + 1 : index + 2])):
-                args = [*args[:index], "--promote=prod", *args[index + 1 :]]
-        return super().parse_args(ctx, args)
 
 
 @app.command(cls=Publish)
@@ -37,9 +26,7 @@ def publish(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The definition, YAML or JSON; - for standard input.")],
     *,
-    promote: Annotated[
-        str, typer.Option("--promote", metavar="[CHANNEL]", help="Promote it too, to prod if no channel is named.")
-    ] = "",
+    promote: Promote = "",
     reason: OptionalReason = "",
     dry_run: DryRun = False,
 ) -> None:
@@ -49,14 +36,10 @@ def publish(
         definition=file_text(file, session.say),
         promote_to=promote,
         reason=reason,
-        request_id=new_request_id(),
         validate_only=dry_run,
     )
     connection, stub = _connect(session)
-    began = perf_counter()
-    answer = connection.call(stub.PublishVersion, request)
-    took = span(perf_counter() - began, session.say)
-    session.screen.answer(answer, *views.publication(answer, took, session.say, dry_run=dry_run))
+    session.write(connection, stub.PublishVersion, request, partial(views.publication, dry_run=dry_run))
 
 
 @app.command("list", cls=Verb)
