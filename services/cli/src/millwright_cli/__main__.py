@@ -6,6 +6,7 @@ import sys
 import typer
 
 from millwright_cli import session
+from millwright_cli.judgment import ruleset
 from millwright_cli.workflow import approval, instance, workflow
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app.callback()(session.root)
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(instance.app, name="instance")
 app.add_typer(approval.app, name="approval")
+app.add_typer(ruleset.app, name="ruleset")
 
 
 def main() -> None:

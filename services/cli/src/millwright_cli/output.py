@@ -78,6 +78,12 @@ class Screen:
             console = self.out if self.is_live else self._err
             console.print(Text(text, style="dim"), soft_wrap=True)
 
+    def aside(self, *lines: RenderableType) -> None:
+        """Show a person lines beside the answer, where no pipe takes them for it; a script is shown none."""
+        if not self.is_json:
+            for line in lines:
+                self._err.print(line, soft_wrap=isinstance(line, Text))
+
     def failure(self, failure: Failure) -> None:
         """Print a failure on stderr: what happened, each violation, and what to do."""
         if self.is_json:

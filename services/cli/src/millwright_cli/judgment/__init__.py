@@ -1,0 +1,1 @@
+"""The judgment service's commands: `millwright ruleset`, `judge`, `execution`, `replay` and `experiment`."""
