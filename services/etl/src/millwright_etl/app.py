@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
 from millwright_etl.engine.forgetting import Forgetting
+from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
 
 SCHEMA = "etl"
 
 
-async def compose(platform: Platform, _settings: EtlSettings) -> Parts:
+async def compose(platform: Platform, settings: EtlSettings) -> Parts:
     """Put the service together."""
+    log = EventLog(SCHEMA)
     return Parts(
         servicers=[
             IngestServicer(platform),
-            PipelineServicer(platform),  # type: ignore[abstract]  # runs are served once they are here
             ProductionServicer(platform),
+            PipelineServicer(platform, log),
         ],
-        loops=[Forgetting(platform.database)],
+        loops=[Worker(platform, log, settings), Forgetting(platform.database)],
     )
 
 

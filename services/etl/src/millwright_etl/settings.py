@@ -18,5 +18,7 @@ class EtlSettings(ServiceSettings):
     """How many windows one process works on at once; each takes a core of the database."""
     window_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long the statement of one window may take."""
+    window_lease_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
+    """How long after its worker has ended without a word a window is begun anew by another."""
     window_memory_megabytes: Annotated[int, Field(ge=4, le=65_536)] = 256
     """What one window may use in the database (`work_mem`) before it goes to disk."""

@@ -54,6 +54,12 @@ class Client(ContractClient):
         """Land rows, and give how many became what, as text."""
         return told((await self.IngestBatch(records=records)).counts)
 
+    async def ended(self, name):
+        """Wait until a run ends, and give it."""
+        async for _ in self.WatchRun(name=name, deadline=20):
+            pass
+        return (await self.GetRun(name=name)).run
+
     def stream(self, requests):
         """Open a stream of rows."""
         path = "/millwright.etl.v1.IngestService/IngestRecords"

@@ -11,7 +11,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_etl.domain import quality
 from millwright_etl.domain.quality import Refusal, Result, Rule
-from millwright_etl.domain.windows import Counts, Findings, Window, discrepancies
+from millwright_etl.domain.windows import Counts, Findings, Window, Written, discrepancies
 from millwright_etl.store import quality_rules, windows
 
 
@@ -20,6 +20,8 @@ class Made(NamedTuple):
 
     counts: Counts
     findings: Findings
+    written: Written
+    """What is in the facts by now."""
     quality: Sequence[Result]
     """What each quality rule found."""
     refusal: Refusal | None
@@ -37,9 +39,10 @@ async def make(connection: Connection, window: Window, run: uuid.UUID, seconds: 
     history = await quality_rules.history(connection, window)
     found = quality.results(rules, made.counts, made.findings, history, window, now)
     refusal = quality.refusal(found)
-    if wrong := discrepancies(made.counts, await windows.read_back(connection, window)):
-        refusal = Refusal("RECONCILIATION", "; ".join(wrong))
-    return Made(made.counts, made.findings, found, refusal)
+    written = await windows.read_back(connection, window)
+    if wrong := discrepancies(made.counts, written):
+        refusal = Refusal("RECONCILIATION", "It does not add up: " + "; ".join(wrong))
+    return Made(made.counts, made.findings, written, found, refusal)
 
 
 async def set_aside(connection: Connection, window: Window, run: uuid.UUID, seconds: float) -> int:

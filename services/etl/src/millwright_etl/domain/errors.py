@@ -23,3 +23,11 @@ class EtagMismatch(Aborted):
 
 class TooManyQualityRules(FailedPrecondition):
     """This plant has {most} quality rules, and cannot have more. Change one of them."""
+
+
+class PipelineNotFound(NotFound):
+    """There is no pipeline {pipeline}. There is daily-production."""
+
+
+class RunNotFound(NotFound):
+    """There is no run {run}."""

@@ -31,9 +31,16 @@ class Made(NamedTuple):
     findings: Findings
 
 
-async def set_limits(connection: Connection, memory_megabytes: int) -> None:
-    """Prepare a transaction for the statement: compiling it costs more than it saves, and hashing needs memory."""
-    await connection.execute(f"SET LOCAL jit = off; SET LOCAL work_mem = '{memory_megabytes:d}MB'")
+async def set_limits(connection: Connection, memory_megabytes: int, seconds: float = 600.0) -> None:
+    """Prepare a transaction for the statement: compiling it costs more than it saves, and hashing needs memory.
+
+    No statement takes longer than `seconds`, and none goes on for a client that is gone.
+    """
+    await connection.execute(
+        f"SET LOCAL jit = off; SET LOCAL work_mem = '{memory_megabytes:d}MB'; "
+        f"SET LOCAL statement_timeout = {round(seconds * 1000):d}; "
+        "SET LOCAL client_connection_check_interval = '1s'"
+    )
 
 
 async def ensure_month(connection: Connection, window: Window) -> None:

@@ -240,7 +240,6 @@ CREATE TABLE etl.run (
     kind text NOT NULL,
     state text NOT NULL,
     parallel integer NOT NULL,
-    as_of_time timestamptz NOT NULL,
     code_version text NOT NULL,
     sql_hash text NOT NULL,
     requester text NOT NULL,
@@ -249,12 +248,14 @@ CREATE TABLE etl.run (
     windows_total integer NOT NULL,
     windows_done integer NOT NULL DEFAULT 0,
     windows_failed integer NOT NULL DEFAULT 0,
+    windows_cancelled integer NOT NULL DEFAULT 0,
     counts text NOT NULL DEFAULT '{}',
-    sequence bigint NOT NULL DEFAULT 0,
+    sequence bigint NOT NULL,
     error text NOT NULL DEFAULT '',
-    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    create_time timestamptz NOT NULL,
     start_time timestamptz,
     end_time timestamptz,
+    cancel_time timestamptz,
     PRIMARY KEY (tenant, run)
 );
 CREATE INDEX run_open ON etl.run (create_time) WHERE state IN ('PENDING', 'RUNNING');
@@ -282,6 +283,8 @@ CREATE TABLE etl.run_window (
     FOREIGN KEY (tenant, run) REFERENCES etl.run ON DELETE CASCADE
 );
 CREATE INDEX run_window_open ON etl.run_window (tenant, run, place) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX run_window_date ON etl.run_window (tenant, date) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX run_window_end_time ON etl.run_window (tenant, run, end_time);
 COMMENT ON COLUMN etl.run_window.lease_time IS 'until when its owner may work on it, on the clock of the database';
 """
 
