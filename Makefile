@@ -7,20 +7,23 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test chaos lint format bench protos lock clean
+.PHONY: help setup esbuild demo up test chaos lint format bench protos lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## Make .venv with everything the project needs.
 
-demo: setup ## Walk through the story: publish, break, roll back, recover; stops everything afterwards.
+esbuild: setup ## Bring the esbuild that builds frontends into this user's cache.
+	@deploy/local/esbuild
+
+demo: setup esbuild ## Walk through the story: publish, break, roll back, recover; stops everything afterwards.
 	@$(BIN)/millwright-local demo
 
-up: setup ## Keep the suite running in the foreground until Ctrl-C; data stays in .millwright/.
+up: setup esbuild ## Keep the suite running in the foreground until Ctrl-C; data stays in .millwright/.
 	@$(BIN)/millwright-local up
 
-test: setup ## Run every test against real Postgres, Valkey and NATS.
+test: setup esbuild ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
@@ -37,7 +40,7 @@ lint: setup ## Check style, types, the contract and the architecture's arrows.
 format: setup ## Rewrite the code in the house style.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write --path protos/millwright
 
-bench: setup ## Print the figures; BENCH=name runs one, ARGS=--check fails on a missed target.
+bench: setup esbuild ## Print the figures; BENCH=name runs one, ARGS=--check fails on a missed target.
 	@$(BIN)/python -m tests.bench $(BENCH) $(ARGS)
 
 protos: ## Generate the Python stubs anew.

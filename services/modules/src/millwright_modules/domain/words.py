@@ -89,6 +89,14 @@ class Reason(StrEnum):
     SIGNED_FILE_MISSING = "SIGNED_FILE_MISSING"
     FILE_NOT_SIGNED = "FILE_NOT_SIGNED"
     HASH_MISMATCH = "HASH_MISMATCH"
+    # Builds.
+    BUILD_UNAVAILABLE = "BUILD_UNAVAILABLE"
+    BUILD_FAILED = "BUILD_FAILED"
+    BUILD_WARNING = "BUILD_WARNING"
+    BUILD_OUT_OF_MEMORY = "BUILD_OUT_OF_MEMORY"
+    BUILD_OUT_OF_TIME = "BUILD_OUT_OF_TIME"
+    IMPORT_UNRESOLVED = "IMPORT_UNRESOLVED"
+    IMPORT_FORBIDDEN = "IMPORT_FORBIDDEN"
 
 
 class Text(NamedTuple):
@@ -371,6 +379,28 @@ MESSAGES = {
         "{path} was changed after it was signed: {found}, not {expected}.",
         "{path} 파일이 서명 후 변경되었습니다: {expected}이 아니라 {found}.",
     ),
+    Reason.BUILD_UNAVAILABLE: Text(
+        "Frontends are not built here: the machine lacks {expected}, without which a build could read its secrets.",
+        "이 서버에서는 프런트엔드를 빌드하지 않습니다. 빌드를 격리하는 데 필요한 {expected}이(가) 없습니다.",
+    ),
+    Reason.BUILD_FAILED: Text("{path} does not build: {found}", "{path} 빌드에 실패했습니다: {found}"),
+    Reason.BUILD_WARNING: Text("{path} builds, but: {found}", "{path} 빌드 경고: {found}"),
+    Reason.BUILD_OUT_OF_MEMORY: Text(
+        "Building {path} needs more memory than {expected}.",
+        "{path} 빌드에 필요한 메모리가 {expected}를 넘습니다.",
+    ),
+    Reason.BUILD_OUT_OF_TIME: Text(
+        "Building {path} takes more than {expected}.",
+        "{path} 빌드 시간이 {expected}를 넘습니다.",
+    ),
+    Reason.IMPORT_UNRESOLVED: Text(
+        "{path} needs {found}, which is neither in the module nor brought by the platform.",
+        "{path}에 필요한 {found}이(가) 모듈에도 플랫폼에도 없습니다.",
+    ),
+    Reason.IMPORT_FORBIDDEN: Text(
+        "{path} reaches for {found}, which is outside the module.",
+        "{path}이(가) 모듈 밖의 {found}을(를) 읽으려 합니다.",
+    ),
 }
 
 _REPACK = Text(
@@ -445,4 +475,17 @@ HINTS = {
         "Allow the change, if the publisher confirms it.", "발행자에게 확인한 뒤 변경을 허용하세요."
     ),
     Reason.HASH_MISMATCH: Text("Get the package from its publisher again.", "발행자에게서 패키지를 다시 받으세요."),
+    Reason.BUILD_UNAVAILABLE: Text(
+        "Build it elsewhere, name the file as `frontend.prebuilt`, and sign the package; or run the service on "
+        "Linux 6.7 or newer with Landlock.",
+        "다른 곳에서 빌드한 파일을 `frontend.prebuilt`로 지정하고 패키지에 서명하세요. "
+        "또는 Landlock을 지원하는 Linux 6.7 이상에서 서비스를 실행하세요.",
+    ),
+    Reason.BUILD_OUT_OF_MEMORY: _SMALLER,
+    Reason.BUILD_OUT_OF_TIME: _SMALLER,
+    Reason.IMPORT_UNRESOLVED: Text(
+        "Put it into the module, or import what the platform brings: {expected}.",
+        "모듈에 직접 넣거나 플랫폼이 제공하는 것을 쓰세요: {expected}.",
+    ),
+    Reason.IMPORT_FORBIDDEN: Text("Put it into the module.", "모듈 안에 넣으세요."),
 }

@@ -1,0 +1,94 @@
+"""What was built before, by the hash of all that it was built from; a replica's own, lost without harm."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from millwright_modules.building.result import BuildResult, BuiltFile, digest
+from millwright_modules.domain.problem import Problem, Severity
+from millwright_modules.domain.words import Reason
+
+_FILES = "files"
+_RESULT = "result.json"
+_PARTIAL = ".new-"
+_PARTIAL_SECONDS = 3600.0
+"""After this long, nobody is writing it any more."""
+
+
+class Cache:
+    """Results in a directory, one a key; an entry appears whole, and is checked whenever it is used."""
+
+    def __init__(self, directory: Path, *, kept: int) -> None:
+        """Keep at most `kept` results, those used last."""
+        self._directory = directory
+        self._kept = kept
+
+    def fetch(self, key: str, out: Path) -> BuildResult | None:
+        """Copy a result to the new directory `out`; None if there is none, or it was damaged. Blocks."""
+        place = self._directory / key
+        try:
+            saved = json.loads((place / _RESULT).read_text("utf-8"))
+            result = _result(saved, key)
+            shutil.copytree(place / _FILES, out)
+            place.touch()
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(out, ignore_errors=True)
+            return None
+        if any(digest(out / file.path) != file.digest for file in result.assets):
+            shutil.rmtree(out)
+            shutil.rmtree(place, ignore_errors=True)
+            return None
+        return result
+
+    def save(self, result: BuildResult, out: Path) -> None:
+        """Keep what lies in `out`; of two at once, the first stays. Blocks."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=self._directory, prefix=_PARTIAL))
+        try:
+            shutil.copytree(out, place / _FILES)
+            (place / _RESULT).write_text(json.dumps(_saved(result)), "utf-8")
+            place.rename(self._directory / result.key)
+        except OSError:  # it is there, or the disk is full: a cache may lack anything
+            shutil.rmtree(place, ignore_errors=True)
+        self._evict()
+
+    def _evict(self) -> None:
+        by_use = sorted(self._directory.iterdir(), key=_last_use, reverse=True)
+        whole = [entry for entry in by_use if not entry.name.startswith(_PARTIAL)]
+        since = time.time() - _PARTIAL_SECONDS
+        left = [entry for entry in by_use if entry.name.startswith(_PARTIAL) and _last_use(entry) < since]
+        for entry in [*whole[self._kept :], *left]:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _last_use(entry: Path) -> float:
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _saved(result: BuildResult) -> dict[str, Any]:
+    return {
+        "entry": result.entry,
+        "assets": [[file.path, file.size_bytes, file.digest.hex()] for file in result.assets],
+        "warnings": [[problem.reason, problem.path, problem.found, problem.line] for problem in result.warnings],
+    }
+
+
+def _result(saved: dict[str, Any], key: str) -> BuildResult:
+    return BuildResult(
+        entry=saved["entry"],
+        assets=tuple(BuiltFile(path, size, bytes.fromhex(hexed)) for path, size, hexed in saved["assets"]),
+        warnings=tuple(
+            Problem(Reason(reason), path, found=found, line=line, severity=Severity.WARNING)
+            for reason, path, found, line in saved["warnings"]
+        ),
+        key=key,
+        is_cached=True,
+    )
