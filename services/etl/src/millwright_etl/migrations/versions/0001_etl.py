@@ -120,6 +120,9 @@ MEASURES = (
 
 BI = f"""
 CREATE SCHEMA IF NOT EXISTS bi;
+CREATE SCHEMA IF NOT EXISTS bi_parts;
+COMMENT ON SCHEMA bi IS 'What BI tools read: facts, dimensions, and views of ratios';
+COMMENT ON SCHEMA bi_parts IS 'The partitions of facts by month, so that schema bi has only what is read';
 CREATE TABLE bi.dim_date (
     date date PRIMARY KEY,
     year integer NOT NULL,
@@ -416,8 +419,8 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('etl:months', 0));
     FOREACH fact IN ARRAY ARRAY['fact_daily_production', 'fact_daily_defect'] LOOP
-        IF to_regclass(format('bi.%I', fact || '_' || part)) IS NULL THEN
-            EXECUTE format('CREATE TABLE bi.%I PARTITION OF bi.%I FOR VALUES FROM (%L) TO (%L)',
+        IF to_regclass(format('bi_parts.%I', fact || '_' || part)) IS NULL THEN
+            EXECUTE format('CREATE TABLE bi_parts.%I PARTITION OF bi.%I FOR VALUES FROM (%L) TO (%L)',
                            fact || '_' || part, fact, month, month + interval '1 month');
         END IF;
     END LOOP;
@@ -446,6 +449,12 @@ TENANTED = (
     "etl.calendar",
 )
 
+# The setting that names the transaction's tenant is the service's. Readers for BI have a policy each, made when they
+# are granted (store/bi_readers.py); whatever they set shows them nothing.
+SERVICE_ALONE = """
+ALTER POLICY tenant ON {table} TO {role}, CURRENT_USER;
+"""
+
 GRANTS = """
 GRANT USAGE ON SCHEMA core, bi TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA core, bi, etl TO {role};
@@ -471,4 +480,6 @@ def upgrade() -> None:
         execute(runtime_tables("etl", role))
     for table in TENANTED:
         execute(tables.tenant_policy(table))
+        if table.startswith("bi."):
+            execute(SERVICE_ALONE.format(table=table, role=role))
     execute(GRANTS.format(role=role))
