@@ -19,12 +19,11 @@ from millwright_runtime.errors import MillwrightError, Violation
 from millwright_runtime.postgres.database import Database
 
 from millwright_judgment.commands.storing import Group, Item, Part
-from millwright_judgment.domain import experiments
 from millwright_judgment.domain.errors import InvalidInput
 from millwright_judgment.domain.evaluation.rows import Judgment
 from millwright_judgment.domain.executions import ENGINE_VERSION, STATUSES, Execution, Segment, new_id, time_of
-from millwright_judgment.domain.experiments import Assignment
 from millwright_judgment.domain.input.check import Refused, Values
+from millwright_judgment.engine.participation import take_part
 from millwright_judgment.engine.recording import Recorder
 from millwright_judgment.engine.versions import Basis, Compiled, Versions
 from millwright_judgment.store import executions
@@ -145,12 +144,15 @@ class Judging:
 def _judge(basis: Basis, caller: str, wish: Wish) -> tuple[Answer, Item]:
     """Give the answer to a wish, and what is to be stored of it."""
     execution_id = new_id(time.time_ns())
-    unit = wish.routing_key or wish.segment.unit or str(execution_id)
-    version, assigned = _assign(basis, unit)
+    participation = None
+    if basis.trying is not None:
+        unit = wish.routing_key or wish.segment.unit or str(execution_id)
+        participation = take_part(basis.trying, unit)
+    version = participation.version if participation else basis.version
     tenant = basis.target.tenant
     key = Key(tenant, wish.idempotency_key) if wish.idempotency_key else None
     judged = version.evaluator.judge(wish.input)
-    part = _part(basis, assigned, unit, _label(judged), wish.input) if assigned else None
+    part = participation.part(tenant, wish.input, judged) if participation else None
     if isinstance(judged, Refused):
         return InvalidInput([_placed(it) for it in judged.violations]), Item(None, key, wish.digest, part)
     execution = _execution(basis, caller, wish, execution_id, version, judged, part)
@@ -200,38 +202,6 @@ def _execution(
 def canonical_input(version: Compiled, values: Values) -> bytes:
     """Give an input as it was judged, as JSON with its keys in order."""
     return orjson.dumps({name: values[place] for name, place in version.sorted_fields})
-
-
-def _assign(basis: Basis, unit: str) -> tuple[Compiled, Assignment | None]:
-    """Give the version that a unit is judged with, and how it takes part in the experiment that runs, if it does."""
-    trying = basis.trying
-    assigned = experiments.assign(trying.trial, trying.enrolment_bp, trying.step, unit) if trying else None
-    if trying is None or assigned is None:
-        return basis.version, None
-    return trying.versions[assigned.arm.version], assigned
-
-
-def _part(basis: Basis, assigned: Assignment, unit: str, outcome: str, given: Mapping[str, object]) -> Part:
-    """Give what is counted of a judgment; versions in the shadow judge the same input."""
-    trying = basis.trying
-    assert trying is not None
-    experiment = trying.trial.experiment
-    return Part(
-        tenant=basis.target.tenant,
-        experiment=experiment,
-        step=trying.step,
-        arm=assigned.arm.name,
-        outcome=outcome,
-        unit_hash=experiments.unit_hash(experiment, unit),
-        shadows=tuple(
-            (arm.name, _label(trying.versions[arm.version].evaluator.judge(given))) for arm in assigned.shadows
-        ),
-    )
-
-
-def _label(judged: Judgment | Refused) -> str:
-    """Give what a judgment counts as."""
-    return experiments.ERROR if isinstance(judged, Refused) else judged.decision.label
 
 
 def _placed(violation: Violation) -> Violation:
