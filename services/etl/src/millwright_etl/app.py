@@ -10,6 +10,7 @@ from millwright_runtime.service import Parts, Platform, Service
 from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
+from millwright_etl.api.quarantine import QuarantineServicer
 from millwright_etl.engine.forgetting import Forgetting
 from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
@@ -25,6 +26,7 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
             IngestServicer(platform),
             ProductionServicer(platform),
             PipelineServicer(platform, log),
+            QuarantineServicer(platform, log),
         ],
         loops=[Worker(platform, log, settings), Forgetting(platform.database)],
     )

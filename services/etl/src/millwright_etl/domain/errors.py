@@ -31,3 +31,7 @@ class PipelineNotFound(NotFound):
 
 class RunNotFound(NotFound):
     """There is no run {run}."""
+
+
+class RecordNotFound(NotFound):
+    """No quarantined row {record} is open. A run may have used it by now, or its source has sent a newer one."""

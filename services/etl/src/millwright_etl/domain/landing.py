@@ -114,7 +114,7 @@ class Door:
             return Refusal("INVALID_FIELD", "source_time", "must be between 1990 and a day ahead")
         if deleted and not payload:
             payload = "{}"
-        read = _read(payload)
+        read = read_payload(payload)
         if isinstance(read, Refusal):
             return read
         stated_date, faults = self.timing(read)
@@ -235,7 +235,8 @@ def _key_fault(source_type: str, source_system: str, record_type: str, external_
     return None
 
 
-def _read(payload: str) -> dict[str, Any] | Refusal:
+def read_payload(payload: str) -> dict[str, Any] | Refusal:
+    """Give the payload's fields, or why it cannot be landed."""
     if _size(payload) > PAYLOAD_BYTES:
         return Refusal("PAYLOAD_TOO_LARGE", "payload", f"must be at most {PAYLOAD_BYTES} bytes")
     try:

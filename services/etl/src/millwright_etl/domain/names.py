@@ -8,6 +8,7 @@ from datetime import date
 from millwright_runtime.names import NameForm
 
 _RUN = NameForm("runs/{uuid}")
+_QUARANTINED = NameForm("quarantinedRecords/{uuid}")
 
 
 def run(run: uuid.UUID) -> str:
@@ -23,3 +24,13 @@ def window(run: uuid.UUID, day: date) -> str:
 def parse_run(name: str, field: str) -> uuid.UUID:
     """Give the id in a run's name; raise InvalidFields for `field` if it is malformed."""
     return _RUN.parse_uuid(name, field)
+
+
+def quarantined(record: uuid.UUID) -> str:
+    """Give the resource name of a quarantined row."""
+    return f"quarantinedRecords/{record}"
+
+
+def parse_quarantined(name: str, field: str) -> uuid.UUID:
+    """Give the id in a quarantined row's name; raise InvalidFields for `field` if it is malformed."""
+    return _QUARANTINED.parse_uuid(name, field)
