@@ -14,6 +14,7 @@ from millwright_runtime.service import running
 sys.path.append(str(Path(__file__).parent))
 
 from etl_rig.client import Client
+from etl_rig.processes import Processes
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,9 @@ async def admin(service, connected) -> AsyncIterator[Client]:
 def admin_of(service, connected):
     """Give a context manager that opens an administrator of another client's tenant."""
     return lambda client: connected(service, tenant=client.tenant, roles=("admin",))
+
+
+@pytest.fixture
+def processes(urls, nats, valkey, keys, tmp_path):
+    """Processes of the service on the test file's database."""
+    return Processes(urls, nats, valkey, keys, tmp_path)

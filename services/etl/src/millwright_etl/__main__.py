@@ -1,4 +1,4 @@
-"""`python -m millwright_etl serve | migrate`."""
+"""`python -m millwright_etl serve | migrate | run --due`."""
 
 from __future__ import annotations
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import sys
 from pathlib import Path
 
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.service import Parts, Platform, Service
+from millwright_runtime.postgres import schema
+from millwright_runtime.service import Parts, Platform, Service, Verb
 
 from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
 from millwright_etl.api.quarantine import QuarantineServicer
 from millwright_etl.engine.forgetting import Forgetting
+from millwright_etl.engine.night import OUT_OF_TIME, Night, exit_code, report
 from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
 
 SCHEMA = "etl"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def compose(platform: Platform, settings: EtlSettings) -> Parts:
@@ -32,4 +38,33 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
     )
 
 
-SERVICE = Service(name=SCHEMA, settings=EtlSettings, migrations=Path(__file__).parent / "migrations", compose=compose)
+def _night_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--due", action="store_true", required=True, help="all days that are due")
+    parser.add_argument("--tenant", action="append", default=[], help="of this plant alone; may be given again")
+    parser.add_argument("--wait-seconds", type=float, default=3000.0, help="for how long at most (default: 3000)")
+
+
+async def _run_night(platform: Platform, settings: EtlSettings, arguments: argparse.Namespace) -> int:
+    """Run what is due, tell what came of it, and give the exit code."""
+    log = EventLog(SCHEMA)
+    night = Night(platform, log, Worker(platform, log, settings))
+    try:
+        async with asyncio.timeout(arguments.wait_seconds):
+            await schema.wait(SCHEMA, schema.newest(_MIGRATIONS), settings.database_url.get_secret_value())
+            await platform.database.check_role(SCHEMA)
+            await night.run(arguments.tenant)
+            outcomes = await night.outcomes()
+    except TimeoutError:
+        sys.stderr.write(f"not done in {arguments.wait_seconds:g} s; what is under way goes on in the service\n")
+        return OUT_OF_TIME
+    sys.stdout.writelines(f"{line}\n" for line in report(outcomes))
+    return exit_code(outcomes)
+
+
+SERVICE = Service(
+    name=SCHEMA,
+    settings=EtlSettings,
+    migrations=_MIGRATIONS,
+    compose=compose,
+    verbs=[Verb("run", "bring the facts of all plants up to date, then exit", _night_arguments, _run_night)],
+)

@@ -45,6 +45,8 @@ OUTBOX = "outbox"
 _HEALTH_SECONDS = 2.0
 _MEASURE_SECONDS = 5.0
 _FORGET_SECONDS = 600.0
+_ENDED_BY_SIGNAL = 143
+"""As shells have it: 128 and SIGTERM."""
 _COLLECT_AFTER = (50_000, 20, 100)
 """When cyclic garbage is looked for. What we make is almost free of cycles; Python's own figures, made for small
 programs, cost a busy service a noticeable part of its time."""
@@ -119,6 +121,18 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Verb(Generic[SettingsT]):
+    """A command of a service besides `serve` and `migrate`: it does something and ends."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    """Adds what the command takes."""
+    run: Callable[[Platform, SettingsT, argparse.Namespace], Awaitable[int]]
+    """Does it, and gives the exit code. Nothing is served, and events that it writes are published by the replicas."""
+
+
+@dataclass(frozen=True, slots=True)
 class Service(Generic[SettingsT]):
     """What makes one service different from another, as far as its process is concerned."""
 
@@ -128,23 +142,31 @@ class Service(Generic[SettingsT]):
     migrations: Path
     compose: Callable[[Platform, SettingsT], Awaitable[Parts]]
     """Builds the service's objects. It is called while the database may not be there yet, and must not ask it."""
+    verbs: Sequence[Verb[SettingsT]] = ()
 
 
 def main(service: Service[SettingsT]) -> None:
-    """Run the service's command: `serve` or `migrate`. Exit codes: 0 done, 1 failed, 2 wrong settings."""
+    """Run the service's command: `serve`, `migrate` or one of its own verbs.
+
+    Exit codes: 0 done, 1 failed, 2 wrong settings; of its own verbs also 143 ended by a signal, and what they give.
+    """
     parser = argparse.ArgumentParser(
         prog=f"millwright-{service.name}", description=f"Millwright's {service.name} service."
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("serve", help="serve gRPC until SIGTERM")
     verbs.add_parser("migrate", help="bring the database schema up to date, then exit")
-    verb = parser.parse_args().verb
+    for verb in service.verbs:
+        verb.arguments(verbs.add_parser(verb.name, help=verb.help, description=verb.help))
+    arguments = parser.parse_args()
     configured = settings.load(service.settings)
     logs.configure(configured.log_level)
-    run = serve if verb == "serve" else migrate
     gc.set_threshold(*_COLLECT_AFTER)
+    own = {verb.name: verb for verb in service.verbs}.get(arguments.verb)
     try:
-        uvloop.run(run(service, configured))
+        if own:
+            sys.exit(uvloop.run(_do(service, own, configured, arguments)))
+        uvloop.run((serve if arguments.verb == "serve" else migrate)(service, configured))
     except (PortTaken, RoleTooPowerful) as error:
         sys.exit(str(error))
 
@@ -169,6 +191,33 @@ async def serve(service: Service[SettingsT], configured: SettingsT) -> None:
     with suppress(asyncio.CancelledError):
         async with running(service, configured):
             await asyncio.Event().wait()
+
+
+async def _do(
+    service: Service[SettingsT], verb: Verb[SettingsT], configured: SettingsT, arguments: argparse.Namespace
+) -> int:
+    """Run a verb until it ends, or until SIGTERM or SIGINT."""
+    doing = asyncio.current_task()
+    assert doing is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, doing.cancel)
+    async with AsyncExitStack() as stack:
+        platform = await _connected(service, configured, stack)
+        with suppress(asyncio.CancelledError):
+            return await verb.run(platform, configured, arguments)
+    return _ENDED_BY_SIGNAL
+
+
+async def _connected(service: Service[SettingsT], configured: SettingsT, stack: AsyncExitStack) -> Platform:
+    """Give a platform whose connections are made when they are needed; NATS is connected to when it is started."""
+    url = configured.database_url.get_secret_value()
+    database = await Database.open(url, configured.database_connections, application=f"millwright-{service.name}")
+    stack.push_async_callback(database.close)
+    valkey = Valkey(configured.valkey_url.get_secret_value())
+    stack.push_async_callback(valkey.close)
+    jetstream = JetStream(configured.nats_url.get_secret_value(), service.name, configured.event_retention_days)
+    stack.push_async_callback(jetstream.stop)
+    return Platform(database, valkey, Signals(), Requests(database, service.name), jetstream)
 
 
 class Running:
@@ -204,18 +253,11 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         stack.callback(tracing.export(service.name))
         stack.callback(metrics.serve(configured.metrics_listen))
 
-        url = configured.database_url.get_secret_value()
-        database = await Database.open(url, configured.database_connections, application=f"millwright-{service.name}")
-        stack.push_async_callback(database.close)
-        valkey = Valkey(configured.valkey_url.get_secret_value())
-        stack.push_async_callback(valkey.close)
-        nats_url = configured.nats_url.get_secret_value()
-        jetstream = JetStream(nats_url, service.name, configured.event_retention_days)
-        stack.push_async_callback(jetstream.stop)
+        platform = await _connected(service, configured, stack)
+        database, jetstream = platform.database, platform.jetstream
         relay = Relay(database, jetstream.publish, service.name)
         stack.push_async_callback(_flush, relay, jetstream)
 
-        platform = Platform(database, valkey, Signals(), Requests(database, service.name), jetstream)
         parts = await service.compose(platform, configured)
         for close in parts.closers:
             stack.push_async_callback(close)
@@ -223,7 +265,7 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
 
-        await schema.wait(service.name, schema.newest(service.migrations), url)
+        await schema.wait(service.name, schema.newest(service.migrations), configured.database_url.get_secret_value())
         await database.check_role(service.name)
         kept = {"event": configured.event_log_retention_days, **parts.keep_days}
         partitions = Partitions(database, service.name, kept)
