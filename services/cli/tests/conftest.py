@@ -4,6 +4,10 @@ The peer is a real gRPC server in this process that speaks the contract: it answ
 what came. It knows no rule of the service; the end-to-end tests run the command against the real one.
 """
 
+import os
+import pty
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +21,13 @@ from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from millwright.judgment.v1 import (
+    experiment_service_pb2,
+    judgment_service_pb2,
+    replay_service_pb2,
+    ruleset_service_pb2,
+)
+from millwright.judgment.v1 import release_service_pb2 as ruleset_release_service_pb2
 from millwright.workflow.v1 import (
     approval_service_pb2,
     instance_service_pb2,
@@ -26,7 +37,17 @@ from millwright.workflow.v1 import (
 from millwright_cli.__main__ import app
 from typer.testing import CliRunner, Result
 
-CONTRACT = (workflow_service_pb2, release_service_pb2, instance_service_pb2, approval_service_pb2)
+CONTRACT = (
+    workflow_service_pb2,
+    release_service_pb2,
+    instance_service_pb2,
+    approval_service_pb2,
+    ruleset_service_pb2,
+    ruleset_release_service_pb2,
+    judgment_service_pb2,
+    replay_service_pb2,
+    experiment_service_pb2,
+)
 
 
 @dataclass
@@ -66,7 +87,10 @@ class Call:
 
 
 class Peer:
-    """The server. Each answer is used once, in order; a stream's answer is a list of messages and maybe a Refusal."""
+    """The server. Each answer is used once, in order; a stream's answer is a list of messages and maybe a Refusal.
+
+    What a client streams comes as a list, once it is whole.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -97,9 +121,10 @@ class Peer:
     def _handler(self, method: Any) -> grpc.RpcMethodHandler:
         request_class = message_factory.GetMessageClass(method.input_type)
         behaviour = self._stream if method.server_streaming else self._unary
-        make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+        sent, answered = ("stream" if is_streaming else "unary" for is_streaming in _streamings(method))
+        make = getattr(grpc, f"{sent}_{answered}_rpc_method_handler")
         return make(
-            lambda request, context: behaviour(method.name, request, context),
+            lambda sent, context: behaviour(method.name, list(sent) if method.client_streaming else sent, context),
             request_deserializer=request_class.FromString,
             response_serializer=lambda message: message.SerializeToString(),
         )
@@ -123,10 +148,15 @@ class Peer:
             yield message
 
 
+def _streamings(method: Any) -> tuple[bool, bool]:
+    return method.client_streaming, method.server_streaming
+
+
 # The command's own environment, so that no test depends on whose machine it runs on.
 CLEAN = dict.fromkeys(
     (
         "MILLWRIGHT_WORKFLOW_ENDPOINT",
+        "MILLWRIGHT_JUDGMENT_ENDPOINT",
         "MILLWRIGHT_TOKEN",
         "MILLWRIGHT_TOKEN_FILE",
         "MILLWRIGHT_OUTPUT",
@@ -167,3 +197,28 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def run(peer: Peer, bare: Run) -> Run:
     """Run the command against the peer."""
     return lambda *args, **given: bare("--endpoint", peer.endpoint, *args, **given)
+
+
+@pytest.fixture
+def typed(peer):
+    """Run the command in a terminal of 100 columns and give its exit code and all that it drew."""
+
+    def run(*args):
+        ours, theirs = pty.openpty()
+        env = {**os.environ, "COLUMNS": "100", "TERM": "xterm-256color"}
+        env |= {f"MILLWRIGHT_{name}_ENDPOINT": peer.endpoint for name in ("WORKFLOW", "JUDGMENT")}
+        env |= {"LANG": "en_US.UTF-8", "LC_ALL": "C.UTF-8"}
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        process = subprocess.Popen([sys.executable, "-m", "millwright_cli", *args], env=env, **streams)
+        os.close(theirs)
+        drawn = b""
+        try:
+            while part := os.read(ours, 65_536):
+                drawn += part
+        except OSError:
+            pass  # Linux says EIO where the other end has closed
+        finally:
+            os.close(ours)
+        return process.wait(), drawn.decode()
+
+    return run

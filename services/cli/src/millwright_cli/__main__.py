@@ -6,7 +6,8 @@ import sys
 import typer
 
 from millwright_cli import session
-from millwright_cli.judgment import ruleset
+from millwright_cli.judgment import execution, ruleset
+from millwright_cli.judgment.judge import judge
 from millwright_cli.workflow import approval, instance, workflow
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app.add_typer(workflow.app, name="workflow")
 app.add_typer(instance.app, name="instance")
 app.add_typer(approval.app, name="approval")
 app.add_typer(ruleset.app, name="ruleset")
+app.command("judge", cls=session.Verb)(judge)
+app.add_typer(execution.app, name="execution")
 
 
 def main() -> None:

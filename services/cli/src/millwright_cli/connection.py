@@ -70,8 +70,11 @@ class Service:
 
     @property
     def repeatable(self) -> list[dict[str, str]]:
-        """The RPCs that may be sent again when nobody knows whether they arrived: reads, and writes that carry a
-        `request_id`. Streams are not among them: `watching` resumes them where they broke."""
+        """The RPCs that may be sent again when nobody knows whether they arrived.
+
+        These are reads, and writes that carry a `request_id` or an `idempotency_key`, which every command fills in.
+        Streams are not among them: `watching` resumes them where they broke.
+        """
         return [
             {"service": service.full_name, "method": method.name}
             for service in self.contract.services_by_name.values()
@@ -79,7 +82,7 @@ class Service:
             if not method.server_streaming
             and (
                 method.GetOptions().Extensions[service_pb2.access] == service_pb2.ACCESS_VIEWER
-                or "request_id" in method.input_type.fields_by_name
+                or any(key in method.input_type.fields_by_name for key in ("request_id", "idempotency_key"))
             )
         ]
 

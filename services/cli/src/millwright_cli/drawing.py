@@ -21,6 +21,8 @@ from millwright_cli.words import Vocabulary, Word, Words
 # Everything below U+0020 but tab and newline, DELETE, and the C1 controls.
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 
+_BAR_CELLS = 20
+
 # Colour and glyph by the names of the contract's enum values, so that a state reads without colour too.
 _MARKS = {
     "STATE_GOOD": ("green", "✔"),
@@ -59,6 +61,9 @@ _MARKS = {
     "OPERATION_EXPERIMENT_STOP": ("yellow", "■"),
     "SEVERITY_ERROR": ("red", "✘"),
     "SEVERITY_WARNING": ("yellow", "!"),
+    "STATUS_DECIDED": ("green", "✔"),
+    "STATUS_INDETERMINATE": ("yellow", "?"),
+    "STATUS_NO_MATCH": ("yellow", "∅"),
     "VERDICT_PASS": ("green", "✔"),
     "VERDICT_FAIL": ("red", "✘"),
     "VERDICT_INCONCLUSIVE": ("yellow", "?"),
@@ -134,6 +139,17 @@ def table(headings: Iterable[Vocabulary], rows: Iterable[Iterable[str | Text]], 
     for column in grid.columns[1:]:
         column.overflow = "fold"
     return grid if grid.row_count else Text(say(Word.NOTHING), style="dim")
+
+
+def bar(share: float) -> Text:
+    """Draw a share from 0 to 1 as a bar."""
+    cells = round(min(max(share, 0.0), 1.0) * _BAR_CELLS)
+    return Text.assemble(("█" * cells, "cyan"), ("░" * (_BAR_CELLS - cells), "dim"))
+
+
+def number(value: float) -> str:
+    """Write a number without the noise of its binary form."""
+    return f"{value:.12g}"
 
 
 def facts(rows: Iterable[tuple[Vocabulary, str | Text]], say: Words) -> RenderableType:

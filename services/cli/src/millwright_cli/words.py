@@ -55,6 +55,12 @@ class Word(Vocabulary):
     VERSION = Phrase("Version", "버전")
     WHEN = Phrase("When", "시각")
 
+    # Progress
+    DONE_OF = Phrase("{done} of {total}", "{total}건 중 {done}건")
+    DONE = Phrase("{done} done", "{done}건 완료")
+    RATE = Phrase("{rate}/s", "초당 {rate}건")
+    LEFT = Phrase("{span} left", "{span} 남음")
+
     # Spans and moments
     MILLISECONDS = Phrase("{n} ms", "{n} ms")
     SECONDS = Phrase("{n} s", "{n}초")

@@ -1,11 +1,5 @@
 """What a person sees: the command in a pseudo-terminal."""
 
-import os
-import pty
-import subprocess
-import sys
-
-import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1.instance_pb2 import Instance, InstanceEvent
 from millwright.workflow.v1.instance_service_pb2 import (
@@ -17,30 +11,6 @@ from millwright.workflow.v1.workflow_pb2 import OutlinedTask, Version
 from millwright.workflow.v1.workflow_service_pb2 import GetVersionResponse
 
 NAME = "instances/0f5c9d1e-7a52-4f0e-9a63-0d8d3b2f4c11"
-
-
-@pytest.fixture
-def typed(peer):
-    """Run the command in a terminal of 100 columns and give its exit code and all that it drew."""
-
-    def run(*args):
-        ours, theirs = pty.openpty()
-        env = {**os.environ, "MILLWRIGHT_WORKFLOW_ENDPOINT": peer.endpoint, "COLUMNS": "100", "TERM": "xterm-256color"}
-        env |= {"LANG": "en_US.UTF-8", "LC_ALL": "C.UTF-8"}
-        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        process = subprocess.Popen([sys.executable, "-m", "millwright_cli", *args], env=env, **streams)
-        os.close(theirs)
-        drawn = b""
-        try:
-            while part := os.read(ours, 65_536):
-                drawn += part
-        except OSError:
-            pass  # Linux says EIO where the other end has closed
-        finally:
-            os.close(ours)
-        return process.wait(), drawn.decode()
-
-    return run
 
 
 OUTLINE = [

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from millwright_cli import errors
 from millwright_cli.arguments import named
+from millwright_cli.judgment.words import Term
+from millwright_cli.words import Words
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _REFERENCE = re.compile(rf"versions/[1-9]\d*|drafts/{_LABEL}|channels/{_LABEL}")
@@ -41,3 +44,21 @@ Replayed = Annotated[
         show_default="10000",
     ),
 ]
+ChannelOption = Annotated[
+    str, typer.Option("--channel", metavar="CHANNEL", help="The channel to judge through.", show_default="prod")
+]
+VersionOption = Annotated[
+    int | None,
+    typer.Option(
+        "--version", metavar="N", min=1, help="Judge by this version, past every channel.", show_default=False
+    ),
+]
+
+
+def judged_by(ruleset: str, channel: str, version: int | None, say: Words) -> str:
+    """Give the name of what judges: a version, a channel, or the ruleset, which stands for `prod`."""
+    if channel and version:
+        raise errors.usage("TWO_TARGETS", say(Term.TWO_TARGETS))
+    if version:
+        return f"{ruleset}/versions/{version}"
+    return f"{ruleset}/channels/{channel}" if channel else ruleset

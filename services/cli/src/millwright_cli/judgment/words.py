@@ -7,31 +7,49 @@ class Term(Vocabulary):
     """What is said of rulesets, their releases, and what they judged."""
 
     # Headings
+    ACTIONS = Phrase("Recommended", "권장 조치")
     AFTER = Phrase("After", "변경 후")
+    ASKS_FOR = Phrase("Asks for", "조건")
     BEFORE = Phrase("Before", "변경 전")
     CHANGE = Phrase("Change", "변경")
     CHANNEL = Phrase("Channel", "채널")
+    CONDITIONS = Phrase("Conditions (margin)", "조건 (여유)")
+    CONFIDENCE = Phrase("confidence", "신뢰도")
     CONTENT = Phrase("Content", "내용 해시")
     DRAFT = Phrase("Draft", "초안")
     ETAG = Phrase("Etag", "Etag")
     EXAMPLE = Phrase("Example", "예시")
     EXAMPLES = Phrase("Examples", "예제")
+    EXECUTION = Phrase("Execution", "판정 기록")
     EXECUTIONS = Phrase("Executions", "판정 건수")
     EXPERIMENT = Phrase("Experiment", "실험")
     FIELD = Phrase("Field", "항목")
     FINDING = Phrase("Finding", "발견 사항")
     FROM = Phrase("From", "이전 결과")
     FROZEN = Phrase("Frozen until", "동결 기한")
+    HAPPENED = Phrase("Happened", "발생")
+    INSTEAD = Phrase("Instead", "바뀐 값")
+    JUDGED = Phrase("Judged", "판정 시각")
+    JUDGED_WITH = Phrase("Judged with", "판정 버전")
     LATEST = Phrase("Latest", "최신 버전")
+    MATCHED = Phrase("Matched", "일치한 규칙")
+    MISSED_BY = Phrase("Missed by", "차이")
     MOVE = Phrase("Version", "버전 이동")
     OPERATION = Phrase("Operation", "작업")
+    OUTCOME = Phrase("Outcome", "결과")
     PLANNED = Phrase("Planned", "예정")
+    PROBLEMS = Phrase("Problems", "문제")
     REVISION = Phrase("Revision", "리비전")
     RULE = Phrase("Rule", "규칙")
     RULESET = Phrase("Ruleset", "룰셋")
+    SEGMENT = Phrase("Made", "생산")
     SEMVER = Phrase("Semver", "문서 버전")
+    SHARE = Phrase("Share", "비율")
+    STEPS = Phrase("Steps", "단계 수")
     TABLE = Phrase("Table", "표")
     TO = Phrase("To", "이후 결과")
+    VALUE = Phrase("Value", "값")
+    WHY = Phrase("Why", "이유")
 
     # States, operations and kinds, by the names that the contract gives them
     STATE_DRAFT = Phrase("draft", "초안")
@@ -59,6 +77,9 @@ class Term(Vocabulary):
     EDIT_SCHEMA_CHANGED = Phrase("input schema changed", "입력 스키마 변경")
     EDIT_TABLE_CHANGED = Phrase("table changed", "표 변경")
     EDIT_SETTING_CHANGED = Phrase("setting changed", "설정 변경")
+    STATUS_DECIDED = Phrase("decided", "판정됨")
+    STATUS_INDETERMINATE = Phrase("INDETERMINATE", "판정 불가")
+    STATUS_NO_MATCH = Phrase("NO_MATCH", "일치 규칙 없음")
     SEVERITY_ERROR = Phrase("blocks", "게시 불가")
     SEVERITY_WARNING = Phrase("warning", "경고")
 
@@ -105,7 +126,50 @@ class Term(Vocabulary):
     MARKED_BEFORE = Phrase(
         "version {version} is {state} already, nothing changed", "버전 {version}: 이미 {state}, 변경 없음"
     )
+    BY_RULE = Phrase("by rule {rule}", "규칙 {rule}")
+    BY_DEFAULT = Phrase("by default", "기본값")
+    ON_VERSION = Phrase("version {version}", "버전 {version}")
+    RULES = Phrase("What each rule said", "규칙별 결과")
+    NEAR_MISSES = Phrase("What missed by one condition", "조건 하나로 어긋난 규칙")
+    COUNTERFACTUALS = Phrase("What would change it", "결과가 바뀌는 값")
+    WON = Phrase("decided", "결정")
+    RULE_MATCHED = Phrase("matched", "일치")
+    RULE_MISSED = Phrase("did not match", "불일치")
+    FILE_JUDGED = Phrase(
+        "{judged} judged, {refused} refused, in {took}, {rate}/s: run {run}",
+        "판정 {judged}건, 거부 {refused}건, {took}, 초당 {rate}건: 실행 {run}",
+    )
+    FILE_REPLAYED = Phrase("{n} had been judged in this run before", "이 실행에서 이미 판정됨: {n}건")
+    ROW = Phrase("row {n}", "{n}행")
+    MORE_REFUSED = Phrase(
+        "… {n} more were refused: --results writes them all", "… 거부 {n}건 더: --results로 모두 기록"
+    )
+    GO_ON_WITH = Phrase(
+        "what was judged is kept; go on with --run {run}", "판정된 것은 남습니다. 이어서 하기: --run {run}"
+    )
     SAME = Phrase("{before} and {after} judge alike", "{before}, {after}: 차이 없음")
+
+    # What goes wrong before anything is sent
+    BAD_ASSIGNMENT = Phrase("{text!r} is no FIELD=VALUE.", "{text!r}은(는) FIELD=VALUE 형식이 아닙니다.")
+    BAD_CSV = Phrase("The file is no CSV: {cause} (line {line}).", "파일이 CSV가 아닙니다: {cause} ({line}행).")
+    BAD_LINE = Phrase(
+        "it is no JSON object of numbers, texts, true, false and null",
+        "숫자, 텍스트, true, false, null로 된 JSON 객체가 아닙니다",
+    )
+    BAD_ROW_LENGTH = Phrase("it has {n} cells, the header has {expected}", "칸 {n}개, 머리글은 {expected}개")
+    BAD_TIME = Phrase("_time: {text!r} is no time such as 2026-07-01T08:00", "_time: {text!r}은(는) 시각이 아닙니다")
+    FILE_ALONE = Phrase(
+        "--file takes neither FIELD=VALUE nor --input, --explain or --dry-run.",
+        "--file은 FIELD=VALUE, --input, --explain, --dry-run과 함께 쓸 수 없습니다.",
+    )
+    NO_OBJECT = Phrase("The input is no JSON object.", "입력이 JSON 객체가 아닙니다.")
+    NO_SCALAR = Phrase(
+        "{field} is a list or an object: a field holds a number, a text, true or false.",
+        "{field}: 목록이나 객체입니다. 항목 값은 숫자, 텍스트, true, false입니다.",
+    )
+    TWO_TARGETS = Phrase("--channel and --version exclude each other.", "--channel과 --version은 함께 쓸 수 없습니다.")
+    UNKNOWN_COLUMN = Phrase("No field of the ruleset: {columns}.", "룰셋에 없는 항목: {columns}.")
+    VERSION_ALONE = Phrase("--version needs the ruleset's NAME.", "--version에는 룰셋 NAME이 필요합니다.")
 
 
 class Hint(Advice):
@@ -126,6 +190,22 @@ class Hint(Advice):
     EXPERIMENT_UNDER_WAY = Phrase(
         "See it with `millwright experiment list NAME`; stop it, or promote its arm.",
         "`millwright experiment list NAME`으로 확인하고, 중단하거나 실험군을 승격하십시오.",
+    )
+    BAD_ASSIGNMENT = Phrase("Write it as defect_rate=0.07.", "defect_rate=0.07처럼 적으십시오.")
+    EXECUTION_NOT_FOUND = Phrase(
+        "See them with `millwright execution list`; what is older than the retention is gone.",
+        "`millwright execution list`로 확인하십시오. 보존 기간이 지난 것은 없습니다.",
+    )
+    INVALID_INPUT = Phrase(
+        "Mend the fields listed; `millwright ruleset show NAME VERSION` has the input schema.",
+        "나열된 항목을 고치십시오. 입력 스키마는 `millwright ruleset show NAME VERSION`에 있습니다.",
+    )
+    STORE_BUSY = Phrase(
+        "Wait a little and try again: nothing was judged.", "잠시 뒤 다시 시도하십시오. 판정된 것은 없습니다."
+    )
+    UNKNOWN_COLUMN = Phrase(
+        "Leave the columns out, or pass --ignore-unknown; columns about the row begin with _.",
+        "열을 빼거나 --ignore-unknown을 지정하십시오. 행에 관한 열은 _로 시작합니다.",
     )
     INVALID_RULESET = Phrase(
         "Mend what is listed and try again; the paths are JSON pointers into the document.",

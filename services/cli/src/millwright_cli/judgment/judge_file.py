@@ -1,0 +1,127 @@
+"""Judging every row of a file: in batches, each of which is sent until it is answered, and none of it twice.
+
+Each row has an idempotency key of its run and its number. So a batch whose answer was lost is sent again as it is, and
+a run that broke off goes on under its id.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import grpc
+from google.rpc import status_pb2
+from millwright.judgment.v1 import judgment_service_pb2 as pb
+from rich.live import Live
+
+from millwright_cli import errors
+from millwright_cli.connection import Connection
+from millwright_cli.judgment.executions import Stub
+from millwright_cli.judgment.rows import Row, Rows
+from millwright_cli.judgment.views import judge_file as views
+from millwright_cli.judgment.words import Term
+from millwright_cli.output import as_json
+from millwright_cli.session import Session
+from millwright_cli.words import Word
+
+_BATCH = 1_000
+_PATIENCE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 5.0
+_PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+_INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+
+
+class FileJudging:
+    """Judges the rows of one file in one run."""
+
+    def __init__(
+        self,
+        session: Session,
+        connection: Connection,
+        stub: Stub,
+        ruleset: str,
+        run: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = session
+        self._connection = connection
+        self._stub = stub
+        self._ruleset = ruleset
+        self._run = run
+        self._pause = pause
+        self._tally = views.Tally(run)
+
+    def run(self, rows: Rows, results: Path | None) -> int:
+        """Judge all rows, show how far it is and what became of them; give how many were refused.
+
+        Raises grpc.RpcError where a batch is refused as a whole, or not answered for two minutes.
+        """
+        screen = self._session.screen
+        with ExitStack() as stack:
+            file = stack.enter_context(self._opened(results)) if results else None
+            live = stack.enter_context(Live(console=screen.out, transient=True)) if screen.is_live else None
+            while batch := list(islice(rows.rows, _BATCH)):
+                for row, result in zip(batch, self._judge(batch), strict=True):
+                    self._take(row, result, file)
+                if live:
+                    live.update(views.progress(self._tally, rows.lines, self._session.say))
+        screen.lines(*views.summary(self._tally, self._session.say))
+        return self._tally.refused
+
+    def _judge(self, batch: Sequence[Row]) -> Iterator[pb.JudgeResult]:
+        """Give what becomes of each row; those that cannot be read are refused here, as the service would."""
+        for row in batch:
+            if row.input is not None and not row.input.idempotency_key:
+                row.input.idempotency_key = f"{self._run}-{row.number}"
+        inputs = [row.input for row in batch if row.input is not None]
+        judged = iter(self._send(inputs).results) if inputs else iter(())
+        for row in batch:
+            yield _unreadable(row) if row.fault else next(judged)
+
+    def _send(self, inputs: Sequence[pb.BatchInput]) -> pb.JudgeBatchResponse:
+        """Send a batch until it is answered: the service is busy or away for a while, and keys make it safe."""
+        request = pb.JudgeBatchRequest(ruleset=self._ruleset, inputs=inputs)
+        waited, length = 0.0, 0.1
+        while True:
+            try:
+                return self._connection.call(self._stub.JudgeBatch, request)
+            except grpc.RpcError as error:
+                if errors.refused(error).code not in _PASSING or waited >= _PATIENCE_SECONDS:
+                    self._session.screen.notice(self._session.say(Term.GO_ON_WITH, run=self._run))
+                    raise
+            if not waited:
+                self._session.screen.notice(self._session.say(Word.CONNECTING))
+            self._pause(length)
+            waited += length
+            length = min(length * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _take(self, row: Row, result: pb.JudgeResult, file: IO[str] | None) -> None:
+        self._tally.add(row.number, result)
+        if file or self._session.screen.is_json:
+            told = json.dumps({"row": row.number, **as_object(result)}, ensure_ascii=False)
+            if file:
+                file.write(told + "\n")
+            if self._session.screen.is_json:
+                self._session.screen.raw(told)
+
+    def _opened(self, path: Path) -> IO[str]:
+        try:
+            return path.open("w", encoding="utf-8")
+        except OSError as error:
+            cause = error.strerror or type(error).__name__
+            say = self._session.say
+            raise errors.usage("UNREADABLE", say(Word.UNREADABLE, path=path, cause=cause)) from error
+
+
+def _unreadable(row: Row) -> pb.JudgeResult:
+    return pb.JudgeResult(error=status_pb2.Status(code=_INVALID, message=row.fault))
+
+
+def as_object(result: pb.JudgeResult) -> dict[str, object]:
+    """Give a result as JSON: `judged`, or the `error` with code and message."""
+    if result.HasField("error"):
+        return {"error": {"code": result.error.code, "message": result.error.message}}
+    return {"judged": as_json(result.judged)}

@@ -1,0 +1,79 @@
+"""Judging a file over a connection that breaks, and in a terminal."""
+
+import json
+
+import grpc
+from google.rpc import status_pb2
+from millwright.judgment.v1.judgment_pb2 import Execution, Judgment
+from millwright.judgment.v1.judgment_service_pb2 import JudgeBatchResponse, JudgeResponse, JudgeResult
+from millwright.judgment.v1.release_pb2 import Channel
+from millwright.judgment.v1.release_service_pb2 import GetChannelResponse
+from millwright.judgment.v1.ruleset_pb2 import Version
+from millwright.judgment.v1.ruleset_service_pb2 import GetVersionResponse
+
+NAME = "quality.weld"
+DOCUMENT = json.dumps({"inputs": [{"field": "rate", "type": "number"}]})
+NORMAL = Judgment(status="STATUS_DECIDED", outcome="normal")
+
+
+def batch(count, judgment=NORMAL):
+    judged = JudgeResponse(execution=Execution(name="executions/1", judgment=judgment))
+    return JudgeBatchResponse(results=[JudgeResult(judged=judged)] * count)
+
+
+def rows(count):
+    return "rate\n" + "0.5\n" * count
+
+
+def known(peer):
+    peer.answers("GetChannel", GetChannelResponse(channel=Channel(version=3)))
+    peer.answers("GetVersion", GetVersionResponse(version=Version(document=DOCUMENT)))
+
+
+def test_a_batch_that_is_not_answered_is_sent_again_with_the_same_keys(run, peer, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    known(peer)
+    away = peer.refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+    busy = peer.refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_BUSY")
+    peer.answers("JudgeBatch", away, busy, batch(2))
+
+    result = run("judge", NAME, "--file", "-", stdin=rows(2))
+
+    assert result.exit_code == 0
+    assert "2 judged, 0 refused" in result.stdout
+    first, *again = peer.requests("JudgeBatch")
+    assert len(again) == 2
+    assert all(each == first for each in again)
+    assert len({each.idempotency_key for each in first.inputs}) == 2
+    assert peer.requests("GetVersion")[0].name == "rulesets/quality.weld/versions/3"
+
+
+def test_a_batch_that_is_refused_says_how_to_go_on(run, peer):
+    known(peer)
+    peer.answers("JudgeBatch", batch(1_000), peer.refusal(grpc.StatusCode.FAILED_PRECONDITION, "VERSION_BAD"))
+    result = run("judge", NAME, "--file", "-", "--run", "r-7", stdin=rows(1_500))
+    assert result.exit_code == 4
+    assert "--run r-7" in result.stderr
+    assert "ruleset mark-good" in result.stderr
+
+
+def test_a_version_is_read_by_its_number(run, peer):
+    peer.answers("GetVersion", GetVersionResponse(version=Version(document=DOCUMENT)))
+    peer.answers("JudgeBatch", batch(1))
+    assert run("judge", NAME, "--version", "2", "--file", "-", stdin=rows(1)).exit_code == 0
+    assert peer.requests("JudgeBatch")[0].ruleset == "rulesets/quality.weld/versions/2"
+
+
+def test_a_terminal_shows_how_far_it_is_and_then_what_came_of_it(typed, peer, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text(rows(2_000))
+    known(peer)
+    error = JudgeResult(error=status_pb2.Status(code=3, message="it is \x1b]0;owned"))
+    answers = batch(1_000), JudgeBatchResponse(results=[error, *batch(999).results])
+    peer.answers("JudgeBatch", *answers)
+    code, drawn = typed("judge", NAME, "--file", str(file))
+    assert code == 5
+    assert "2,000 of 2,000" in drawn
+    assert "1,999 judged, 1 refused" in drawn
+    assert "row 1001" in drawn
+    assert "\x1b]" not in drawn
