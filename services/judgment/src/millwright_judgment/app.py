@@ -10,6 +10,7 @@ from millwright_runtime.service import Parts, Platform, Service
 from millwright_judgment.api.experiments import ExperimentServicer
 from millwright_judgment.api.judging import JudgmentServicer
 from millwright_judgment.api.releases import ReleaseServicer
+from millwright_judgment.api.replays import ReplayServicer
 from millwright_judgment.api.rulesets import RulesetServicer
 from millwright_judgment.engine.experiments import Experiments
 from millwright_judgment.engine.gate import Gate
@@ -17,6 +18,7 @@ from millwright_judgment.engine.judging import Judging
 from millwright_judgment.engine.keys import Keys
 from millwright_judgment.engine.plans import Plans
 from millwright_judgment.engine.recording import Recorder
+from millwright_judgment.engine.replaying.replays import Replays
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
 
@@ -35,8 +37,14 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             ReleaseServicer(platform, log),
             JudgmentServicer(platform, judging),
             ExperimentServicer(platform, log, versions),
+            ReplayServicer(platform, log, versions, judging),
         ],
-        loops=[Plans(platform, log), Keys(platform.database), Experiments(platform, log, versions)],
+        loops=[
+            Plans(platform, log),
+            Keys(platform.database),
+            Experiments(platform, log, versions),
+            Replays(platform, log, versions, settings.replay_page_executions),
+        ],
         # The recorder is no loop: calls that are still served while the service drains need it.
         closers=[versions.close, recorder.close],
         keep_days={"execution": settings.execution_retention_days},

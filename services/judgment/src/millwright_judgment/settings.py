@@ -18,3 +18,5 @@ class JudgmentSettings(ServiceSettings):
     """How many judgments of one process may wait to be stored; past that, callers are told to come again."""
     execution_retention_days: Annotated[int, Field(ge=1)] = 730
     """How long judgments are kept."""
+    replay_page_executions: Annotated[int, Field(ge=1, le=32_768)] = 32_768
+    """How many executions a replay judges again at once; what is done is kept after each such page."""

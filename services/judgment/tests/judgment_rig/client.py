@@ -8,11 +8,20 @@ from millwright.judgment.v1 import (
     judgment_pb2,
     judgment_service_pb2,
     release_service_pb2,
+    replay_service_pb2,
     ruleset_service_pb2,
 )
 from millwright_local.testing.client import ContractClient, rpcs_of
 
-RPCS = rpcs_of((ruleset_service_pb2, release_service_pb2, judgment_service_pb2, experiment_service_pb2))
+RPCS = rpcs_of(
+    (
+        ruleset_service_pb2,
+        release_service_pb2,
+        judgment_service_pb2,
+        replay_service_pb2,
+        experiment_service_pb2,
+    )
+)
 RULESET = "rulesets/line.weld"
 PROD = f"{RULESET}/channels/prod"
 

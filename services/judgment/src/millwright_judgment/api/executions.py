@@ -10,6 +10,8 @@ from millwright_runtime.json import Json
 
 from millwright_judgment.domain import names
 from millwright_judgment.domain.evaluation.decisions import Decision
+from millwright_judgment.domain.evaluation.rows import Evaluator, Judgment
+from millwright_judgment.domain.executions import STATUS_NUMBERS
 from millwright_judgment.domain.explanation.counterfactuals import Counterfactual
 from millwright_judgment.domain.explanation.explanation import Explanation
 from millwright_judgment.domain.explanation.traces import ConditionTrace, NearMiss, RuleTrace
@@ -24,9 +26,9 @@ def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
         version=version.name,
         content_hash=version.content_hash,
         channel=row.channel or "",
-        input=pb.Input(values=_values(zip(version.evaluator.names, judged.judgment.values, strict=True))),
+        input=pb.Input(values=values(zip(version.evaluator.names, judged.judgment.values, strict=True))),
         input_hash=row.input_hash.hex(),
-        judgment=_judgment(judged),
+        judgment=judgment(version.evaluator, judged.judgment),
         segment=pb.Segment(line=row.line or "", product=row.product or "", shift=row.shift or "", unit=row.unit or ""),
         event_time=timestamp(row.event_time),
         judge_time=timestamp(row.judge_time),
@@ -37,23 +39,24 @@ def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
     )
 
 
-def _judgment(judged: Judged) -> pb.Judgment:
-    decision, evaluator = judged.judgment.decision, judged.version.evaluator
+def judgment(evaluator: Evaluator, judged: Judgment) -> pb.Judgment:
+    """Give a judgment."""
+    decision = judged.decision
     message = pb.Judgment(
-        status=judged.execution.status,  # type: ignore[arg-type]  # rows number them as the contract does
+        status=STATUS_NUMBERS[decision.status],  # type: ignore[arg-type]  # rows number them as the contract does
         outcome=decision.outcome,
         level=max(0, decision.level),
         confidence=decision.confidence,
         winning_rule=decision.rule,
-        matched_rules=evaluator.matched_rules(judged.judgment.matched),
+        matched_rules=evaluator.matched_rules(judged.matched),
         actions=_actions(decision),
     )
     if decision.templates:
-        message.explanations.update(evaluator.explanations(judged.judgment))
+        message.explanations.update(evaluator.explanations(judged))
     if decision.outputs:
-        for name, given in _values(evaluator.outputs(judged.judgment).items()).items():
+        for name, given in values(evaluator.outputs(judged).items()).items():
             message.outputs[name].CopyFrom(given)
-    for problem in judged.judgment.problems:
+    for problem in judged.problems:
         message.problems.add(field=problem.field, code=str(problem.code), message=problem.message)
     return message
 
@@ -62,7 +65,8 @@ def _actions(decision: Decision) -> list[pb.Action]:
     return [pb.Action(code=it.code, priority=it.priority, labels=dict(it.labels)) for it in decision.actions]
 
 
-def _values(given: object) -> dict[str, pb.Value]:
+def values(given: object) -> dict[str, pb.Value]:
+    """Give values by name, of pairs."""
     return {name: value(each) for name, each in given}  # type: ignore[attr-defined]
 
 

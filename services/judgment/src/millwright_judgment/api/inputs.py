@@ -14,10 +14,9 @@ from millwright_runtime.api import fields
 from millwright_runtime.errors import InvalidFields, Violation
 
 from millwright_judgment.domain import names
-from millwright_judgment.domain.executions import Segment
+from millwright_judgment.domain.executions import Filter, Segment
 from millwright_judgment.domain.releases import DEFAULT_CHANNEL
 from millwright_judgment.engine.judging import Wish
-from millwright_judgment.store.executions import Filter
 
 MOST_INPUTS = 10_000
 _LABEL_LIMIT = 63
@@ -53,7 +52,7 @@ def by(name: str) -> By:
 
 def wish(judged_by: str, request: Judgeable) -> Wish:
     """Give one input that is to be judged; raise InvalidFields with every wrong field beside its values."""
-    values = {name: _plain(value) for name, value in request.input.values.items()}
+    values = {name: plain(value) for name, value in request.input.values.items()}
     segment = _segment(request.segment) if request.HasField("segment") else _NOWHERE
     event_time = _event_time(request) if request.HasField("event_time") else None
     key, routing_key = request.idempotency_key, request.routing_key
@@ -66,7 +65,8 @@ def wish(judged_by: str, request: Judgeable) -> Wish:
     return Wish(values, segment, event_time, key, digest, routing_key)
 
 
-def _plain(value: judgment_pb2.Value) -> float | str | bool | None:
+def plain(value: judgment_pb2.Value) -> float | str | bool | None:
+    """Give a value as Python has it; None for null."""
     kind = value.WhichOneof("kind")
     if kind == "number":
         return value.number

@@ -11,6 +11,7 @@ from millwright_runtime.errors import (
     InvalidArgument,
     NotFound,
     ResourceExhausted,
+    Unimplemented,
     Violation,
 )
 
@@ -127,6 +128,10 @@ class LastStep(FailedPrecondition):
 
 class ArmIsControl(FailedPrecondition):
     """The arm {arm} has version {version}, which the channel {channel} points to already."""
+
+
+class NoDatasets(Unimplemented):
+    """Data sets cannot be uploaded in this release: replay executions that were stored."""
 
 
 class NothingSelected(FailedPrecondition):

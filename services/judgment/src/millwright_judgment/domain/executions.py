@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ ENGINE_VERSION = "1"
 """Of the evaluating code: it rises with each change that can make an old input come out otherwise."""
 STATUSES = (Status.DECIDED, Status.INDETERMINATE, Status.NO_MATCH)
 """The statuses; a row holds the place here, from 1."""
+
+STATUS_NUMBERS = {status: number for number, status in enumerate(STATUSES, 1)}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND_NANOSECONDS = 1_000_000
@@ -63,6 +67,24 @@ class Execution(NamedTuple):
     experiment: str | None
     arm: str | None
     engine_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which executions; None for all."""
+
+    ruleset: str | None = None
+    version: int | None = None
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    outcomes: Sequence[str] = ()
+    """INDETERMINATE and NO_MATCH count as such."""
+    line: str | None = None
+    product: str | None = None
+    shift: str | None = None
+    unit: str | None = None
+    experiment: str | None = None
+    winning_rule: str | None = None
 
 
 def new_id(time_ns: int) -> uuid.UUID:

@@ -21,7 +21,7 @@ from millwright_runtime.postgres.database import Database
 from millwright_judgment.commands.storing import Group, Item, Part
 from millwright_judgment.domain.errors import InvalidInput
 from millwright_judgment.domain.evaluation.rows import Judgment
-from millwright_judgment.domain.executions import ENGINE_VERSION, STATUSES, Execution, Segment, new_id, time_of
+from millwright_judgment.domain.executions import ENGINE_VERSION, STATUS_NUMBERS, Execution, Segment, new_id, time_of
 from millwright_judgment.domain.input.check import Refused, Values
 from millwright_judgment.engine.participation import take_part
 from millwright_judgment.engine.recording import Recorder
@@ -30,7 +30,6 @@ from millwright_judgment.store import executions
 from millwright_judgment.store.bases import Target
 from millwright_judgment.store.executions import Key
 
-_STATUS_NUMBERS = {status: number for number, status in enumerate(STATUSES, 1)}
 _LONG_TURN = 256
 """So many inputs are judged before others have their turn."""
 
@@ -181,7 +180,7 @@ def _execution(
         channel=basis.target.channel or None,
         input=text.decode(),
         input_hash=hashlib.sha256(text).digest()[:16],
-        status=_STATUS_NUMBERS[decision.status],
+        status=STATUS_NUMBERS[decision.status],
         outcome=decision.outcome or None,
         confidence=decision.confidence,
         winning_rule=decision.rule or None,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound
-from millwright_judgment.domain.executions import STATUSES, Execution, time_of
+from millwright_judgment.domain.executions import STATUSES, Execution, Filter, time_of
 
 KEY_KEPT = timedelta(hours=25)
 """How long a key is known: a little over what is promised, so that the promise holds at its edge."""
@@ -34,24 +33,6 @@ class Claim(NamedTuple):
 
     digest: bytes
     execution: uuid.UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which executions; None for all."""
-
-    ruleset: str | None = None
-    version: int | None = None
-    from_time: datetime | None = None
-    to_time: datetime | None = None
-    outcomes: Sequence[str] = ()
-    """INDETERMINATE and NO_MATCH count as such."""
-    line: str | None = None
-    product: str | None = None
-    shift: str | None = None
-    unit: str | None = None
-    experiment: str | None = None
-    winning_rule: str | None = None
 
 
 async def insert(connection: Connection, rows: Sequence[Execution]) -> int:
@@ -115,7 +96,7 @@ async def page(
     connection: Connection, wanted: Filter, before: tuple[datetime, uuid.UUID] | None, limit: int
 ) -> Sequence[Execution]:
     """Give at most `limit` executions, newest first, before a position."""
-    conditions, values = _conditions(wanted)
+    conditions, values = conditions_of(wanted)
     if before is not None:
         values += before
         conditions.append(f"(judge_time, execution) < (${len(values) - 1}, ${len(values)})")
@@ -125,7 +106,7 @@ async def page(
     return [Execution(*row) for row in await connection.fetch(statement, *values)]
 
 
-def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+def conditions_of(wanted: Filter) -> tuple[list[str], list[Any]]:
     """Give the conditions that say something, and their values: a planner sees only what matters."""
     conditions: list[str] = []
     values: list[Any] = []

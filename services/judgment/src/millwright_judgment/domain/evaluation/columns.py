@@ -63,7 +63,7 @@ class ColumnEvaluator:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._fields = evaluator.ruleset.fields
-        self._tables = [_Table(table) for table in evaluator.indexes]
+        self._tables = [TableMatcher(table) for table in evaluator.indexes]
         self._first_bits = [0]
         for table in evaluator.indexes:
             self._first_bits.append(self._first_bits[-1] + table.rules)
@@ -134,8 +134,8 @@ class ColumnEvaluator:
         return packed
 
 
-class _Table:
-    """One table, with its masks as arrays."""
+class TableMatcher:
+    """One index of rules, with its masks as arrays."""
 
     def __init__(self, table: TableIndex) -> None:
         self.rules = table.rules

@@ -216,32 +216,31 @@ CREATE TABLE judgment.replay (
     ruleset text NOT NULL,
     request text NOT NULL,
     state text NOT NULL,
-    progress text NOT NULL DEFAULT '{}',
+    progress text NOT NULL,
     error text NOT NULL DEFAULT '',
-    report text,
     creator text NOT NULL,
-    sequence bigint NOT NULL DEFAULT 0,
+    sequence bigint NOT NULL,
     owner uuid,
     lease_time timestamptz,
-    cancel_asked boolean NOT NULL DEFAULT false,
-    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    create_time timestamptz NOT NULL,
     start_time timestamptz,
     end_time timestamptz,
     PRIMARY KEY (tenant, replay)
 );
-CREATE INDEX replay_open ON judgment.replay (create_time) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX replay_open ON judgment.replay (lease_time) WHERE state IN ('PENDING', 'RUNNING');
+CREATE INDEX replay_create_time ON judgment.replay (tenant, create_time);
 CREATE INDEX replay_ended ON judgment.replay (end_time) WHERE end_time IS NOT NULL;
 COMMENT ON COLUMN judgment.replay.request IS 'what was asked for, every target resolved, as JSON';
+COMMENT ON COLUMN judgment.replay.owner IS 'who may write until lease_time, on the database''s clock';
 
-CREATE TABLE judgment.replay_part (
+CREATE TABLE judgment.replay_tally (
     tenant text NOT NULL,
     replay uuid NOT NULL,
-    part integer NOT NULL,
-    tally bytea NOT NULL,
-    PRIMARY KEY (tenant, replay, part),
+    tally text NOT NULL,
+    PRIMARY KEY (tenant, replay),
     FOREIGN KEY (tenant, replay) REFERENCES judgment.replay ON DELETE CASCADE
 );
-COMMENT ON TABLE judgment.replay_part IS 'What was counted of the parts that are done: a replay goes on after them';
+COMMENT ON TABLE judgment.replay_tally IS 'What is counted so far and where to go on; the report is made of it';
 
 CREATE TABLE judgment.replay_difference (
     tenant text NOT NULL,
@@ -253,7 +252,7 @@ CREATE TABLE judgment.replay_difference (
     to_outcome text NOT NULL,
     from_rule text NOT NULL,
     to_rule text NOT NULL,
-    cause text NOT NULL,
+    cause integer NOT NULL,
     PRIMARY KEY (tenant, replay, target, execution),
     FOREIGN KEY (tenant, replay) REFERENCES judgment.replay ON DELETE CASCADE
 );
@@ -353,7 +352,7 @@ TENANTED = (
     "execution_key",
     "column_file",
     "replay",
-    "replay_part",
+    "replay_tally",
     "replay_difference",
     "dataset",
     "dataset_part",
@@ -373,7 +372,7 @@ GRANT INSERT, UPDATE ON judgment.channel TO {role};
 GRANT INSERT ON judgment.release TO {role};
 GRANT INSERT ON judgment.execution TO {role};
 GRANT INSERT, DELETE ON judgment.execution_key, judgment.column_file TO {role};
-GRANT INSERT, UPDATE, DELETE ON judgment.replay, judgment.replay_part, judgment.replay_difference TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.replay, judgment.replay_tally, judgment.replay_difference TO {role};
 GRANT INSERT, UPDATE, DELETE ON judgment.dataset, judgment.dataset_part TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
 GRANT INSERT ON judgment.experiment_unit TO {role};

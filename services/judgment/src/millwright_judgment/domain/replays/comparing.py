@@ -1,0 +1,353 @@
+"""Comparing: a page of executions judged again on every target, and what becomes of them counted.
+
+Before anything is compared, each execution is judged once more by the version that it was judged with: what does not
+come out as it was recorded cannot be explained by rules, and ends the replay.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millwright_judgment.domain.difference.causes import Cause, Causes
+from millwright_judgment.domain.difference.comparison import Change, change_of, label_of
+from millwright_judgment.domain.difference.hybrids import Hybrids
+from millwright_judgment.domain.difference.signatures import Signatures
+from millwright_judgment.domain.evaluation.columns import ColumnEvaluator, Indices, JudgedColumns
+from millwright_judgment.domain.evaluation.decisions import Decision
+from millwright_judgment.domain.evaluation.rows import Evaluator
+from millwright_judgment.domain.executions import STATUS_NUMBERS
+from millwright_judgment.domain.input.changes import InputChange, change_columns
+from millwright_judgment.domain.input.columns import Column, NumberColumn, TextColumn
+from millwright_judgment.domain.input.decoding import decode, take, to_columns
+from millwright_judgment.domain.replays.page import DIMENSIONS, Page, Recorded
+from millwright_judgment.domain.replays.tally import CLUSTERS, DIFFERENCES, EXAMPLES, NO_CAUSE, Tally, TargetTally
+from millwright_judgment.domain.ruleset.predicates import UNBOUNDED, Numbers
+
+_HOUR_MILLISECONDS = 3_600_000
+_KEPT_SIGNATURES = 200_000
+_FAR = 1e300
+"""The distance of what is near no threshold."""
+
+
+class NotReproducible(Exception):
+    """Executions do not come out as they were recorded."""
+
+    def __init__(self, executions: Sequence[str], count: int) -> None:
+        super().__init__(f"{count} executions")
+        self.executions = executions
+        """The first of them."""
+        self.count = count
+
+
+class Difference(NamedTuple):
+    """An execution that differs on a target."""
+
+    target: int
+    execution: str
+    change: Change
+    from_outcome: str
+    to_outcome: str
+    from_rule: str
+    to_rule: str
+    cause: int
+    """The place of its cause in the tally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A target, or the baseline: one version, or for each execution the one that it was judged with."""
+
+    evaluator: Evaluator | None
+    """None for the recorded one."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """The rows of a page that were judged with one version."""
+
+    page: Page
+    rows: Indices
+    inputs: Sequence[Mapping[str, object]]
+    given: Mapping[str, Column]
+    changed: Mapping[str, Column]
+
+
+class Comparer:
+    """Compares pages of one replay. It remembers causes, and is used by one thread at a time."""
+
+    def __init__(
+        self, baseline: Aim, targets: Sequence[Aim], changes: Sequence[InputChange] = (), tolerance: float = 0.0
+    ) -> None:
+        self._baseline = baseline
+        self._targets = tuple(targets)
+        self._changes = tuple(changes)
+        self._tolerance = tolerance
+        self._columns: dict[int, ColumnEvaluator] = {}
+        self._pairs: dict[tuple[int, int, int], _Pair] = {}
+
+    def compare(self, page: Page, recorded: Mapping[int, Evaluator], tally: Tally) -> list[Difference]:
+        """Judge a page again, count it, and give what differs; raise NotReproducible before anything is counted.
+
+        `recorded` are the versions that the page's executions were judged with.
+        """
+        parts = [(recorded[int(it)], self._part(page, int(it), recorded)) for it in np.unique(page.versions)]
+        judged = [(evaluator, part, self._judge(evaluator, part, part.given)) for evaluator, part in parts]
+        if page.recorded is not None:
+            self._reproduce(page, page.recorded, judged)
+            tally.reproduced += page.rows
+        clusters = _clusters(page)
+        differences: list[Difference] = []
+        for evaluator, part, own in judged:
+            for number, target in enumerate(self._targets):
+                before = self._baseline.evaluator or evaluator
+                pair = self._pair(number, before, target.evaluator or evaluator)
+                old = own if before is evaluator else self._judge(before, part, part.given)
+                new = self._judge(pair.after, part, part.changed)
+                counted = tally.targets[number]
+                differences += pair.compare(part, old, new, clusters[part.rows], counted)
+        tally.done += page.rows
+        tally.see(page.milliseconds)
+        tally.position = str(page.execution(page.rows - 1))
+        return differences
+
+    def _part(self, page: Page, version: int, recorded: Mapping[int, Evaluator]) -> _Part:
+        rows = np.flatnonzero(page.versions == version)
+        inputs = decode([page.inputs[row] for row in rows.tolist()] if len(rows) < page.rows else page.inputs)
+        given = to_columns(recorded[version].ruleset.fields, inputs)
+        changed = change_columns(given, self._changes, len(rows)) if self._changes else given
+        return _Part(page, rows, inputs, given, changed)
+
+    def _judge(self, evaluator: Evaluator, part: _Part, given: Mapping[str, Column]) -> JudgedColumns:
+        if id(evaluator) not in self._columns:
+            self._columns[id(evaluator)] = ColumnEvaluator(evaluator)
+        return self._columns[id(evaluator)].judge(given, len(part.rows))
+
+    def _pair(self, target: int, before: Evaluator, after: Evaluator) -> _Pair:
+        key = (target, id(before), id(after))
+        if key not in self._pairs:
+            self._pairs[key] = _Pair(target, Hybrids(before, after), self._changes, self._tolerance)
+        return self._pairs[key]
+
+    def _reproduce(
+        self, page: Page, recorded: Recorded, judged: Sequence[tuple[Evaluator, _Part, JudgedColumns]]
+    ) -> None:
+        """Raise NotReproducible unless every execution comes out as it was recorded."""
+        lengths = np.zeros(page.rows, dtype=np.int64)
+        for evaluator, part, _ in judged:
+            lengths[part.rows] = evaluator.matched_bytes
+        ends = np.cumsum(lengths)
+        is_whole = page.rows == 0 or int(ends[-1]) == len(recorded.matched)
+        masks = np.frombuffer(recorded.matched, dtype=np.uint8)
+        different: list[int] = []
+        for evaluator, part, own in judged:
+            is_same = _has_same_decision(recorded, part.rows, own)
+            if is_whole and evaluator.matched_bytes:
+                size = evaluator.matched_bytes
+                stored = masks[(ends[part.rows] - size)[:, None] + np.arange(size)]
+                is_same &= (stored == own.matched.astype("<u8").view(np.uint8)[:, :size]).all(axis=1)
+            different += part.rows[~is_same].tolist()
+        if different or not is_whole:
+            raise NotReproducible([str(page.execution(row)) for row in sorted(different)[:EXAMPLES]], len(different))
+
+
+def _has_same_decision(recorded: Recorded, rows: Indices, own: JudgedColumns) -> NDArray[np.bool_]:
+    """Tell which rows have the status, the outcome, the confidence and the rule that were recorded."""
+    known = own.decisions
+    outcomes = _places(recorded.outcome.texts, [decision.outcome for decision in known])
+    rules = _places(recorded.rule.texts, [decision.rule for decision in known])
+    statuses = np.array([STATUS_NUMBERS[decision.status] for decision in known])
+    confidences = np.array([decision.confidence for decision in known])
+    at = own.decision
+    is_same: NDArray[np.bool_] = (
+        (at >= 0)
+        & (statuses[at] == recorded.status[rows])
+        & (outcomes[at] == recorded.outcome.codes[rows])
+        & (rules[at] == recorded.rule.codes[rows])
+        & (confidences[at] == recorded.confidence[rows])
+    )
+    return is_same
+
+
+def _places(texts: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:
+    """Give the place of each text; -1, which is null, for an empty one, and -2 for what is not there."""
+    places = {text: place for place, text in enumerate(texts)}
+    return np.array([places.get(text, -2) if text else -1 for text in wanted])
+
+
+def _clusters(page: Page) -> NDArray[np.int64]:
+    """Give the group of each execution's lot; without a lot, of its line and hour."""
+    unit, line = page.segments["unit"], page.segments["line"]
+    hours = page.milliseconds // _HOUR_MILLISECONDS
+    by_hour = _hashes(line)[line.codes] * 31 + hours
+    return np.where(unit.codes >= 0, _hashes(unit)[unit.codes], by_hour) % CLUSTERS
+
+
+def _hashes(column: TextColumn) -> NDArray[np.int64]:
+    """Give a hash of each text of a column; the last one is null's."""
+    return np.array([*(zlib.crc32(text.encode()) for text in column.texts), 0], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one signature comes to."""
+
+    place: int
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What becomes of a decision."""
+
+    change: Change
+    before: Decision | None
+    after: Decision | None
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Give the outcomes before and after."""
+        return label_of(self.before), label_of(self.after)
+
+
+@dataclass(slots=True)
+class _Pair:
+    """Two versions on one target."""
+
+    target: int
+    hybrids: Hybrids
+    changes: Sequence[InputChange]
+    tolerance: float
+    _found: dict[bytes, _Found] = field(default_factory=dict)
+    _causes: Causes | None = None
+    _signatures: Signatures | None = None
+
+    @property
+    def after(self) -> Evaluator:
+        """Give the version that is compared."""
+        return self.hybrids.after
+
+    def compare(
+        self, part: _Part, old: JudgedColumns, new: JudgedColumns, clusters: NDArray[np.int64], tally: TargetTally
+    ) -> list[Difference]:
+        """Count what becomes of a part's executions, and give those that differ."""
+        moves, move = self._moves(old, new)
+        depth = np.array([each.change for each in moves])[move]
+        counts = np.bincount(move, minlength=len(moves))
+        for each, count in zip(moves, counts.tolist(), strict=True):
+            tally.changes[each.change] += count
+            tally.transitions[each.labels] += count
+            self._count_direction(each, count, tally)
+        is_moved = depth >= Change.OUTCOME
+        _count_segments(part, is_moved, tally)
+        tally.clusters[:, 0] += np.bincount(clusters[is_moved], minlength=CLUSTERS)
+        tally.clusters[:, 1] += np.bincount(clusters, minlength=CLUSTERS)
+        changed = np.flatnonzero(depth > Change.NONE)
+        return self._explain(part, changed, [moves[place] for place in move[changed]], tally) if len(changed) else []
+
+    def _moves(self, old: JudgedColumns, new: JudgedColumns) -> tuple[list[_Move], Indices]:
+        width = len(new.decisions) + 1
+        keys, move = np.unique((old.decision.astype(np.int64) + 1) * width + new.decision + 1, return_inverse=True)
+        moves = []
+        for key in keys.tolist():
+            before = old.decisions[key // width - 1] if key // width else None
+            after = new.decisions[key % width - 1] if key % width else None
+            moves.append(_Move(change_of(before, after, self.tolerance), before, after))
+        return moves, move
+
+    def _count_direction(self, move: _Move, count: int, tally: TargetTally) -> None:
+        levels = self.after.ruleset.levels
+        before, after = move.labels
+        if before in levels and after in levels:
+            step = levels.index(after) - levels.index(before)
+            tally.escalated += count * (step > 0)
+            tally.relaxed += count * (step < 0)
+
+    def _explain(self, part: _Part, rows: Indices, moves: Sequence[_Move], tally: TargetTally) -> list[Difference]:
+        """Find the causes of what changed; `rows` are those of the part."""
+        if self._signatures is None:
+            self._signatures = Signatures(self.hybrids, self.changes)
+            self._causes = Causes(self.hybrids, self.changes)
+        groups = self._signatures.group(take(part.given, rows), len(rows))
+        places = np.empty(len(groups.first), dtype=np.int64)
+        by_group = np.argsort(groups.group, kind="stable")
+        ends = np.cumsum(np.bincount(groups.group, minlength=len(groups.first)))
+        for number in np.argsort(groups.first).tolist():  # the newest first, wherever pages are cut
+            first = groups.first[number]
+            found = self._find(groups.signatures[number], part.inputs[rows[first]], moves[first].change, tally)
+            places[number] = found.place
+            if found.cause is not None:
+                members = by_group[ends[number - 1] if number else 0 : ends[number]]
+                examples = self._examples(part, rows[members], found.cause)
+                tally.causes[found.place].add(moves[first].labels, len(members), examples)
+        return self._differences(part, rows, moves, places[groups.group], tally)
+
+    def _find(self, signature: bytes, given: Mapping[str, object], change: Change, tally: TargetTally) -> _Found:
+        found = self._found.get(signature)
+        if found is None:
+            assert self._causes is not None
+            cause = self._causes.find(given, change)
+            place = tally.place_of(cause)
+            found = _Found(place, cause if place != NO_CAUSE else None)
+            if len(self._found) < _KEPT_SIGNATURES:
+                self._found[signature] = found
+        return found
+
+    def _examples(self, part: _Part, rows: Indices, cause: Cause) -> list[tuple[float, str]]:
+        """Give the executions that lie nearest to a threshold of the conditions that turned."""
+        distances = np.full(len(rows), _FAR)
+        for flip in cause.flips:
+            column = part.changed.get(flip.field)
+            if isinstance(column, NumberColumn):
+                for threshold in self._thresholds(flip.rule, flip.field):
+                    np.minimum(distances, np.abs(column.values[rows] - threshold), out=distances)
+        nearest = np.lexsort((-rows, distances))[:EXAMPLES]
+        return [(float(distances[at]), str(part.page.execution(part.rows[rows[at]]))) for at in nearest]
+
+    def _thresholds(self, rule_id: str, name: str) -> list[float]:
+        found = []
+        for evaluator in (self.hybrids.before, self.hybrids.after):
+            ruleset = evaluator.ruleset
+            known = {each.name: each for each in ruleset.fields}
+            for number, table in enumerate(ruleset.tables):
+                for rule in table.rules:
+                    if rule.id == rule_id and name in known:
+                        values, grid = ruleset.predicate(number, rule, name).values, known[name].grid
+                        ends = [end for span in values.spans for end in span] if isinstance(values, Numbers) else []
+                        found += [grid.value(end) for end in ends if grid and abs(end) < UNBOUNDED]
+        return found
+
+    def _differences(
+        self, part: _Part, rows: Indices, moves: Sequence[_Move], places: NDArray[np.int64], tally: TargetTally
+    ) -> list[Difference]:
+        room = max(0, DIFFERENCES - tally.kept)
+        kept = [
+            Difference(
+                self.target,
+                str(part.page.execution(part.rows[row])),
+                move.change,
+                *move.labels,
+                move.before.rule if move.before else "",
+                move.after.rule if move.after else "",
+                place,
+            )
+            for row, move, place in zip(rows[:room].tolist(), moves, places.tolist(), strict=False)
+        ]
+        tally.kept += len(kept)
+        return kept
+
+
+def _count_segments(part: _Part, is_moved: NDArray[np.bool_], tally: TargetTally) -> None:
+    for dimension in DIMENSIONS:
+        column = part.page.segments[dimension]
+        codes, size = column.codes[part.rows] + 1, len(column.texts) + 1
+        compared = np.bincount(codes, minlength=size).tolist()
+        moved = np.bincount(codes[is_moved], minlength=size).tolist()
+        for text, count, changed in zip(column.texts, compared[1:], moved[1:], strict=True):
+            if count:
+                tally.count_segment(dimension, text, count, changed)

@@ -1,0 +1,58 @@
+"""Pages: executions as they are read for a replay, in columns."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millwright_judgment.domain.input.columns import TextColumn
+
+DIMENSIONS = ("line", "product", "shift")
+"""What reports are split by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded of the judgments."""
+
+    status: NDArray[np.int16]
+    outcome: TextColumn
+    rule: TextColumn
+    confidence: NDArray[np.float64]
+    matched: bytes
+    """The masks, one after another: each is as long as those of its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Executions, the newest first."""
+
+    executions: NDArray[np.void]
+    """Their ids, 16 bytes each."""
+    versions: NDArray[np.int32]
+    """What each was judged with; 0 for rows of a data set."""
+    inputs: Sequence[bytes]
+    """JSON texts."""
+    segments: Mapping[str, TextColumn]
+    """By dimension, and the unit."""
+    recorded: Recorded | None
+    """None for rows of a data set."""
+
+    @property
+    def rows(self) -> int:
+        """Give how many there are."""
+        return len(self.executions)
+
+    @property
+    def milliseconds(self) -> NDArray[np.int64]:
+        """Give when each was judged, since 1970."""
+        octets = self.executions.view(np.uint8).reshape(-1, 16)[:, :6].astype(np.int64)
+        return octets @ (np.int64(256) ** np.arange(5, -1, -1, dtype=np.int64))
+
+    def execution(self, row: int) -> uuid.UUID:
+        """Give one execution's id."""
+        return uuid.UUID(bytes=bytes(self.executions[row]))

@@ -1,0 +1,1 @@
+"""Judging past executions again: one at once, many in the background. Nothing here stores an execution."""
