@@ -97,7 +97,7 @@ async def test_a_start_that_is_sent_twice_begins_once(line):
     ],
 )
 async def test_what_cannot_be_tried_is_refused_by_its_name(line, fields, kind):
-    await tighter(line, "3.0.0", "> 0.02")
+    await tighter(line, "3.0.0", "> 0.03")
     await line.MarkVersionBad(version=version(3), reason="blind")
     assert (await refused(begin(line, **fields))).kind == kind
     assert not (await line.ListExperiments()).experiments

@@ -4,9 +4,9 @@ import json
 import uuid
 
 import pytest
-from judgment_rig.client import PROD, RULESET, version
+from judgment_rig.client import PROD, RULESET, given, version
 from judgment_samples.documents import weld, weld_rows
-from millwright.judgment.v1 import ruleset_pb2
+from millwright.judgment.v1 import judgment_pb2, ruleset_pb2
 from millwright_local.testing.refusals import refused
 
 DRAFT = f"{RULESET}/drafts/tighter"
@@ -74,6 +74,27 @@ async def test_a_ruleset_says_which_findings_block(client):
     report = published.version.gate_report
     assert (report.passed, report.examples_passed, report.examples_total) == (True, 0, 1)
     assert report.findings[0].severity == ruleset_pb2.Finding.SEVERITY_WARNING
+
+
+async def test_what_the_analysis_finds_is_kept_by_cell_and_blocks_where_the_ruleset_says_so(client):
+    hole = weld(weld_rows(r_normal={"temperature": "< 100"}))["decision"]
+    published = await client.publish(decision=hole)
+    findings = (await client.GetVersion(name=published.version.name)).version.gate_report.findings
+    gap = next(found for found in findings if found.code == "GAP")
+    assert (gap.severity, gap.table) == (ruleset_pb2.Finding.SEVERITY_WARNING, "main")
+    judged = await client.Judge(ruleset=published.version.name, input=given(**json.loads(gap.example)))
+    assert judged.execution.judgment.status == judgment_pb2.Judgment.STATUS_NO_MATCH
+    refusal = await refused(client.publish("2.0.0", decision=hole, blocking=["GAP"]))
+    assert refusal.faults == [("/decision/nodes/1/content/rules", "GAP")]
+
+
+async def test_rows_that_never_speak_block(client):
+    shadowed = weld(weld_rows(r_critical={"defect_rate": "> 0.02"}, r_hot={"temperature": "> 200"}))["decision"]
+    refusal = await refused(client.publish(decision=shadowed))
+    assert refusal.faults == [
+        ("/decision/nodes/1/content/rules/1", "SHADOWED_ROW"),
+        ("/decision/nodes/1/content/rules/2/i_temperature", "UNREACHABLE_ROW"),
+    ]
 
 
 async def test_a_draft_need_not_be_free_of_faults(client):

@@ -265,3 +265,14 @@ def test_a_description_that_is_null_is_an_empty_one():
     value = weld()
     main_table(value)["rules"][0]["_description"] = None
     assert canonical.to_decision(ruleset(value))["nodes"][1]["content"]["rules"][0]["_description"] == ""
+
+
+@pytest.mark.parametrize("name", ["rate", "grade"])
+def test_a_name_that_a_table_cannot_see_any_more_is_still_taken(name):
+    fields = [{"field": "rate", "type": "number"}]
+    first = table(["rate"], ["grade"], [{"_id": "a", "rate": "> 5", "grade": "1"}], name="first")
+    second = table(["grade"], ["class"], [{"_id": "b", "grade": "1", "class": "1"}], name="second")
+    third = table(["class"], [name], [{"_id": "c", "class": "1", name: "7"}], name="third")
+    last = table([name], ["outcome"], [{"_id": "d", name: "7", "outcome": '"critical"'}], name="last")
+    value = weld(inputs=fields, decision=decision(first, second, third, last))
+    assert found(value) == [("DUPLICATE_FIELD", "/decision/nodes/3/content/outputs/0/field")]

@@ -1,7 +1,7 @@
 """The publish gate: what a document must pass before it is a version.
 
-Reading finds what no ruleset may have. Then its own examples are judged. Whether what they find blocks is the ruleset's
-to say.
+Reading finds what no ruleset may have. Then its tables are analysed, and its own examples are judged. Whether what they
+find blocks is the ruleset's to say.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from millwright_judgment.domain.analysis.findings import analyse
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.findings import Code, Finding
 from millwright_judgment.domain.gate_report import GateReport
@@ -49,7 +50,8 @@ def _examine(text: str) -> Examined:
     ruleset = reading.ruleset
     failed = tuple(_failed_examples(ruleset))
     passed = len(ruleset.examples) - len(failed)
-    report = GateReport(failed, ruleset.blocking, passed, len(ruleset.examples), None, datetime.now(UTC))
+    found = (*failed, *analyse(ruleset, reading.rule_places))
+    report = GateReport(found, ruleset.blocking, passed, len(ruleset.examples), None, datetime.now(UTC))
     return Examined(ruleset, canonical.to_text(ruleset), canonical.content_hash(ruleset), report)
 
 

@@ -42,12 +42,14 @@ def read_tables(
     places: dict[str, Steps] = {}
     scope: Mapping[str, Field] = {field.name: field for field in fields}
     inputs = frozenset(scope)
+    taken = set(scope)
     tables = []
     rows = 0
     for node in nodes:
-        reading = _TableReading(reader, node, scope, inputs, places)
+        reading = _TableReading(reader, node, scope, inputs, frozenset(taken), places)
         table = reading.read(is_last=node is nodes[-1])
         tables.append(table)
+        taken |= {column.field for column in table.outputs}
         rows += len(table.rules)
         put_out = {column.field: derived_field(column.field, table.rules) for column in table.outputs}
         kept = scope if table.passes_through else {}
@@ -72,6 +74,7 @@ class _TableReading:
         node: TableNode,
         scope: Mapping[str, Field],
         inputs: frozenset[str],
+        taken: frozenset[str],
         places: dict[str, Steps],
     ) -> None:
         self._reader = reader
@@ -79,6 +82,7 @@ class _TableReading:
         self._at: Steps = (*node.at, "content")
         self._scope = scope
         self._inputs = inputs
+        self._taken = taken
         self._places = places
 
     def read(self, *, is_last: bool) -> Table:
@@ -101,8 +105,9 @@ class _TableReading:
                 self._note(Code.UNKNOWN_FIELD, "inputs", message, index, "field", field=column.field)
         put_out = self._columns("outputs")
         for index, column in enumerate(put_out):
-            if column.field in self._scope:
-                message = f"The table sees a field {column.field} already: put out another name."
+            if column.field in self._taken:
+                # Also one that this table no longer sees: a name has one meaning in all of a ruleset's tables.
+                message = f"The name {column.field} is taken by the input or an earlier table: put out another one."
                 self._note(Code.DUPLICATE_FIELD, "outputs", message, index, "field", field=column.field)
         if not put_out:
             self._note(Code.OUTCOME_MISSING, "outputs", "Add at least one output column.")
