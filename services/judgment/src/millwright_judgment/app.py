@@ -19,6 +19,7 @@ from millwright_judgment.engine.keys import Keys
 from millwright_judgment.engine.plans import Plans
 from millwright_judgment.engine.recording import Recorder
 from millwright_judgment.engine.replaying.replays import Replays
+from millwright_judgment.engine.units import Units
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
 
@@ -43,6 +44,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             Plans(platform, log),
             Keys(platform.database),
             Experiments(platform, log, versions),
+            Units(platform.database),
             Replays(platform, log, versions, settings.replay_page_executions),
         ],
         # The recorder is no loop: calls that are still served while the service drains need it.

@@ -4,7 +4,9 @@ import asyncio
 import uuid
 from collections import Counter
 
+import nats as nats_client
 import pytest
+from google.protobuf import json_format
 from judgment_rig.client import PROD, RULESET, given, version
 from judgment_rig.experiments import (
     AB,
@@ -27,6 +29,7 @@ from judgment_rig.experiments import (
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, release_pb2
 from millwright_judgment.app import SERVICE
 from millwright_judgment.domain.experiments import Arm, Mode, Step, Trial
+from millwright_judgment.engine.units import Units
 from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 
@@ -249,6 +252,31 @@ async def test_what_is_counted_agrees_with_the_rows(line, sql):
     assert report.sample_ratio_p_value > 0.001
 
 
+async def test_units_are_known_while_it_runs_and_their_number_after_it(line, service, sql):
+    known = "SELECT count(*) FROM judgment.experiment_unit WHERE tenant = $1"
+    await begin(line)
+    await judge_all(line, LOTS)
+    units = Units(service.platform.database)
+    await units.run_once()
+    assert await sql.fetchval(known, line.tenant) == len(LOTS)
+    await line.StopExperiment(name=NAME, reason="enough")
+    while await units.run_once():
+        pass
+    assert await sql.fetchval(known, line.tenant) == 0
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.units for arm in report.arms) == len(LOTS)
+
+
+async def test_two_replicas_count_each_unit_once(line, settings, service, connected):
+    await begin(line)
+    async with running(SERVICE, settings) as other, connected(other, line.tenant) as second:
+        await asyncio.gather(*(judge_all(client, LOTS) for client in (line, second) for _ in range(4)))
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.units for arm in report.arms) == len(LOTS)
+    assert sum(arm.executions for arm in report.arms) == 8 * len(LOTS)
+    assert "CLUSTERED_DATA" in {warning.code for warning in report.warnings}
+
+
 async def test_a_judgment_that_is_sent_twice_counts_once(line):
     await begin(line)
     for _ in range(2):
@@ -389,6 +417,24 @@ async def test_experiments_are_listed_newest_first(line):
             break
     assert names == [f"experiments/e-{number}" for number in (4, 3, 2, 1, 0)]
     assert not (await line.ListExperiments(ruleset="rulesets/line.other")).experiments
+
+
+async def test_its_events_are_the_rows_of_the_log(line, nats):
+    connection, messages = await nats_client.connect(nats.url), asyncio.Queue()
+    await connection.subscribe(f"millwright.{line.tenant}.judgment.*.line.weld", cb=messages.put)
+    await connection.flush()
+    started = (await begin(line, steps=[step(1000), step(5000)])).release
+    stepped = (await line.StepExperiment(name=NAME)).release
+    stopped = (await line.StopExperiment(name=NAME, reason="enough")).release
+    heard = {}
+    async with asyncio.timeout(30):
+        while len(heard) < 3:
+            message = await messages.get()
+            if ".experiment." in message.headers["ce-type"]:
+                heard[message.headers["ce-type"]] = json_format.Parse(message.data, release_pb2.Release())
+    await connection.close()
+    kinds = ["started", "stepped", "stopped"]
+    assert [heard[f"io.millwright.judgment.experiment.{kind}.v1"] for kind in kinds] == [started, stepped, stopped]
 
 
 async def test_another_tenant_sees_nothing(line, stranger):

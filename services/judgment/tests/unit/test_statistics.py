@@ -100,12 +100,12 @@ def test_a_segment_is_compared_with_the_rest_alone():
 
 
 def test_a_confidence_sequence_follows_the_published_formula():
-    """Equation 9 of Waudby-Smith et al., written out once more."""
+    """Equation 9 of Waudby-Smith et al., written out once more; the variance is at least that of both together."""
     a = 0.05
     size, rho2 = 20_000, (-2 * math.log(a) + math.log(-2 * math.log(a) + 1)) / 5_000
     expected = math.sqrt(2 * (size * rho2 + 1) / (size**2 * rho2) * math.log(math.sqrt(size * rho2 + 1) / a))
     found = ConfidenceSequence(a).difference(Counts(600, 10_000), Counts(500, 10_000))
-    shares = [(600 + 1) / 10_002, (500 + 1) / 10_002]
+    shares = [(600 + 1) / 10_002, (1100 + 1) / 20_002]
     error = sum(share * (1 - share) / 10_000 for share in shares)
     assert found.high - found.value == pytest.approx(math.sqrt(size * error) * expected)
 
@@ -121,6 +121,43 @@ def test_looking_a_hundred_times_seldom_raises_a_false_alarm():
         )
         alarms += any(interval.low > 0 or interval.high < 0 for interval in intervals)
     assert alarms / 300 < 0.05
+
+
+def false_alarms(bounds, runs=300):
+    """The shares of runs in which a difference of nothing was ever called surely higher, and surely lower."""
+    found = [list(bounds()) for _ in range(runs)]
+    higher = sum(any(low > 0 for low, _ in run) for run in found)
+    lower = sum(any(high < 0 for _, high in run) for run in found)
+    return higher / runs, lower / runs
+
+
+@pytest.mark.parametrize(("share", "rate"), [(0.05, 0.05), (0.1, 0.01), (0.5, 0.3)])
+def test_a_small_arm_whose_hits_are_still_to_come_is_not_surely_lower(share, rate):
+    """Nor higher: a canary is looked at from its first judgment on."""
+    random, sequence = np.random.default_rng(5), ConfidenceSequence(0.01)
+
+    def bounds():
+        arm, hit = random.random(4000) < share, random.random(4000) < rate
+        counts = np.cumsum([arm & hit, arm, ~arm & hit, ~arm], axis=1)[:, 19::20]
+        for of_arm, arm_total, of_control, control_total in counts.T.tolist():
+            found = sequence.difference(Counts(of_arm, arm_total), Counts(of_control, control_total))
+            yield found.low, found.high
+
+    assert max(false_alarms(bounds)) <= 0.01
+
+
+@pytest.mark.parametrize("moved", [0.01, 0.3])
+def test_looking_at_pairs_from_the_first_one_on_seldom_raises_a_false_alarm(moved):
+    random, sequence = np.random.default_rng(7), ConfidenceSequence(0.01)
+
+    def bounds():
+        drawn = random.random(4000)
+        counts = np.cumsum([drawn < moved / 2, (drawn >= moved / 2) & (drawn < moved)], axis=1)[:, 19::20]
+        for look, (gained, lost) in enumerate(counts.T.tolist(), 1):
+            found = sequence.paired(gained, lost, 20 * look)
+            yield found.low, found.high
+
+    assert max(false_alarms(bounds)) <= 0.01
 
 
 def test_an_arm_that_has_nothing_may_be_anything():

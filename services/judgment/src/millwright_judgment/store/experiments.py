@@ -129,9 +129,14 @@ async def pairs(connection: Connection, name: str) -> Mapping[str, Pairs]:
 async def units(connection: Connection, name: str) -> Mapping[int, Mapping[str, int]]:
     """Give how many units were first seen at each step, by their arms then."""
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in await connection.fetch(_UNITS, name):
+    for row in await connection.fetch(_SPLIT, name):
         found[row["step"]][row["arm"]] = row["units"]
     return found
+
+
+async def forget_units(connection: Connection, limit: int) -> int:
+    """Remove at most `limit` units of experiments that have ended; give how many. How many there were is kept."""
+    return len(await connection.fetch(_FORGET_UNITS, limit))
 
 
 def _experiment(row: asyncpg.Record) -> Experiment:
@@ -202,7 +207,12 @@ _PAIRS = f"""
 SELECT arm, control_outcome, arm_outcome, executions FROM judgment.experiment_pair
 WHERE tenant = {TENANT} AND experiment = $1
 """
-_UNITS = f"""
-SELECT step, arm, count(*) AS units FROM judgment.experiment_unit
-WHERE tenant = {TENANT} AND experiment = $1 GROUP BY step, arm
+_SPLIT = f"""
+SELECT step, arm, units FROM judgment.experiment_split WHERE tenant = {TENANT} AND experiment = $1
+"""
+_FORGET_UNITS = """
+DELETE FROM judgment.experiment_unit WHERE ctid = ANY (ARRAY (
+    SELECT unit.ctid FROM judgment.experiment JOIN judgment.experiment_unit AS unit USING (tenant, experiment)
+    WHERE experiment.state <> 'RUNNING' LIMIT $1
+)) RETURNING 1
 """

@@ -125,7 +125,14 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
 ON CONFLICT (tenant, experiment, arm, control_outcome, arm_outcome)
     DO UPDATE SET executions = counted.executions + excluded.executions
 """
+# Those that are new are counted where they were first seen.
 _UNITS = """
-INSERT INTO judgment.experiment_unit (tenant, experiment, unit_hash, step, arm)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::text[]) ON CONFLICT DO NOTHING
+WITH new AS (
+    INSERT INTO judgment.experiment_unit (tenant, experiment, unit_hash, step, arm)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::text[])
+    ON CONFLICT DO NOTHING RETURNING tenant, experiment, step, arm
+)
+INSERT INTO judgment.experiment_split AS split (tenant, experiment, step, arm, units)
+SELECT tenant, experiment, step, arm, count(*) FROM new GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+ON CONFLICT (tenant, experiment, step, arm) DO UPDATE SET units = split.units + excluded.units
 """

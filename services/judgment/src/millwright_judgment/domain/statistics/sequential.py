@@ -45,13 +45,18 @@ class ConfidenceSequence:
     planned_size: int = PLANNED_SIZE
 
     def difference(self, arm: Counts, control: Counts) -> Interval:
-        """Give how much higher the arm's share is than the control's; anything while one of them has nothing."""
+        """Give how much higher the arm's share is than the control's; anything while one of them has nothing.
+
+        The variance of each is taken as at least that of both together. A small arm whose hits are still to come would
+        seem sure of having none: in simulations that raised four times as many false alarms as `alpha` allows.
+        """
         confidence, method = 1 - self.alpha, "asymptotic confidence sequence"
         if not arm.total or not control.total:
             return Interval(0.0, -1.0, 1.0, confidence, method)
         value = arm.share - control.share
         size = arm.total + control.total
-        error = arm.smoothed_variance / arm.total + control.smoothed_variance / control.total
+        least = Counts(arm.hits + control.hits, size).smoothed_variance
+        error = sum(max(counts.smoothed_variance, least) / counts.total for counts in (arm, control))
         reach = math.sqrt(size * error) * self._reach(size)
         return Interval(value, max(-1.0, value - reach), min(1.0, value + reach), confidence, method)
 

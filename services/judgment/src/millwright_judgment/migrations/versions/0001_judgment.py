@@ -339,7 +339,18 @@ CREATE TABLE judgment.experiment_unit (
     PRIMARY KEY (tenant, experiment, unit_hash),
     FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
 );
-COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their first arms: is the split as planned?';
+COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their first arms, while the experiment runs';
+
+CREATE TABLE judgment.experiment_split (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    step integer NOT NULL,
+    arm text NOT NULL,
+    units bigint NOT NULL,
+    PRIMARY KEY (tenant, experiment, step, arm),
+    FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
+);
+COMMENT ON TABLE judgment.experiment_split IS 'How many units of an arm were first seen at a step: is it as planned?';
 """
 
 TENANTED = (
@@ -360,6 +371,7 @@ TENANTED = (
     "experiment_count",
     "experiment_pair",
     "experiment_unit",
+    "experiment_split",
 )
 
 GRANTS = """
@@ -375,7 +387,8 @@ GRANT INSERT, DELETE ON judgment.execution_key, judgment.column_file TO {role};
 GRANT INSERT, UPDATE, DELETE ON judgment.replay, judgment.replay_tally, judgment.replay_difference TO {role};
 GRANT INSERT, UPDATE, DELETE ON judgment.dataset, judgment.dataset_part TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
-GRANT INSERT ON judgment.experiment_unit TO {role};
+GRANT INSERT, UPDATE ON judgment.experiment_split TO {role};
+GRANT INSERT, DELETE ON judgment.experiment_unit TO {role};
 """
 
 
