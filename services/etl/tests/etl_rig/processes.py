@@ -79,6 +79,10 @@ class Held:
         return self
 
     async def __aexit__(self, *_):
+        await self.release()
+
+    async def release(self):
+        """Let go of it."""
         await self._connection.execute("SELECT pg_advisory_unlock_all()")
 
     async def is_waited_for(self):

@@ -87,6 +87,7 @@ WINDOW_TRANSITIONS: Mapping[tuple[WindowState, WindowState], Happening] = Mappin
         (WindowState.RUNNING, WindowState.PUBLISHED): Happening.WINDOW_PUBLISHED,
         (WindowState.RUNNING, WindowState.FAILED): Happening.WINDOW_FAILED,
         (WindowState.RUNNING, WindowState.CANCELLED): Happening.WINDOW_CANCELLED,
+        (WindowState.PENDING, WindowState.FAILED): Happening.WINDOW_FAILED,
         (WindowState.PENDING, WindowState.CANCELLED): Happening.CANCELLED,
     }
 )
