@@ -85,7 +85,7 @@ async def test_what_the_analysis_finds_is_kept_by_cell_and_blocks_where_the_rule
     judged = await client.Judge(ruleset=published.version.name, input=given(**json.loads(gap.example)))
     assert judged.execution.judgment.status == judgment_pb2.Judgment.STATUS_NO_MATCH
     refusal = await refused(client.publish("2.0.0", decision=hole, blocking=["GAP"]))
-    assert refusal.faults == [("/decision/nodes/1/content/rules", "GAP")]
+    assert set(refusal.faults) == {("/decision/nodes/1/content/rules", "GAP")}
 
 
 async def test_rows_that_never_speak_block(client):
