@@ -8,6 +8,7 @@ import typer
 from millwright_cli import session
 from millwright_cli.judgment import execution, ruleset
 from millwright_cli.judgment.judge import judge
+from millwright_cli.module import module
 from millwright_cli.workflow import approval, instance, workflow
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(ruleset.app, name="ruleset")
 app.command("judge", cls=session.Verb)(judge)
 app.add_typer(execution.app, name="execution")
+app.add_typer(module.app, name="module")
 
 
 def main() -> None:

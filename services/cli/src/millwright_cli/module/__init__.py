@@ -1,0 +1,1 @@
+"""The modules service's commands: `millwright module`, and the making of packages, which needs no service."""
