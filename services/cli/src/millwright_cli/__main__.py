@@ -6,6 +6,7 @@ import sys
 import typer
 
 from millwright_cli import session
+from millwright_cli.etl import etl
 from millwright_cli.judgment import execution, ruleset
 from millwright_cli.judgment.judge import judge
 from millwright_cli.module import module
@@ -27,6 +28,7 @@ app.add_typer(ruleset.app, name="ruleset")
 app.command("judge", cls=session.Verb)(judge)
 app.add_typer(execution.app, name="execution")
 app.add_typer(module.app, name="module")
+app.add_typer(etl.app, name="etl")
 
 
 def main() -> None:

@@ -123,6 +123,12 @@ class Connection:
         """Open a stream without a deadline. It is for the caller to cancel."""
         return method(request, metadata=self._metadata)
 
+    def exchange(
+        self, method: "grpc.StreamStreamMultiCallable[Request, Response]", requests: Iterator[Request]
+    ) -> Stream[Response]:
+        """Open a stream in both directions without a deadline: what is sent is asked for as it can be taken."""
+        return method(requests, metadata=self._metadata)
+
 
 def new_request_id() -> str:
     """Make the id of one write, made once and sent with every repeat of it."""

@@ -1,0 +1,1 @@
+"""The etl service's commands: `millwright etl`."""
