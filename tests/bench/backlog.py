@@ -8,6 +8,7 @@ began, and when each of its tasks was done; the next is done only after that was
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -18,6 +19,7 @@ from millwright_local.databases import DATABASE
 from millwright_local.postgres import Postgres
 from millwright_local.processes import until
 from millwright_local.workflow_client import WorkflowClient
+from millwright_workflow.domain import partitions
 
 LANES = 100
 TASKS = 10
@@ -49,17 +51,18 @@ def rate(ends: Iterable[float]) -> float:
 class Backlog:
     """Makes backlogs for one service and reads how they were worked off."""
 
-    def __init__(self, client: WorkflowClient, postgres: Postgres) -> None:
+    def __init__(self, client: WorkflowClient, postgres: Postgres, lanes: int = LANES) -> None:
         self._client = client
         self._postgres = postgres
+        self._lanes = lanes
         self._waiting: list[str] = []
 
     async def prepare(self) -> None:
         """Publish what is run, and fill every lane."""
         await publish(self._client, NOTES, _notes())
         await publish(self._client, WAITS, PAUSE)
-        self._waiting = await start(self._client, WAITS, LANES)
-        await until(lambda: self._counts(WAITS, "RUNNING", LANES), _END_SECONDS)
+        self._waiting = await start(self._client, WAITS, self._lanes)
+        await until(lambda: self._counts(WAITS, "RUNNING", self._lanes), _END_SECONDS)
 
     async def work_off(self, concurrency: int, instances: int) -> Sequence[Span]:
         """Run instances, so many at once; give every task."""
@@ -73,7 +76,7 @@ class Backlog:
         await until(lambda: self._counts(NOTES, "RUNNING", 0), _END_SECONDS, poll_seconds=_LOOK_SECONDS)
         spans = await self._spans(names)
         self._waiting += await start(self._client, WAITS, concurrency)
-        await until(lambda: self._counts(WAITS, "RUNNING", LANES), _END_SECONDS)
+        await until(lambda: self._counts(WAITS, "RUNNING", self._lanes), _END_SECONDS)
         return spans
 
     async def _counts(self, workflow: str, state: str, count: int) -> bool:
@@ -89,15 +92,19 @@ class Backlog:
 
 
 async def start(client: WorkflowClient, workflow: str, count: int) -> list[str]:
-    """Start instances, some at once; return their names."""
+    """Start instances, some at once and as many in each partition; return their names."""
     room = asyncio.Semaphore(_STARTS_AT_ONCE)
 
-    async def start_one() -> str:
+    async def start_one(partition: int) -> str:
         async with room:
-            request = StartInstanceRequest(workflow=workflow)
+            request = StartInstanceRequest(workflow=workflow, instance_id=str(_id_in(partition)))
             return (await client.call(client.instances.StartInstance, request)).instance.name
 
-    return await asyncio.gather(*(start_one() for _ in range(count)))
+    return await asyncio.gather(*(start_one(number % partitions.COUNT) for number in range(count)))
+
+
+def _id_in(partition: int) -> uuid.UUID:
+    return next(given for given in iter(uuid.uuid4, None) if partitions.of(given) == partition)
 
 
 async def publish(client: WorkflowClient, workflow: str, tasks: str) -> None:

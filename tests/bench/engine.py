@@ -22,6 +22,7 @@ from tests.bench.dbos_runner import KINDS, DbosRunner
 from tests.bench.figures import Figure, percentile
 from tests.bench.rig import client_of, fresh_stack
 from tests.bench.tiers import tiers
+from tests.bench.waiting import INSTANCES as WAITING
 from tests.bench.waiting import waiting
 
 BENCH = "engine"
@@ -30,6 +31,8 @@ ROUNDS = 5
 INSTANCES = {1: 30, 20: 200, 100: 800}
 """How many instances a round has, by how many run at once."""
 PEER_WORKFLOWS = {1: 20, 20: 60, 100: 200}
+SHARED_LANES = 128
+"""As many for each partition, so that two replicas have half of them each."""
 LEAST_RATIO = {1: 1.0, 100: 10.0}
 
 
@@ -58,11 +61,12 @@ async def engine() -> AsyncIterator[Figure]:
             assert stack.postgres is not None
             async for figure in _compare(client, stack.postgres):
                 yield figure
-    async with fresh_stack() as stack, client_of(stack) as client:
-        async for figure in tiers(stack, client):
-            yield figure
-        async for figure in waiting(stack, client):
-            yield figure
+    with patch.dict(os.environ, {"MILLWRIGHT_WORKFLOW_MAX_INSTANCES": str(2 * WAITING)}):
+        async with fresh_stack() as stack, client_of(stack) as client:
+            async for figure in tiers(stack, client):
+                yield figure
+            async for figure in waiting(stack, client):
+                yield figure
     async for figure in _replicas():
         yield figure
 
@@ -94,7 +98,7 @@ def _figures(concurrency: int, ours: Side, theirs: Sequence[Side]) -> Iterable[F
 
 async def _replicas() -> AsyncIterator[Figure]:
     """Measure the same with two processes of the service, without a peer; each has half of the room."""
-    with patch.dict(os.environ, {"MILLWRIGHT_WORKFLOW_MAX_INSTANCES": str(LANES // 2)}):
+    with patch.dict(os.environ, {"MILLWRIGHT_WORKFLOW_MAX_INSTANCES": str(SHARED_LANES // 2)}):
         async with fresh_stack() as stack, client_of(stack) as client:
             yield await _with_a_second(stack, client)
 
@@ -102,8 +106,8 @@ async def _replicas() -> AsyncIterator[Figure]:
 async def _with_a_second(stack: Stack, client: WorkflowClient) -> Figure:
     assert stack.postgres is not None
     await stack.add_replica("workflow").start()
-    backlog, side = Backlog(client, stack.postgres), Side()
+    backlog, side = Backlog(client, stack.postgres, SHARED_LANES), Side()
     await backlog.prepare()
     for _ in range(ROUNDS):
-        side.note(await backlog.work_off(LANES, INSTANCES[LANES]))
-    return Figure(BENCH, f"tasks at {LANES}, two replicas", side.rate, "1/s")
+        side.note(await backlog.work_off(SHARED_LANES, INSTANCES[LANES]))
+    return Figure(BENCH, f"tasks at {SHARED_LANES}, two replicas", side.rate, "1/s")
