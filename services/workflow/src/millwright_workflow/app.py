@@ -35,12 +35,12 @@ from millwright_workflow.engine.calls.secrets import Secrets, SecretSource
 from millwright_workflow.engine.calls.tokens import Tokens
 from millwright_workflow.engine.calls.web import Web
 from millwright_workflow.engine.canaries import Canaries
-from millwright_workflow.engine.catalogue import judgments
+from millwright_workflow.engine.catalogue import judgments, pipelines
 from millwright_workflow.engine.catalogue.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.catalogue.catalogue import Catalogue
 from millwright_workflow.engine.catalogue.circuits import Circuits, guard_http
 from millwright_workflow.engine.catalogue.identity import Identity, read_key
-from millwright_workflow.engine.catalogue.remote import Method, Remote, RemoteCalls
+from millwright_workflow.engine.catalogue.remote import Following, Method, Remote, RemoteCalls
 from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.definitions import Definitions
@@ -212,9 +212,17 @@ def _remotes(settings: WorkflowSettings, circuits: Circuits) -> dict[str, Remote
         judgments.request,
         judgments.output,
     )
+    run_pipeline = Method(
+        "millwright.etl.v1.pipeline_service_pb2",
+        "millwright.etl.v1.PipelineService/RunPipeline",
+        pipelines.request,
+        pipelines.output,
+        Following("millwright.etl.v1.PipelineService/GetRun", pipelines.look),
+        is_new_each_attempt=True,
+    )
     places = (
         Remote("judge", "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint, judge),
-        Remote("run-pipeline", "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint, method=None),
+        Remote("run-pipeline", "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint, run_pipeline),
     )
     key = settings.signing_key
     identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None

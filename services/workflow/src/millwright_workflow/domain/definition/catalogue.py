@@ -13,7 +13,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from millwright_workflow.domain.definition.scalars import Data, DataObject, Model, parse_duration
+from millwright_workflow.domain.definition.scalars import Data, Model, parse_duration
 
 _CATALOGUED = re.compile(r"(?P<name>[^@:]+):[^@]+@default")
 
@@ -58,12 +58,10 @@ class JudgeArguments(Model):
 
 
 class RunPipelineArguments(Model):
-    """Runs a pipeline to its end."""
+    """Runs a pipeline to its end: the business days that are named, or everything that is due."""
 
     pipeline: Text
-    version: Version | None = None
-    channel: Text | None = None
-    parameters: DataObject = Field(default_factory=dict)
+    dates: tuple[Text, ...] = ()
 
 
 class Escalation(Model):

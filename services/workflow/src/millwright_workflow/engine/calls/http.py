@@ -142,9 +142,10 @@ def web_fault(pointer: str, what: str, fault: WebFault) -> WorkflowFault:
     return errors.communication(pointer, f"{what} {fault}.", fault.trouble.value)
 
 
-def idempotency_key(caller: Caller, call: CallHttp | CallGrpc | Invoke) -> str:
+def idempotency_key(caller: Caller, call: CallHttp | CallGrpc | Invoke, *, is_new_each_attempt: bool = False) -> str:
     """Give what a task's call is known by however often it is sent; task names may be in any script."""
-    return quote(f"{caller.instance.instance}{call.reference.operation}", safe="/@,.:~")
+    place = call.reference if is_new_each_attempt else call.reference.operation
+    return quote(f"{caller.instance.instance}{place}", safe="/@,.:~")
 
 
 def trace_of(caller: Caller) -> tracing.Trace:

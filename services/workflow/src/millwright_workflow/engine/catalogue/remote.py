@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import importlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ _ATTEMPTS = 4
 _SHORTEST_WAIT_SECONDS = 0.1
 _AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _MOST_FIELDS = 5
+_LOOK_SECONDS = 1.0
 _OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A service that is back is found within two seconds; gRPC would look every two minutes."""
 _DETAILS = "grpc-status-details-bin"
@@ -48,10 +49,22 @@ _STATUSES = {
 }
 
 
+Metadata = Sequence[tuple[str, str]]
 Request = Callable[[str, JsonObject, str], JsonObject]
 """Makes the request, as JSON, of the task's pointer, the arguments and the idempotency key; may throw a fault."""
-Output = Callable[[JsonObject], Json]
-"""Makes the task's output of the answer, in which every field is."""
+Output = Callable[[str, JsonObject], Json]
+"""Makes the task's output of the task's pointer and the answer, in which every field is; may throw a fault."""
+Look = Callable[[JsonObject], "JsonObject | None"]
+"""Makes of an answer the request that looks again, as JSON; None once there is nothing more to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How the end is waited for of what the first answer only says has begun."""
+
+    path: str
+    """`package.Service/Method`; its answers stand for the first one."""
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,9 @@ class Method:
     """`package.Service/Method`."""
     request: Request
     output: Output
+    following: Following | None = None
+    is_new_each_attempt: bool = False
+    """Whether a `try` that tries again asks for something new; otherwise it gets what the attempt before got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,7 @@ class Remote:
     setting: str
     """The environment variable that says where the service is."""
     endpoint: str | None
-    method: Method | None
-    """None while no service of this release carries the function out."""
+    method: Method
 
 
 class RemoteCalls:
@@ -98,46 +113,57 @@ class RemoteCalls:
         """Give the function's output; throw a communication fault with what the other service said.
 
         UNAVAILABLE and RESOURCE_EXHAUSTED are tried again. The idempotency key is the same however often the task is
-        sent, also by another process or by a `try` that tries again.
+        sent, also by another process, and unless the method says otherwise by a `try` that tries again.
         """
-        pointer = call.reference.pointer
-        method, endpoint, identity = self._place(pointer)
-        kind = _descriptor(method)
-        key = idempotency_key(caller, call)
-        request = message_factory.GetMessageClass(kind.input_type)()
-        try:
-            json_format.ParseDict(method.request(pointer, call.arguments, _shortened(key)), request)
-        except json_format.ParseError as error:
-            detail = f"The arguments do not fit {self._remote.function!r}: {error}"
-            raise errors.validation(pointer, detail) from None
-        body = request.SerializeToString()
+        pointer, method = call.reference.pointer, self._remote.method
+        endpoint, identity = self._place(pointer)
         self._channel = self._channel or grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
-        answer_type = message_factory.GetMessageClass(kind.output_type)
-        send: Any = self._channel.unary_unary(f"/{method.path}", None, answer_type.FromString)
+        key = idempotency_key(caller, call, is_new_each_attempt=method.is_new_each_attempt)
+        wanted = method.request(pointer, call.arguments, _shortened(key))
 
-        async def attempt() -> Any:
-            await caller.confirm()
+        async def ask(path: str, request: JsonObject) -> JsonObject:
             metadata = (
                 ("authorization", f"Bearer {identity.token(caller.instance)}"),
                 ("idempotency-key", key),
                 ("traceparent", trace_of(caller).traceparent),
             )
+            return await self._ask(caller, pointer, path, request, metadata)
+
+        answer = await ask(method.path, wanted)
+        while method.following and (wanted_again := method.following.look(answer)) is not None:
+            await asyncio.sleep(_LOOK_SECONDS)
+            answer = await ask(method.following.path, wanted_again)
+        return method.output(pointer, answer)
+
+    async def _ask(self, caller: Caller, pointer: str, path: str, wanted: JsonObject, metadata: Metadata) -> JsonObject:
+        """Call a method of the other service, and give its answer with every field."""
+        assert self._channel is not None
+        kind = _descriptor(self._remote.method.contract, path)
+        try:
+            request = json_format.ParseDict(wanted, message_factory.GetMessageClass(kind.input_type)())
+        except json_format.ParseError as error:
+            detail = f"The arguments do not fit {self._remote.function!r}: {error}"
+            raise errors.validation(pointer, detail) from None
+        body = request.SerializeToString()
+        answer_type = message_factory.GetMessageClass(kind.output_type)
+        send: Any = self._channel.unary_unary(f"/{path}", None, answer_type.FromString)
+
+        async def attempt() -> Any:
+            await caller.confirm()
             return await self._send(pointer, lambda: send(body, timeout=self._seconds, metadata=metadata))
 
         found = await self._circuits.call(SHARED, self._remote.function, pointer, attempt)
-        return method.output(json_format.MessageToDict(found, always_print_fields_with_no_presence=True))
+        return json_format.MessageToDict(found, always_print_fields_with_no_presence=True)
 
-    def _place(self, pointer: str) -> tuple[Method, str, Identity]:
+    def _place(self, pointer: str) -> tuple[str, Identity]:
         remote = self._remote
-        if remote.method is None:
-            raise errors.configuration(pointer, f"No service of this release carries out {remote.function!r} yet.")
         if remote.endpoint is None:
             detail = f"{remote.function!r} cannot be called: {remote.setting} does not say where its service is."
             raise errors.configuration(pointer, detail)
         if self._identity is None:
             detail = f"{remote.function!r} cannot be called: MILLWRIGHT_WORKFLOW_SIGNING_KEY names no key for tokens."
             raise errors.configuration(pointer, detail)
-        return remote.method, remote.endpoint, self._identity
+        return remote.endpoint, self._identity
 
     async def _send(self, pointer: str, send: Any) -> Any:
         for attempt in range(_ATTEMPTS):
@@ -154,10 +180,10 @@ class RemoteCalls:
         raise AssertionError(_ATTEMPTS)
 
 
-def _descriptor(method: Method) -> Any:
-    service, _, name = method.path.rpartition(".")[2].partition("/")
-    contract: Any = importlib.import_module(method.contract)
-    return contract.DESCRIPTOR.services_by_name[service].methods_by_name[name]
+def _descriptor(contract: str, path: str) -> Any:
+    service, _, name = path.rpartition(".")[2].partition("/")
+    module: Any = importlib.import_module(contract)
+    return module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
 
 
 def _shortened(key: str) -> str:
