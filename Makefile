@@ -28,7 +28,7 @@ test: setup esbuild ## Run every test against real Postgres, Valkey and NATS.
 
 chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/chaos.txt
-	@$(BIN)/pytest -m chaos tests/end_to_end $(ARGS)
+	@$(BIN)/pytest -m chaos tests/end_to_end services/etl/tests $(ARGS)
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check
