@@ -18,6 +18,7 @@ from millwright_judgment.engine.judging import Judging
 from millwright_judgment.engine.keys import Keys
 from millwright_judgment.engine.plans import Plans
 from millwright_judgment.engine.recording import Recorder
+from millwright_judgment.engine.replaying.gate import GateReplays
 from millwright_judgment.engine.replaying.replays import Replays
 from millwright_judgment.engine.units import Units
 from millwright_judgment.engine.versions import Versions
@@ -34,7 +35,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
     judging = Judging(platform.database, versions, recorder)
     return Parts(
         servicers=[
-            RulesetServicer(platform, log, Gate()),
+            RulesetServicer(platform, log, Gate(GateReplays(platform.database, versions))),
             ReleaseServicer(platform, log),
             JudgmentServicer(platform, judging),
             ExperimentServicer(platform, log, versions),

@@ -218,6 +218,19 @@ async def test_many_executions_are_replayed_with_a_report(judged):
     assert {"WHOLE_POPULATION", "SELECTION", "CLUSTERED_DATA"} <= {it.code for it in target.warnings}
 
 
+async def test_the_report_is_a_page_in_english_or_korean(judged):
+    replay = await ended(judged, await create(judged))
+    pages = {
+        language: (await judged.GetReplayReport(name=replay.name, with_html=True, language=language)).html
+        for language in ("", "en", "ko")
+    }
+    assert pages[""] == pages["en"]
+    assert all(page.startswith("<!doctype html>") for page in pages.values())
+    assert "재실행" in pages["ko"]
+    refusal = await refused(judged.GetReplayReport(name=replay.name, with_html=True, language="fr"))
+    assert refusal.faults == [("language", "UNKNOWN_VALUE")]
+
+
 async def test_a_replay_is_a_dry_run(judged, sql):
     async def others():
         rows = "SELECT count(*) FROM judgment.execution WHERE tenant = $1"
@@ -313,7 +326,7 @@ async def test_another_version_can_be_the_baseline(judged):
 
 async def test_an_input_that_a_target_refuses_is_counted_as_an_error(judged):
     narrow = [{**FIELDS[0], "max": 0.05}, *FIELDS[1:]]
-    await judged.publish("3.0.0", inputs=narrow)
+    await judged.publish("3.0.0", inputs=narrow, blocking=[])
     (target,) = (await report(judged, targets=[on(3)])).targets
     assert target.errors == sum(number % 100 > 50 for number in range(EXECUTIONS))
     assert [cause.cause.kind for cause in target.causes] == [Cause.KIND_SCHEMA_CHANGED]

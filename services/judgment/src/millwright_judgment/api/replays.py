@@ -27,6 +27,8 @@ from millwright_judgment.domain import names
 from millwright_judgment.domain.errors import NoDatasets, NothingSelected, ReplayNotCompleted
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.input.changes import InputChange, change_input
+from millwright_judgment.domain.replays.html.report import write_page
+from millwright_judgment.domain.replays.html.words import LANGUAGES
 from millwright_judgment.domain.replays.replay import Order, Progress, Replay, ReplayState, Selection, Target
 from millwright_judgment.domain.replays.report import Report, make_report, rank
 from millwright_judgment.domain.replays.single import Comparison, compare_one
@@ -157,8 +159,13 @@ class ReplayServicer(pb_grpc.ReplayServiceServicer):
 
     async def GetReplayReport(self, request: pb.GetReplayReportRequest, _context: Any) -> pb.GetReplayReportResponse:
         """Get the report of a replay that has completed."""
-        _, report = await self._report(request.name)
-        return pb.GetReplayReportResponse(report=replay_responses.report(request.name, report))
+        language = request.language or LANGUAGES[0]
+        if language not in LANGUAGES:
+            what = f"must be one of {', '.join(LANGUAGES)}, or empty"
+            raise InvalidFields([Violation("language", "UNKNOWN_VALUE", what)])
+        report = await self._report(request.name)
+        html = await asyncio.to_thread(write_page, request.name, report, language) if request.with_html else ""
+        return pb.GetReplayReportResponse(report=replay_responses.report(request.name, report), html=html)
 
     async def ListReplayDifferences(
         self, request: pb.ListReplayDifferencesRequest, _context: Any
@@ -257,7 +264,7 @@ class ReplayServicer(pb_grpc.ReplayServiceServicer):
         async with self._platform.reading() as connection:
             return await store.get(connection, replay)
 
-    async def _report(self, name: str) -> tuple[Replay, Report]:
+    async def _report(self, name: str) -> Report:
         replay = names.parse_replay(name, "name")
         async with self._platform.reading() as connection:
             found = await store.get(connection, replay)
@@ -266,7 +273,7 @@ class ReplayServicer(pb_grpc.ReplayServiceServicer):
             raise ReplayNotCompleted(replay=replay, state=found.state.value)
         evaluators = await self._evaluators(found.order.ruleset, found.order.targets, None)
         levels = [evaluator.ruleset.levels for evaluator in evaluators]
-        return found, await asyncio.to_thread(make_report, found.order, tally, levels)
+        return await asyncio.to_thread(make_report, found.order, tally, levels)
 
     def _feed(self, name: str, day: date) -> Feed[LoggedEvent]:
         async def read(connection: Connection, after: int, limit: int) -> Sequence[LoggedEvent]:

@@ -34,6 +34,7 @@ from millwright_judgment.store.drafts import Draft, DraftState
 from millwright_judgment.store.rulesets import Text
 
 _PAST_ALL_NUMBERS = 2**31
+_USUAL_REPLAY = 10_000
 _LARGEST_REPLAY = 100_000
 
 
@@ -94,9 +95,9 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
     async def ValidateDraft(self, request: pb.ValidateDraftRequest, _context: Any) -> pb.ValidateDraftResponse:
         """Put a draft through the publish gate."""
         name = names.parse_draft(request.name, "name")
-        _check_replay(request)
+        executions = _replay_executions(request)
         draft = await self._read_draft(name, request.etag)
-        examined = await self._gate.examine(draft.document)
+        examined = await self._gate.examine(calls.current().principal.tenant, draft.document, executions)
         state = DraftState.VALIDATED if examined.report.passed else DraftState.DRAFT
         async with self._platform.database.transaction(calls.current().principal.tenant) as connection:
             report = orjson.dumps(examined.report.to_json()).decode()
@@ -111,8 +112,7 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         actor = requests.actor(request.reason, required=False)
         tenant = calls.current().principal.tenant
         draft, text = await self._source(request)
-        _check_replay(request)
-        examined = await self._gate.examine(text)
+        examined = await self._gate.examine(tenant, text, _replay_executions(request))
         candidate = _candidate(text, examined)
         if request.validate_only:
             async with self._platform.reading() as connection:
@@ -273,8 +273,11 @@ def _place_of_draft(position: Any) -> tuple[str, str]:
     return pages.text(ruleset), pages.text(draft)
 
 
-def _check_replay(request: pb.ValidateDraftRequest | pb.PublishVersionRequest) -> None:
-    """Raise InvalidFields if more executions are to be replayed than the gate replays."""
+def _replay_executions(request: pb.ValidateDraftRequest | pb.PublishVersionRequest) -> int:
+    """Give how many executions the gate replays; raise InvalidFields if that is more than it does."""
+    if not request.HasField("replay_executions"):
+        return _USUAL_REPLAY
     if not 0 <= request.replay_executions <= _LARGEST_REPLAY:
         what = f"must be from 0 to {_LARGEST_REPLAY}"
         raise InvalidFields([Violation("replay_executions", "OUT_OF_RANGE", what)])
+    return request.replay_executions

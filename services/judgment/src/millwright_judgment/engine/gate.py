@@ -1,14 +1,14 @@
 """The publish gate: what a document must pass before it is a version.
 
-Reading finds what no ruleset may have. Then its tables are analysed, and its own examples are judged. Whether what they
-find blocks is the ruleset's to say.
+Reading finds what no ruleset may have. Then its tables are analysed, its own examples are judged, and the newest
+executions are replayed. Whether what they find blocks is the ruleset's to say.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from millwright_judgment.domain.analysis.findings import analyse
@@ -19,6 +19,7 @@ from millwright_judgment.domain.input.check import Refused
 from millwright_judgment.domain.ruleset import canonical, document
 from millwright_judgment.domain.ruleset.document import EXPECTED_WORDS
 from millwright_judgment.domain.ruleset.model import Example, Ruleset
+from millwright_judgment.engine.replaying.gate import GateReplays
 
 _REFUSED = EXPECTED_WORDS[2]
 
@@ -37,9 +38,22 @@ class Examined:
 class Gate:
     """Examines documents."""
 
-    async def examine(self, text: str) -> Examined:
-        """Put a document through the gate; whatever is wrong with it is in the report."""
-        return await asyncio.to_thread(_examine, text)
+    def __init__(self, replays: GateReplays) -> None:
+        self._replays = replays
+
+    async def examine(self, tenant: str, text: str, executions: int) -> Examined:
+        """Put a document through the gate; whatever is wrong with it is in the report.
+
+        It is replayed on so many of the newest executions; 0 for none.
+        """
+        examined = await asyncio.to_thread(_examine, text)
+        if examined.ruleset is None or not executions:
+            return examined
+        replayed = await self._replays.replay(tenant, examined.ruleset, executions)
+        if replayed is None:
+            return examined
+        found = (*examined.report.findings, *replayed.findings)
+        return replace(examined, report=replace(examined.report, findings=found, replay=replayed.replay))
 
 
 def _examine(text: str) -> Examined:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from millwright_runtime.json import Json
 
 from millwright_judgment.domain.difference.causes import Cause, CauseKind
@@ -16,6 +18,11 @@ _SHOWN = 6
 def in_words(cause: Cause) -> dict[str, str]:
     """Give a cause as one sentence, by language."""
     return {"en": _english(cause), "ko": _korean(cause)}
+
+
+def changes_in_words(changes: Sequence[InputChange]) -> dict[str, str]:
+    """Give changes of the input, by language."""
+    return {"en": "; ".join(map(_english_change, changes)), "ko": "; ".join(map(_korean_change, changes))}
 
 
 def _english(cause: Cause) -> str:

@@ -71,6 +71,8 @@ class TargetReport:
     """The report on one target."""
 
     target: Target
+    levels: Sequence[str]
+    """Its outcomes, the least severe first."""
     compared: int
     unchanged: int
     changed_outcomes: int
@@ -145,6 +147,7 @@ def _target(order: Order, target: Target, tally: TargetTally, levels: Sequence[s
     }
     return TargetReport(
         target=target,
+        levels=levels,
         compared=compared,
         unchanged=changes[Change.NONE],
         changed_outcomes=changed,

@@ -1,0 +1,75 @@
+"""The publish gate replays the newest executions: what a document would change is in its report, and may block it."""
+
+import json
+
+import pytest
+from judgment_rig.client import RULESET, given
+from judgment_samples.documents import weld, weld_rows
+from millwright.judgment.v1 import judgment_service_pb2
+from millwright_local.testing.refusals import refused
+
+STRICT = weld_rows(r_critical={"defect_rate": "> 0.04"})
+LAX = weld_rows(r_critical={"defect_rate": "> 0.09"})
+RATES = [number / 1000 for number in range(100)]
+
+
+def document(rows, semver="2.0.0", **more):
+    return json.dumps(weld(rows, version=semver, **more))
+
+
+@pytest.fixture
+async def judged(client):
+    """A line that has judged every rate from 0 to 0.099 by version 1."""
+    await client.publish("1.0.0", promote_to="prod")
+    inputs = [judgment_service_pb2.BatchInput(input=given(defect_rate=rate)) for rate in RATES]
+    await client.JudgeBatch(ruleset=RULESET, inputs=inputs)
+    return client
+
+
+async def test_a_report_tells_what_the_newest_executions_would_become(judged):
+    report = (await judged.PublishVersion(document=document(STRICT))).version.gate_report
+    changed = sum(0.04 < rate <= 0.08 for rate in RATES)
+    assert (report.replay.baseline_version, report.replay.executions) == (1, len(RATES))
+    assert (report.replay.changed_outcomes, report.replay.not_reproducible) == (changed, 0)
+    assert {(it.from_outcome, it.to_outcome) for it in report.replay.transitions} == {("warning", "critical")}
+    (finding,) = [it for it in report.findings if it.code == "REPLAY_CHANGED"]
+    assert "r-critical" in finding.message
+    assert (await judged.GetExecution(name=finding.example)).execution.input.values["defect_rate"].number == 0.041
+    kept = (await judged.GetVersion(name=f"{RULESET}/versions/2")).version.gate_report
+    assert kept.replay == report.replay
+
+
+async def test_a_ruleset_may_say_that_less_severe_outcomes_block(judged):
+    lax = document(LAX, blocking=["REPLAY_RELAXED"])
+    refusal = await refused(judged.PublishVersion(document=lax))
+    assert refusal.kind == ("INVALID_ARGUMENT", "INVALID_RULESET")
+    assert [reason for _, reason in refusal.faults] == ["REPLAY_RELAXED"]
+    assert (await judged.PublishVersion(document=lax, replay_executions=0)).created
+
+
+async def test_fewer_executions_can_be_asked_for(judged):
+    replay = (await judged.PublishVersion(document=document(STRICT), replay_executions=30)).version.gate_report.replay
+    assert replay.executions == 30
+    refusal = await refused(judged.PublishVersion(document=document(LAX, "3.0.0"), replay_executions=100_001))
+    assert refusal.fields == ["replay_executions"]
+
+
+async def test_a_draft_is_replayed_when_it_is_validated(judged):
+    name = f"{RULESET}/drafts/tight"
+    await judged.SaveDraft(name=name, document=document(STRICT))
+    report = (await judged.ValidateDraft(name=name)).draft.gate_report
+    assert report.replay.executions == len(RATES)
+
+
+async def test_without_executions_or_a_version_there_is_no_replay(client):
+    report = (await client.publish("1.0.0", promote_to="prod")).version.gate_report
+    assert not report.HasField("replay")
+    report = (await client.publish("2.0.0", titles={"en": "Weld"})).version.gate_report
+    assert not report.HasField("replay")
+
+
+async def test_what_does_not_come_out_as_recorded_is_not_compared(judged, sql):
+    await sql.execute("UPDATE judgment.execution SET confidence = 0.1 WHERE tenant = $1", judged.tenant)
+    report = (await judged.PublishVersion(document=document(STRICT))).version.gate_report
+    assert (report.replay.not_reproducible, report.replay.changed_outcomes) == (len(RATES), 0)
+    assert "UNDECIDED" in [it.code for it in report.findings]
