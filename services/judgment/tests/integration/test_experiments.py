@@ -1,6 +1,7 @@
 """Experiments: how they begin, go on and end, and who gets which arm."""
 
 import asyncio
+import time
 import uuid
 from collections import Counter
 
@@ -28,9 +29,15 @@ from judgment_rig.experiments import (
 )
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, release_pb2
 from millwright_judgment.app import SERVICE
+from millwright_judgment.commands.storing import Group, Item, Part, store
+from millwright_judgment.domain.executions import new_id, time_of
 from millwright_judgment.domain.experiments import Arm, Mode, Step, Trial
 from millwright_judgment.engine.units import Units
+from millwright_judgment.engine.versions import Versions
+from millwright_judgment.store import executions
+from millwright_judgment.store.bases import Target
 from millwright_local.testing.refusals import refused
+from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import running
 
 ARMS = (Arm("control", 1), Arm("tighter", 2))
@@ -291,6 +298,28 @@ async def test_inputs_that_cannot_be_judged_count_as_errors(line):
     assert refusal.reason == "INVALID_INPUT"
     report = (await line.GetExperimentReport(name=NAME)).report
     assert {it.arm.name: dict(it.outcomes) for it in report.arms if it.outcomes} == {drawn(HALF, "lot-1"): {"ERROR": 1}}
+
+
+async def test_a_batch_whose_commit_nobody_saw_is_counted_once(line, service):
+    """It comes again; a refused input of it, which left no row, is known by the rows that it came with."""
+    await begin(line)
+    judged = await line.judge(input=COLD)
+    database = service.platform.database
+    async with database.snapshot(line.tenant) as connection:
+        row = await executions.get(connection, uuid.UUID(judged.name.partition("/")[2]))
+    again = new_id(time.time_ns())
+    row = row._replace(execution=again, judge_time=time_of(again))
+    parts = [Part(line.tenant, "tighter-limit", 0, "control", outcome, 1) for outcome in ("normal", "ERROR")]
+    target = Target(line.tenant, RULESET.partition("/")[2], "prod")
+    versions = Versions(database)
+    group = Group(target, (await versions.look(target)).stamp, [Item(row, part=parts[0]), Item(None, part=parts[1])])
+    for is_repeated in (False, True):
+        async with database.transaction(ALL_TENANTS) as connection:
+            assert await store(connection, [group], is_repeated=is_repeated) == [[None, None]]
+    await versions.close()
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.outcomes["ERROR"] for arm in report.arms) == 1
+    assert sum(arm.outcomes["normal"] + arm.outcomes["critical"] for arm in report.arms) == 2
 
 
 async def test_a_preview_of_a_judgment_counts_nothing(line):

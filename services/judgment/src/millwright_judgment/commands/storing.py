@@ -98,7 +98,8 @@ def _ids(group: Group) -> set[object]:
 
 
 def _is_there(item: Item, stored: set[uuid.UUID]) -> bool:
-    return item.execution is not None and item.execution.execution in stored
+    """Tell whether an item is counted: a refused input leaves no row, and was counted with the rows of its batch."""
+    return bool(stored) if item.execution is None else item.execution.execution in stored
 
 
 async def _settle_keys(connection: Connection, items: Sequence[Item]) -> Mapping[Item, Result]:
