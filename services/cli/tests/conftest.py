@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from millwright.judgment.v1 import (
     ruleset_service_pb2,
 )
 from millwright.judgment.v1 import release_service_pb2 as ruleset_release_service_pb2
+from millwright.modules.v1 import module_service_pb2
 from millwright.workflow.v1 import (
     approval_service_pb2,
     instance_service_pb2,
@@ -47,6 +49,7 @@ CONTRACT = (
     judgment_service_pb2,
     replay_service_pb2,
     experiment_service_pb2,
+    module_service_pb2,
 )
 
 
@@ -59,6 +62,8 @@ class Refusal:
     message: str = "refused"
     metadata: dict[str, str] = field(default_factory=dict)
     violations: list[tuple[str, str]] = field(default_factory=list)
+    after: int = 0
+    """How many messages of a stream of requests it lets come first."""
 
     def end(self, context: grpc.ServicerContext) -> None:
         details = []
@@ -108,6 +113,9 @@ class Peer:
     refusal = staticmethod(Refusal)
     UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
     OUT_OF_RANGE = grpc.StatusCode.OUT_OF_RANGE
+    INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
+    FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+    NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
     def answers(self, method: str, *answers: Message | Refusal | list[Message | Refusal]) -> None:
         self._answers.setdefault(method, deque()).extend(answers)
@@ -120,6 +128,12 @@ class Peer:
 
     def _handler(self, method: Any) -> grpc.RpcMethodHandler:
         request_class = message_factory.GetMessageClass(method.input_type)
+        if method.client_streaming:
+            return grpc.stream_unary_rpc_method_handler(
+                lambda requests, context: self._gather(method.name, requests, context),
+                request_deserializer=request_class.FromString,
+                response_serializer=lambda message: message.SerializeToString(),
+            )
         behaviour = self._stream if method.server_streaming else self._unary
         sent, answered = ("stream" if is_streaming else "unary" for is_streaming in _streamings(method))
         make = getattr(grpc, f"{sent}_{answered}_rpc_method_handler")
@@ -140,6 +154,16 @@ class Peer:
             answer.end(context)
         return answer
 
+    def _gather(self, method: str, requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        """Answer a stream of requests; what came is kept as a list."""
+        came: list[Any] = []
+        answer = self._next(method, came, context)
+        if isinstance(answer, Refusal):
+            came += islice(requests, answer.after)
+            answer.end(context)
+        came += requests
+        return answer
+
     def _stream(self, method: str, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         answer = self._next(method, request, context)
         for message in answer if isinstance(answer, list) else [answer]:
@@ -156,6 +180,7 @@ def _streamings(method: Any) -> tuple[bool, bool]:
 CLEAN = dict.fromkeys(
     (
         "MILLWRIGHT_WORKFLOW_ENDPOINT",
+        "MILLWRIGHT_MODULES_ENDPOINT",
         "MILLWRIGHT_JUDGMENT_ENDPOINT",
         "MILLWRIGHT_TOKEN",
         "MILLWRIGHT_TOKEN_FILE",
@@ -206,7 +231,7 @@ def typed(peer):
     def run(*args):
         ours, theirs = pty.openpty()
         env = {**os.environ, "COLUMNS": "100", "TERM": "xterm-256color"}
-        env |= {f"MILLWRIGHT_{name}_ENDPOINT": peer.endpoint for name in ("WORKFLOW", "JUDGMENT")}
+        env |= {f"MILLWRIGHT_{name}_ENDPOINT": peer.endpoint for name in ("WORKFLOW", "JUDGMENT", "MODULES")}
         env |= {"LANG": "en_US.UTF-8", "LC_ALL": "C.UTF-8"}
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
         process = subprocess.Popen([sys.executable, "-m", "millwright_cli", *args], env=env, **streams)

@@ -119,6 +119,10 @@ class Connection:
         """
         return method(request, timeout=self.timeout, metadata=self._metadata)
 
+    def send(self, method: "grpc.StreamUnaryMultiCallable[Request, Response]", requests: Iterator[Request]) -> Response:
+        """Send a stream of requests without a deadline, and give the answer. Raises grpc.RpcError."""
+        return method(requests, metadata=self._metadata)
+
     def stream(self, method: "grpc.UnaryStreamMultiCallable[Request, Response]", request: Request) -> Stream[Response]:
         """Open a stream without a deadline. It is for the caller to cancel."""
         return method(request, metadata=self._metadata)

@@ -1,0 +1,1 @@
+"""What the modules service's answers look like to a person."""
