@@ -57,6 +57,14 @@ SERVICES = (
         example="millwright.etl.v1.PipelineService/ListRuns",
         command=(sys.executable, "-m", "millwright_etl"),
     ),
+    Service(
+        name="modules",
+        port=50054,
+        metrics_port=9154,
+        health="millwright.modules.v1.ModuleService",
+        example="millwright.modules.v1.ModuleService/ListModules",
+        command=(sys.executable, "-m", "millwright_modules"),
+    ),
 )
 
 

@@ -51,6 +51,24 @@ def extract(fd: int, index: Index, staging: Path, progress: Progress) -> Mapping
         os.close(root)
 
 
+def read_file(fd: int, index: Index, path: str, limit: int) -> bytes | None:
+    """Give the content of one file of the archive in the file `fd`; None if it has no such file, or a larger one.
+
+    What is unpacked later is the same: the index holds each path once. Raises Refused.
+    """
+    entry = next((entry for entry in index.entries if entry.path == path and not entry.is_directory), None)
+    if entry is None or entry.unpacked_bytes > limit:
+        return None
+    content = bytearray()
+    for piece in _pieces(fd, entry):
+        content += piece
+        if len(content) > entry.unpacked_bytes:
+            break
+    if len(content) != entry.unpacked_bytes or zlib.crc32(content) != entry.crc:
+        raise refusal(Reason.CHECKSUM_MISMATCH, path, f"{entry.crc:08x}", f"{zlib.crc32(content):08x}")
+    return bytes(content)
+
+
 class _Extraction:
     def __init__(self, archive: int, root: int, progress: Progress) -> None:
         self._archive = archive
@@ -85,8 +103,7 @@ class _Extraction:
         digest = hashlib.sha256()
         crc = 0
         done = 0
-        pieces = _inflated(self._archive, entry) if entry.method == DEFLATED else _stored(self._archive, entry)
-        for piece in pieces:
+        for piece in _pieces(self._archive, entry):
             done += len(piece)
             if done > entry.unpacked_bytes:
                 raise refusal(Reason.SIZE_MISMATCH, entry.path, entry.unpacked_bytes, f"more than {done - len(piece)}")
@@ -102,8 +119,8 @@ class _Extraction:
         return StagedFile(done, digest.digest())
 
 
-def _stored(archive: int, entry: Entry) -> Iterator[bytes]:
-    return _read(archive, entry)
+def _pieces(archive: int, entry: Entry) -> Iterator[bytes]:
+    return _inflated(archive, entry) if entry.method == DEFLATED else _read(archive, entry)
 
 
 def _inflated(archive: int, entry: Entry) -> Iterator[bytes]:

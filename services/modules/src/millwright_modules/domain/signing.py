@@ -21,6 +21,8 @@ from millwright_modules.domain.problem import Problem, shown
 from millwright_modules.domain.words import Reason
 
 FILE = "module.signature.json"
+LARGEST_BYTES = 8 << 20
+"""How large the file with the signature may be: 20,000 files take less."""
 _HEADER = b"millwright package files, version 1\n"
 _KEY_BYTES = 32
 _RULES = jsonschema_rs.validator_for(

@@ -97,6 +97,14 @@ class Reason(StrEnum):
     BUILD_OUT_OF_TIME = "BUILD_OUT_OF_TIME"
     IMPORT_UNRESOLVED = "IMPORT_UNRESOLVED"
     IMPORT_FORBIDDEN = "IMPORT_FORBIDDEN"
+    # Installing.
+    SETTINGS_UNFIT = "SETTINGS_UNFIT"
+    GENERATION_MISMATCH = "GENERATION_MISMATCH"
+    PACKAGE_MISSING = "PACKAGE_MISSING"
+    UNHEALTHY = "UNHEALTHY"
+    LEFT_BY_OTHERS = "LEFT_BY_OTHERS"
+    GIVEN_UP = "GIVEN_UP"
+    INTERNAL = "INTERNAL"
 
 
 class Text(NamedTuple):
@@ -401,6 +409,34 @@ MESSAGES = {
         "{path} reaches for {found}, which is outside the module.",
         "{path}이(가) 모듈 밖의 {found}을(를) 읽으려 합니다.",
     ),
+    Reason.SETTINGS_UNFIT: Text(
+        "The settings that are saved would not fit this version: {path}: {found}",
+        "저장된 설정이 이 버전에 맞지 않습니다: {path}: {found}",
+    ),
+    Reason.GENERATION_MISMATCH: Text(
+        "The module was changed meanwhile: it is at generation {found}, not {expected}.",
+        "그 사이에 모듈이 변경되었습니다. 세대가 {expected}이 아니라 {found}입니다.",
+    ),
+    Reason.PACKAGE_MISSING: Text(
+        "The package {path} is not here any more, or is damaged.",
+        "패키지 {path}이(가) 없거나 손상되었습니다.",
+    ),
+    Reason.UNHEALTHY: Text(
+        "{path} cannot be served: {found}.",
+        "{path} 파일을 제공할 수 없습니다: {found}.",
+    ),
+    Reason.LEFT_BY_OTHERS: Text(
+        "While its health was watched, another change was made: {found} is live.",
+        "상태를 확인하는 동안 다른 변경이 있었습니다. 현재 버전: {found}.",
+    ),
+    Reason.GIVEN_UP: Text(
+        "The operation was begun {found} times and never came to an end.",
+        "작업을 {found}번 시작했지만 끝내지 못했습니다.",
+    ),
+    Reason.INTERNAL: Text(
+        "Something went wrong here; the log has it under {found}.",
+        "내부 오류가 발생했습니다. 로그에서 {found}을(를) 찾으세요.",
+    ),
 }
 
 _REPACK = Text(
@@ -488,4 +524,9 @@ HINTS = {
         "모듈에 직접 넣거나 플랫폼이 제공하는 것을 쓰세요: {expected}.",
     ),
     Reason.IMPORT_FORBIDDEN: Text("Put it into the module.", "모듈 안에 넣으세요."),
+    Reason.SETTINGS_UNFIT: Text(
+        "Change the settings, or bring a migration of them.", "설정을 변경하거나 설정 마이그레이션을 추가하세요."
+    ),
+    Reason.GENERATION_MISMATCH: Text("Look at the module, and install again.", "모듈을 확인한 뒤 다시 설치하세요."),
+    Reason.PACKAGE_MISSING: Text("Upload it again.", "다시 업로드하세요."),
 }

@@ -19,10 +19,10 @@ _LONGEST_NUMBER = 20
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def read(content: bytes) -> Json:
+def read(content: bytes, file: str = FILE, largest: int = _LARGEST) -> Json:
     """Read JSON in time linear in its length; raise Refused. It may begin with a byte order mark, as of Windows."""
-    if len(content) > _LARGEST:
-        raise refusal(Reason.MANIFEST_TOO_LARGE, FILE, _LARGEST, len(content))
+    if len(content) > largest:
+        raise refusal(Reason.MANIFEST_TOO_LARGE, file, largest, len(content))
     repeated: list[str] = []
     try:
         value: Json = json.loads(
@@ -32,17 +32,17 @@ def read(content: bytes) -> Json:
             parse_constant=_refuse_constant,
         )
     except RecursionError:
-        raise refusal(Reason.MANIFEST_TOO_DEEP, FILE, _DEEPEST, "more") from None
+        raise refusal(Reason.MANIFEST_TOO_DEEP, file, _DEEPEST, "more") from None
     except json.JSONDecodeError as error:
-        raise Refused([Problem(Reason.MANIFEST_MALFORMED, FILE, "JSON", error.msg, line=error.lineno)]) from None
+        raise Refused([Problem(Reason.MANIFEST_MALFORMED, file, "JSON", error.msg, line=error.lineno)]) from None
     except ValueError as error:  # no UTF-8, or a number that JSON does not have
-        raise refusal(Reason.MANIFEST_MALFORMED, FILE, "JSON in UTF-8", error) from None
+        raise refusal(Reason.MANIFEST_MALFORMED, file, "JSON in UTF-8", error) from None
     if repeated:
-        raise Refused(Problem(Reason.DUPLICATE_KEY, FILE, found=shown(key)) for key in dict.fromkeys(repeated))
+        raise Refused(Problem(Reason.DUPLICATE_KEY, file, found=shown(key)) for key in dict.fromkeys(repeated))
     if is_deeper(value, _DEEPEST):
-        raise refusal(Reason.MANIFEST_TOO_DEEP, FILE, _DEEPEST, "more")
+        raise refusal(Reason.MANIFEST_TOO_DEEP, file, _DEEPEST, "more")
     if any(_UNSTORABLE.search(text) for text in _texts(value)):
-        raise refusal(Reason.MANIFEST_MALFORMED, FILE, "text", "NUL, or half of a surrogate pair")
+        raise refusal(Reason.MANIFEST_MALFORMED, file, "text", "NUL, or half of a surrogate pair")
     return value
 
 

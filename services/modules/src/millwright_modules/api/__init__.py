@@ -1,0 +1,1 @@
+"""From requests to calls, and from results to messages."""

@@ -1,0 +1,124 @@
+"""The RPCs that tell what is installed, and that give browsers its files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Any
+
+from millwright.modules.v1 import module_service_pb2 as pb
+from millwright_runtime.api import calls, pages
+from millwright_runtime.postgres.database import Connection
+from millwright_runtime.service import Platform
+
+from millwright_modules.api import requests, responses
+from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.domain import names
+from millwright_modules.domain.errors import AssetNotFound, NotEnabled
+from millwright_modules.domain.module import Asset, ModuleVersion, State
+from millwright_modules.store import modules, versions
+
+_PIECE_BYTES = 256 << 10
+_PAST_ALL_GENERATIONS = 2**63 - 1
+
+
+class ReadingRpcs:
+    """GetModule, ListModules, ListModuleVersions, ListActivations, GetAsset."""
+
+    _platform: Platform
+    _files: BlobFiles
+
+    async def GetModule(self, request: pb.GetModuleRequest, _context: Any) -> pb.GetModuleResponse:
+        """Get one module with its live version."""
+        code = names.parse_module(request.name, "name")
+        async with self._platform.reading() as connection:
+            module = await modules.get(connection, code)
+            version = await versions.find(connection, code, module.live_version)
+            assets = await versions.assets(connection, code, version.version) if version else ()
+        live = responses.version(version, module.live_version, assets) if version else None
+        return pb.GetModuleResponse(module=responses.module(module), version=live)
+
+    async def ListModules(self, request: pb.ListModulesRequest, _context: Any) -> pb.ListModulesResponse:
+        """List modules by code."""
+        size = pages.size(request.page_size)
+        after = pages.read(request.page_token, pages.text, request.include_uninstalled) or ""
+        async with self._platform.reading() as connection:
+            found = await modules.page(connection, after, request.include_uninstalled, size + 1)
+        page, token = pages.cut(found, size, lambda module: module.code, request.include_uninstalled)
+        return pb.ListModulesResponse(modules=[responses.module(each) for each in page], next_page_token=token)
+
+    async def ListModuleVersions(
+        self, request: pb.ListModuleVersionsRequest, _context: Any
+    ) -> pb.ListModuleVersionsResponse:
+        """List a module's versions that are kept, newest first."""
+        code = names.parse_module(request.module, "module")
+        size = pages.size(request.page_size)
+        before = pages.read(request.page_token, _time_and_version, code)
+        async with self._platform.reading() as connection:
+            module = await modules.get(connection, code)
+            found = await versions.page(connection, code, before, size + 1)
+        page, token = pages.cut(found, size, _place, code)
+        listed = [responses.version(each, module.live_version) for each in page]
+        return pb.ListModuleVersionsResponse(versions=listed, next_page_token=token)
+
+    async def ListActivations(self, request: pb.ListActivationsRequest, _context: Any) -> pb.ListActivationsResponse:
+        """List what was live when, newest first."""
+        code = names.parse_module(request.module, "module")
+        size = pages.size(request.page_size)
+        before = pages.read(request.page_token, pages.number, code) or _PAST_ALL_GENERATIONS
+        async with self._platform.reading() as connection:
+            await modules.get(connection, code)
+            found = await modules.history(connection, code, before, size + 1)
+        page, token = pages.cut(found, size, lambda activation: activation.move.generation, code)
+        return pb.ListActivationsResponse(
+            activations=[responses.activation(each) for each in page], next_page_token=token
+        )
+
+    async def GetAsset(self, request: pb.GetAssetRequest, _context: Any) -> AsyncGenerator[pb.GetAssetResponse]:
+        """Get a file of a version, in pieces."""
+        code, semver = names.parse_module_or_version(request.module, "module")
+        known = requests.known_digest(request.known_digest)
+        async with self._platform.reading() as connection:
+            version, asset = await _find_asset(connection, code, semver, request.path)
+        described = responses.asset(asset)
+        if known == asset.digest:
+            yield pb.GetAssetResponse(asset=described, version=version)
+            return
+        fd = await self._files.open(calls.current().principal.tenant, asset.digest)
+        try:
+            data = await asyncio.to_thread(os.pread, fd, _PIECE_BYTES, 0)
+            yield pb.GetAssetResponse(asset=described, version=version, data=data)
+            position = len(data)
+            while position < asset.size_bytes:
+                data = await asyncio.to_thread(os.pread, fd, _PIECE_BYTES, position)
+                position += len(data)
+                yield pb.GetAssetResponse(data=data)
+        finally:
+            os.close(fd)
+
+
+async def _find_asset(connection: Connection, code: str, semver: str, path: str) -> tuple[str, Asset]:
+    """Give a file and the version it is of: the live one, unless one is named; its entry, unless a path is.
+
+    Raises ModuleNotFound, NotEnabled, VersionNotFound, AssetNotFound.
+    """
+    module = await modules.get(connection, code)
+    if module.state is not State.ENABLED:
+        raise NotEnabled(module=names.module(code))
+    version = await versions.get(connection, code, semver or module.active_version)
+    wanted = path or version.entry
+    asset = await versions.find_asset(connection, code, version.version, wanted)
+    if asset is None:
+        raise AssetNotFound(module=names.module(code), version=version.version, path=wanted or "that is its entry")
+    return version.version, asset
+
+
+def _place(version: ModuleVersion) -> list[str]:
+    return [version.create_time.isoformat(), version.version]
+
+
+def _time_and_version(position: Any) -> tuple[datetime, str]:
+    time, version = position
+    return datetime.fromisoformat(time), pages.text(version)

@@ -1,0 +1,70 @@
+"""The composition root: the only place that builds concrete objects of the modules service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib import metadata
+from pathlib import Path
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.service import Parts, Platform, Service
+
+from millwright_modules.api.servicer import ModuleServicer
+from millwright_modules.archive.limits import Limits
+from millwright_modules.artifacts.blobs import PostgresBlobs
+from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.artifacts.workplace import Workplace
+from millwright_modules.building import toolchain
+from millwright_modules.building.builder import Builder
+from millwright_modules.building.toolchain import Esbuild, Missing
+from millwright_modules.domain.versions import Version
+from millwright_modules.engine.assets import Assets
+from millwright_modules.engine.health import Health
+from millwright_modules.engine.installing import Installing
+from millwright_modules.engine.receiving import Receiving
+from millwright_modules.engine.tidying import Tidying
+from millwright_modules.engine.unpacking import Packages
+from millwright_modules.engine.worker import Worker
+from millwright_modules.settings import ModulesSettings
+
+SCHEMA = "modules"
+_log = logging.getLogger(__name__)
+
+
+async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
+    """Put the service together."""
+    log = EventLog(SCHEMA)
+    limits = Limits()
+    version = Version.parse(metadata.version("millwright-modules"))
+    store = PostgresBlobs(platform.database)
+    workplace = await asyncio.to_thread(Workplace, settings.work_directory)
+    files = BlobFiles(store, workplace.folder("blobs"), settings.cache_megabytes << 20)
+    packages = Packages(files, limits)
+    esbuild = await asyncio.to_thread(_esbuild, settings.esbuild)
+    assets = Assets(platform.database, store, Builder(esbuild, workplace.folder("builds")))
+    installing = Installing(workplace, packages, assets, Health(files), version)
+    return Parts(
+        servicers=[
+            ModuleServicer(platform, log, Receiving(platform.database, store, limits), packages, files, version)
+        ],
+        loops=[
+            Worker(platform, log, installing, settings.operations_at_once),
+            Tidying(platform.database, store, settings.versions_kept, settings.operation_retention_days),
+        ],
+        closers=[workplace.close],
+    )
+
+
+def _esbuild(path: Path | None) -> Esbuild | Missing:
+    """Give the binary, or what stands in the way of building: then frontends that were built before are taken."""
+    try:
+        return toolchain.find(path)
+    except Missing as lack:
+        _log.warning("frontends are not built here", extra={"fault": str(lack)})
+        return lack
+
+
+SERVICE = Service(
+    name=SCHEMA, settings=ModulesSettings, migrations=Path(__file__).parent / "migrations", compose=compose
+)

@@ -1,0 +1,78 @@
+"""Blobs as files of this process: fetched at first use, checked, and those unused for longest removed first."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+
+from millwright_modules.artifacts.blobs import BlobStore
+
+
+class BlobDamaged(Exception):
+    """A blob is not there, or its bytes are not those of its digest."""
+
+    def __init__(self, digest: bytes) -> None:
+        super().__init__(f"the blob {digest.hex()} is missing or damaged")
+
+
+class BlobFiles:
+    """Copies of blobs, at most `limit_bytes` of them."""
+
+    def __init__(self, blobs: BlobStore, directory: Path, limit_bytes: int) -> None:
+        self._blobs = blobs
+        self._directory = directory
+        self._limit_bytes = limit_bytes
+        self._sizes: OrderedDict[bytes, int] = OrderedDict()
+        self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def open(self, tenant: str, digest: bytes) -> int:
+        """Give a file descriptor of the blob, for reading; it is the caller's to close. Raises BlobDamaged.
+
+        Whether the tenant may have it is the caller's to know: a copy that is here is given to whoever asks.
+        """
+        async with self._locks[digest]:
+            if digest not in self._sizes:
+                self._sizes[digest] = await self._fetch(tenant, digest)
+                self._make_room(digest)
+            self._sizes.move_to_end(digest)
+            descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_CLOEXEC)
+        self._locks.pop(digest, None)
+        return descriptor
+
+    async def check(self, tenant: str, digest: bytes) -> None:
+        """Raise BlobDamaged unless all replicas can read the blob, whole."""
+        found = hashlib.sha256()
+        async for piece in self._blobs.read(tenant, digest):
+            found.update(piece)
+        if found.digest() != digest:
+            raise BlobDamaged(digest)
+
+    async def _fetch(self, tenant: str, digest: bytes) -> int:
+        found = hashlib.sha256()
+        size = 0
+        target, name = tempfile.mkstemp(dir=self._directory)
+        try:
+            with os.fdopen(target, "wb") as file:
+                async for piece in self._blobs.read(tenant, digest):
+                    found.update(piece)
+                    size += len(piece)
+                    file.write(piece)
+            if found.digest() != digest:
+                raise BlobDamaged(digest)
+            os.replace(name, self._path(digest))  # noqa: PTH105 - in this directory, a moment
+        except BaseException:
+            os.unlink(name)  # noqa: PTH108 - as above
+            raise
+        return size
+
+    def _make_room(self, newest: bytes) -> None:
+        while sum(self._sizes.values()) > self._limit_bytes and next(iter(self._sizes)) != newest:
+            digest, _ = self._sizes.popitem(last=False)
+            self._path(digest).unlink(missing_ok=True)
+
+    def _path(self, digest: bytes) -> Path:
+        return self._directory / digest.hex()

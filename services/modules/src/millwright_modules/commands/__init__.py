@@ -1,0 +1,1 @@
+"""What callers and operations make happen, each inside a transaction that it is given."""

@@ -1,0 +1,202 @@
+"""Moving the pointer of what is live, in one transaction with settings, history and event.
+
+No code of a module is loaded for it.
+
+Every function locks the modules of the tenant, so that what depends on what is decided on one state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+
+from millwright_modules.commands import planning
+from millwright_modules.domain import module as domain
+from millwright_modules.domain import names, resolution, settings
+from millwright_modules.domain.errors import DependencyMissing, Dependents, ModuleNotFound, PlanOutdated
+from millwright_modules.domain.manifest import reader
+from millwright_modules.domain.manifest.model import Manifest
+from millwright_modules.domain.module import Activation, Actor, Module, Move
+from millwright_modules.domain.resolution import Modules
+from millwright_modules.domain.versions import Version
+from millwright_modules.store import events, modules, versions
+from millwright_modules.store import settings as settings_store
+
+_HISTORY_LOOKED_AT = 1000
+_PAST_ALL_GENERATIONS = 2**63 - 1
+
+
+class Moved(NamedTuple):
+    """A module as it is now, and the row in its history; None if nothing changed."""
+
+    module: Module
+    activation: Activation | None
+
+
+class Ground(NamedTuple):
+    """What a move is decided on, locked."""
+
+    module: Module
+    landscape: Modules
+
+
+async def ground(connection: Connection, code: str) -> Ground:
+    """Lock the tenant's modules; raise ModuleNotFound."""
+    found = await modules.lock_all(connection)
+    module = next((module for module in found if module.code == code), None)
+    if module is None:
+        raise ModuleNotFound(module=names.module(code))
+    return Ground(module, await planning.landscape(connection, found))
+
+
+async def go_live(
+    connection: Connection, log: EventLog, tenant: str, module: Module, manifest: Manifest, actor: Actor
+) -> Moved:
+    """Make a version live; what stands in its way is the caller's to know, and so are the locks."""
+    moved, move = domain.go_live(module, str(manifest.version), actor)
+    return await _write(connection, log, tenant, moved, move, manifest)
+
+
+async def roll_back(
+    connection: Connection, log: EventLog, tenant: str, code: str, version: str, expected: int | None, actor: Actor
+) -> Moved:
+    """Make an earlier version live again, the one before if none is named, with the settings that held then.
+
+    Raises ModuleNotFound, VersionNotFound, NoRollbackTarget, GenerationMismatch, Dependents.
+    """
+    module, landscape = await ground(connection, code)
+    domain.check_generation(module, expected)
+    target = version or await rollback_target(connection, module)
+    kept = await versions.get(connection, code, target)
+    manifest = reader.read(kept.manifest.encode())
+    plan = resolution.plan_rollback(planning.candidate(manifest, kept.signer), landscape)
+    _check_dependents(code, [problem.path for problem in plan.problems])
+    return await _moved(connection, log, tenant, domain.roll_back(module, target, actor), manifest)
+
+
+async def rollback_target(connection: Connection, module: Module) -> str:
+    """Give the version that a rollback without a target goes back to; raise NoRollbackTarget."""
+    history = await modules.history(connection, module.code, _PAST_ALL_GENERATIONS, _HISTORY_LOOKED_AT)
+    moves = [activation.move for activation in history]
+    return domain.rollback_target(module, moves, await versions.kept(connection, module.code))
+
+
+async def enable(
+    connection: Connection, log: EventLog, tenant: str, code: str, expected: int | None, actor: Actor
+) -> Moved:
+    """Serve a module again; raise ModuleNotFound, NotInstalled, GenerationMismatch, DependencyMissing."""
+    module, landscape = await ground(connection, code)
+    domain.check_generation(module, expected)
+    decided = domain.enable(module, actor)
+    if decided[1] is not None:
+        _check_dependencies(module, landscape)
+    return await _moved(connection, log, tenant, decided)
+
+
+async def disable(
+    connection: Connection, log: EventLog, tenant: str, code: str, expected: int | None, actor: Actor
+) -> Moved:
+    """Serve a module to nobody; raise ModuleNotFound, NotInstalled, GenerationMismatch, Dependents."""
+    module, landscape = await ground(connection, code)
+    domain.check_generation(module, expected)
+    decided = domain.disable(module, actor)
+    if decided[1] is not None:
+        _check_dependents(code, resolution.dependents(code, landscape))
+    return await _moved(connection, log, tenant, decided)
+
+
+async def uninstall(
+    connection: Connection,
+    log: EventLog,
+    tenant: str,
+    code: str,
+    token: str,
+    expected: int | None,
+    actor: Actor,
+    *,
+    purge: bool,
+) -> Sequence[Module]:
+    """Take a module out, and with a plan's token those that need it; give it first, then those.
+
+    Raises ModuleNotFound, NotInstalled, GenerationMismatch, Dependents, PlanOutdated.
+    """
+    module, landscape = await ground(connection, code)
+    domain.check_generation(module, expected)
+    domain.check_installed(module)
+    plan = resolution.plan_uninstall(code, landscape)
+    if token and token != plan.token:
+        raise PlanOutdated
+    if not token:
+        _check_dependents(code, [step.code for step in plan.steps if step.code != code])
+    gone = []
+    for step in plan.steps:
+        moved, move = domain.uninstall(await modules.get(connection, step.code), actor)
+        left = (await _write(connection, log, tenant, moved, move)).module
+        if purge:
+            await settings_store.purge(connection, step.code)
+            await versions.remove(connection, step.code, await versions.kept(connection, step.code))
+        gone.append(left)
+    return gone[::-1]
+
+
+async def take_out(connection: Connection, log: EventLog, tenant: str, module: Module, actor: Actor) -> Moved:
+    """Take out a module that was not healthy and had no version before; what it may already serve to is not asked."""
+    moved, move = domain.uninstall(module, actor)
+    return await _write(connection, log, tenant, moved, move)
+
+
+def _check_dependents(code: str, dependents: Sequence[str]) -> None:
+    if dependents:
+        raise Dependents(module=names.module(code), dependents=", ".join(map(names.module, dependents)))
+
+
+def _check_dependencies(module: Module, landscape: Modules) -> None:
+    own = landscape[module.code]
+    missing = [
+        f"{needed} {wanted.text}"
+        for needed, wanted in sorted(own.dependencies.items())
+        if (found := landscape.get(needed)) is None or not found.is_enabled or found.version not in wanted
+    ]
+    if missing:
+        raise DependencyMissing(module=names.module(module.code), dependencies=", ".join(missing))
+
+
+async def _moved(
+    connection: Connection,
+    log: EventLog,
+    tenant: str,
+    decided: tuple[Module, Move | None],
+    manifest: Manifest | None = None,
+) -> Moved:
+    module, move = decided
+    if move is None:
+        return Moved(module, None)
+    return await _write(connection, log, tenant, module, move, manifest)
+
+
+async def _write(
+    connection: Connection, log: EventLog, tenant: str, module: Module, move: Move, manifest: Manifest | None = None
+) -> Moved:
+    if manifest is not None:
+        await _move_settings(connection, tenant, move, manifest)
+    written, activation = await modules.write_move(connection, tenant, module, move, manifest)
+    await log.append(connection, [events.of_activation(tenant, activation)])
+    return Moved(written, activation)
+
+
+async def _move_settings(connection: Connection, tenant: str, move: Move, manifest: Manifest) -> None:
+    """Keep the settings of the version that is left, and give the next one those that it had, or migrated ones."""
+    saved = await settings_store.find(connection, move.code)
+    if saved is None:
+        return
+    await settings_store.keep(connection, tenant, move.code, saved)
+    target = Version.parse(move.to_version)
+    before = Version.parse(saved.version)
+    values = await settings_store.find_kept(connection, move.code, move.to_version) if target < before else None
+    if values is None and manifest.settings is not None:
+        values = settings.migrate(saved.values, before, manifest.settings)
+    if values is not None:
+        await settings_store.save(connection, tenant, move.code, values, move.to_version, saved.updater)

@@ -1,0 +1,52 @@
+"""The health of what went live: for a while it is looked at, whether all replicas can serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from millwright_modules.artifacts.files import BlobDamaged, BlobFiles
+from millwright_modules.domain.module import Asset
+from millwright_modules.domain.operation import Activity, Done
+from millwright_modules.domain.problem import Problem
+from millwright_modules.domain.words import Reason
+from millwright_modules.engine.progress import Teller
+
+_LOOK_SECONDS = 1.0
+_CHECKED_AT_ONCE = 8
+
+
+class Health:
+    """Looks at what browsers load."""
+
+    def __init__(self, files: BlobFiles) -> None:
+        self._files = files
+
+    async def watch(self, tenant: str, assets: Sequence[Asset], seconds: float, teller: Teller) -> Problem | None:
+        """Look at every asset, and again until `seconds` are over; give the first thing that is wrong."""
+        begin_time = time.monotonic()
+        while True:
+            if problem := await self._look(tenant, assets):
+                return problem
+            gone = time.monotonic() - begin_time
+            if gone >= seconds:
+                return None
+            steps = Done(steps_done=int(gone), steps_total=max(1, int(seconds)))
+            teller.hear(0.2 + 0.8 * gone / seconds, steps, Activity.WATCHING)
+            await asyncio.sleep(min(_LOOK_SECONDS, seconds - gone))
+
+    async def _look(self, tenant: str, assets: Sequence[Asset]) -> Problem | None:
+        for begin in range(0, len(assets), _CHECKED_AT_ONCE):
+            few = assets[begin : begin + _CHECKED_AT_ONCE]
+            found = await asyncio.gather(*(self._problem(tenant, asset) for asset in few))
+            if problem := next(filter(None, found), None):
+                return problem
+        return None
+
+    async def _problem(self, tenant: str, asset: Asset) -> Problem | None:
+        try:
+            await self._files.check(tenant, asset.digest)
+        except BlobDamaged as damage:
+            return Problem(Reason.UNHEALTHY, asset.path, asset.digest.hex(), str(damage))
+        return None

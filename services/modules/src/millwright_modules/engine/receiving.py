@@ -1,0 +1,153 @@
+"""Receiving packages: bytes come in order, are kept as they come, and are checked once all are here.
+
+A stream may break anywhere: what was kept counts, and whoever goes on asks where.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from millwright_runtime.postgres.database import Database
+
+from millwright_modules.archive.limits import Limits
+from millwright_modules.artifacts.blobs import BlobStore
+from millwright_modules.domain.errors import (
+    DigestMismatch,
+    OffsetMismatch,
+    PackageTooLarge,
+    SizeMismatch,
+    TooManyUploads,
+)
+from millwright_modules.store import blobs, chunks, uploads
+from millwright_modules.store.uploads import Upload
+
+MOST_INCOMPLETE = 20
+_KEPT_AT_ONCE = 2 << 20
+_KEPT_AFTER_SECONDS = 1.0
+_READ_AT_ONCE = 8
+
+
+class Receiving:
+    """Takes packages in."""
+
+    def __init__(self, database: Database, blobs: BlobStore, limits: Limits) -> None:
+        self.database = database
+        self.blobs = blobs
+        self._limits = limits
+
+    async def announce(self, tenant: str, digest: bytes, total_bytes: int, file_name: str) -> Upload:
+        """Note that a package will come; one that is noted already goes on where it is.
+
+        Raises PackageTooLarge and TooManyUploads. Announced anew with another size, it begins anew.
+        """
+        if total_bytes > self._limits.archive_bytes:
+            raise PackageTooLarge(total_bytes=total_bytes, limit=self._limits.archive_bytes)
+        async with self.database.transaction(tenant) as connection:
+            inserted = await uploads.insert(connection, tenant, digest, total_bytes, file_name)
+            if inserted is None:
+                upload = await uploads.lock(connection, digest)
+                if upload.is_complete or upload.total_bytes == total_bytes:
+                    await uploads.touch(connection, digest)
+                    return upload
+                await chunks.remove(connection, digest)
+                return await uploads.restart(connection, digest, total_bytes)
+            size_bytes = await blobs.touch(connection, digest)
+            if size_bytes is not None:  # of a module that is here: nothing need come again
+                return await uploads.complete(connection, digest, size_bytes)
+            count = await uploads.count_incomplete(connection)
+            if count > MOST_INCOMPLETE:
+                raise TooManyUploads(count=count - 1, limit=MOST_INCOMPLETE)
+            return inserted
+
+    async def open(self, tenant: str, digest: bytes) -> Reception:
+        """Go on with an upload where it is; raise UploadNotFound."""
+        async with self.database.snapshot(tenant) as connection:
+            upload = await uploads.get(connection, digest)
+        return Reception(self, tenant, upload)
+
+
+class Reception:
+    """One stream of pieces of one upload."""
+
+    def __init__(self, receiving: Receiving, tenant: str, upload: Upload) -> None:
+        self._database = receiving.database
+        self._blobs = receiving.blobs
+        self._tenant = tenant
+        self.upload = upload
+        self._position = upload.received_bytes
+        self._pending = bytearray()
+        self._kept_time = time.monotonic()
+        self._found = None if upload.received_bytes else hashlib.sha256()
+
+    @property
+    def position(self) -> int:
+        """Give where the next piece begins."""
+        return self._position
+
+    async def take(self, offset: int, data: bytes) -> None:
+        """Take a piece; raise OffsetMismatch if it is not the next one, SizeMismatch if it is more than announced."""
+        if offset != self._position:
+            raise OffsetMismatch(offset=offset, expected_offset=self._position)
+        if self._position + len(data) > self.upload.total_bytes:
+            raise SizeMismatch(total_bytes=self.upload.total_bytes)
+        self._pending += data
+        self._position += len(data)
+        if self._found:
+            self._found.update(data)
+        is_time = time.monotonic() - self._kept_time >= _KEPT_AFTER_SECONDS
+        if len(self._pending) >= _KEPT_AT_ONCE or is_time:
+            await self.keep()
+
+    async def keep(self) -> None:
+        """Keep what came: from now on it need not be sent again. Raises OffsetMismatch if another stream was faster."""
+        if not self._pending:
+            return
+        digest, data = self.upload.digest, bytes(self._pending)
+        begin = self._position - len(data)
+        async with self._database.transaction(self._tenant) as connection:
+            upload = await uploads.lock(connection, digest)
+            if upload.received_bytes != begin or upload.is_complete:
+                raise OffsetMismatch(offset=begin, expected_offset=upload.received_bytes)
+            await chunks.append(connection, self._tenant, digest, begin, data)
+            self.upload = await uploads.note_received(connection, digest, self._position)
+        self._pending.clear()
+        self._kept_time = time.monotonic()
+
+    async def finish(self) -> Upload:
+        """Keep the rest, and check the whole once it is here.
+
+        Raises DigestMismatch, after which the upload is empty again. Doing it twice does no harm.
+        """
+        await self.keep()
+        if self.upload.is_complete or self.upload.received_bytes < self.upload.total_bytes:
+            return self.upload
+        digest = self.upload.digest
+        found = self._found.digest() if self._found else await self._digest_of_chunks()
+        if found != digest:
+            await self._begin_anew()
+            raise DigestMismatch(expected=digest.hex(), found=found.hex())
+        await self._blobs.adopt(self._tenant, digest, self.upload.total_bytes)
+        async with self._database.transaction(self._tenant) as connection:
+            self.upload = await uploads.complete(connection, digest, self.upload.total_bytes)
+        return self.upload
+
+    async def _digest_of_chunks(self) -> bytes:
+        found = hashlib.sha256()
+        position = 0
+        while position < self.upload.total_bytes:
+            async with self._database.snapshot(self._tenant) as connection:
+                pieces = await chunks.read(connection, self.upload.digest, position, _READ_AT_ONCE)
+            if not pieces:
+                break
+            for piece in pieces:
+                found.update(piece)
+                position += len(piece)
+        return found.digest()
+
+    async def _begin_anew(self) -> None:
+        async with self._database.transaction(self._tenant) as connection:
+            upload = await uploads.lock(connection, self.upload.digest)
+            if not upload.is_complete:
+                await chunks.remove(connection, upload.digest)
+                await uploads.note_received(connection, upload.digest, 0)

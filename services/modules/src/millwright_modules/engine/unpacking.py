@@ -1,0 +1,99 @@
+"""From a package to a tree of files, in a thread that stops when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from millwright_modules.archive import extraction, index
+from millwright_modules.archive.extraction import StagedFile
+from millwright_modules.archive.index import Index
+from millwright_modules.archive.limits import Limits
+from millwright_modules.artifacts.files import BlobDamaged, BlobFiles
+from millwright_modules.domain.manifest import reader, source
+from millwright_modules.domain.manifest.model import Manifest
+from millwright_modules.domain.operation import Done
+from millwright_modules.domain.problem import Refused, refusal
+from millwright_modules.domain.words import Reason
+
+_LARGEST_MANIFEST = 256 << 10
+ResultT = TypeVar("ResultT")
+
+
+class Packages:
+    """Opens packages."""
+
+    def __init__(self, files: BlobFiles, limits: Limits) -> None:
+        self._files = files
+        self._limits = limits
+
+    async def manifest(self, tenant: str, digest: bytes) -> Manifest | None:
+        """Give what a package says of itself; None if it is none, or cannot be read: installing it tells why."""
+        try:
+            return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._limits))
+        except Refused:
+            return None
+
+    async def read_manifest(self, tenant: str, digest: bytes) -> Manifest:
+        """Give what a package says of itself; raise Refused."""
+        return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._limits))
+
+    async def fetch(self, tenant: str, digest: bytes) -> None:
+        """Bring a package onto this machine; raise Refused if it is not there."""
+        os.close(await self._open(tenant, digest))
+
+    async def unpack(
+        self, tenant: str, digest: bytes, staging: Path, hear: Callable[[Done], None]
+    ) -> Mapping[str, StagedFile]:
+        """Unpack a package into the new directory `staging`; raise Refused. `hear` is called from the thread."""
+        stop = threading.Event()
+
+        def extract(fd: int) -> Mapping[str, StagedFile]:
+            listed = index.read(fd, self._limits)
+
+            def progress(bytes_done: int, files_done: int) -> None:
+                if stop.is_set():
+                    raise InterruptedError
+                hear(_done(listed, bytes_done, files_done))
+
+            return extraction.extract(fd, listed, staging, progress)
+
+        return await self._with_package(tenant, digest, extract, stop)
+
+    async def _with_package(
+        self, tenant: str, digest: bytes, use: Callable[[int], ResultT], stop: threading.Event | None = None
+    ) -> ResultT:
+        fd = await self._open(tenant, digest)
+        try:
+            using = asyncio.ensure_future(asyncio.to_thread(use, fd))
+            try:
+                return await asyncio.shield(using)
+            except asyncio.CancelledError:
+                if stop:
+                    stop.set()
+                await asyncio.wait({using})
+                using.cancelled() or using.exception()  # it was told to stop: how it ended is of no interest
+                raise
+        finally:
+            os.close(fd)
+
+    async def _open(self, tenant: str, digest: bytes) -> int:
+        try:
+            return await self._files.open(tenant, digest)
+        except BlobDamaged:
+            raise refusal(Reason.PACKAGE_MISSING, digest.hex()) from None
+
+
+def _peek(fd: int, limits: Limits) -> Manifest:
+    content = extraction.read_file(fd, index.read(fd, limits), source.FILE, _LARGEST_MANIFEST)
+    if content is None:
+        raise refusal(Reason.MANIFEST_MISSING, "", source.FILE)
+    return reader.read(content)
+
+
+def _done(listed: Index, bytes_done: int, files_done: int) -> Done:
+    return Done(bytes_done, listed.unpacked_bytes, files_done, listed.files)

@@ -1,0 +1,55 @@
+"""One operation that this process holds: everything that is written of it goes through here, under its lease."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import Connection
+from millwright_runtime.service import Platform
+
+from millwright_modules.commands import operating
+from millwright_modules.domain import names
+from millwright_modules.domain.operation import Operation, Progress, Stage
+from millwright_modules.domain.problem import Problem
+
+ResultT = TypeVar("ResultT")
+
+
+class Work:
+    """An operation in hand. Each write raises LeaseLost once the operation is not ours any more."""
+
+    def __init__(self, platform: Platform, log: EventLog, operation: Operation) -> None:
+        self.platform = platform
+        self.log = log
+        self.operation = operation
+        self._begin_time = time.monotonic()
+
+    @property
+    def tenant(self) -> str:
+        """Give the operation's tenant."""
+        return self.operation.tenant
+
+    @property
+    def seconds(self) -> float:
+        """Give for how long it has been worked on here."""
+        return time.monotonic() - self._begin_time
+
+    async def enter(self, stage: Stage, found: Sequence[Problem] = ()) -> None:
+        """Move it to its next stage."""
+        await self.write(lambda connection: operating.enter(connection, self.log, self.operation, stage, found))
+
+    async def progress(self, progress: Progress) -> None:
+        """Write how far it is."""
+        moved = replace(self.operation, progress=progress)
+        await self.write(lambda connection: operating.progress(connection, self.log, moved))
+
+    async def write(self, change: Callable[[Connection], Awaitable[Operation]], *resources: str) -> None:
+        """Make a change that gives the operation as it is then, in a transaction; wake whoever watches."""
+        async with self.platform.database.transaction(self.tenant) as connection:
+            operation = await change(connection)
+        self.operation = operation
+        self.platform.committed(self.tenant, names.operation(operation.id), *resources)

@@ -1,0 +1,140 @@
+"""The worker: takes operations that nobody works on, this process's share of them, and keeps their leases.
+
+Who is killed, frozen or cut off loses its leases after a few seconds; another one goes on with what it had, and what it
+still writes has no effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from datetime import timedelta
+from typing import NamedTuple
+
+from millwright_runtime.errors import Unavailable
+from millwright_runtime.events.log import EventLog
+from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.service import Platform
+
+from millwright_modules.domain.operation import MOST_ATTEMPTS, Stage
+from millwright_modules.domain.problem import Problem
+from millwright_modules.domain.words import Reason
+from millwright_modules.engine.installing import Installing
+from millwright_modules.engine.work import Work
+from millwright_modules.store import operations
+from millwright_modules.store.operations import LeaseLost
+
+WAITING = "modules-waiting"
+"""The signal that an operation waits to be taken."""
+
+_LEASE = timedelta(seconds=6)
+_RENEW_SECONDS = 1.5
+_LOOK_SECONDS = 1.0
+_MOST_RUNNING = 500
+_log = logging.getLogger(__name__)
+
+
+class _Running(NamedTuple):
+    """An operation in hand, and the task that works on it."""
+
+    work: Work
+    task: asyncio.Task[None]
+
+
+class Worker:
+    """Works on at most `at_once` operations, beside those that are live and only watched."""
+
+    name = "operations"
+
+    def __init__(self, platform: Platform, log: EventLog, installing: Installing, at_once: int) -> None:
+        self._platform = platform
+        self._log = log
+        self._installing = installing
+        self._at_once = at_once
+        self._owner = uuid.uuid4()
+        self._running: dict[uuid.UUID, _Running] = {}
+
+    async def run(self) -> None:
+        """Take operations as there is room, until cancelled."""
+        renewing = asyncio.create_task(self._keep_leases())
+        try:
+            with self._platform.signals.listen(WAITING) as listener:
+                while True:
+                    await self._take()
+                    await listener.wait(_LOOK_SECONDS)
+        finally:
+            renewing.cancel()
+
+    async def drain(self) -> None:
+        """Stop working, and give operations up: another replica goes on with them at once."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with self._platform.database.transaction(ALL_TENANTS) as connection:
+            await operations.release(connection, self._owner)
+        await self._platform.wake(WAITING)
+
+    async def _take(self) -> None:
+        busy = sum(running.work.operation.stage is not Stage.ACTIVATING for running in self._running.values())
+        room = min(self._at_once - busy, _MOST_RUNNING - len(self._running))
+        if room <= 0 or self._platform.signals.is_draining:
+            return
+        async with self._platform.database.transaction(ALL_TENANTS) as connection:
+            taken = await operations.claim(connection, self._owner, _LEASE, room)
+        for operation in taken:
+            if operation.id in self._running:  # our own lease ran out: what we still do will have no effect
+                self._running[operation.id].task.cancel()
+            work = Work(self._platform, self._log, operation)
+            task = asyncio.create_task(self._work(work), name=f"operation-{operation.id}")
+            self._running[operation.id] = _Running(work, task)
+            task.add_done_callback(lambda done, key=operation.id: self._ended(key, done))  # type: ignore[misc]
+
+    def _ended(self, operation: uuid.UUID, task: asyncio.Task[None]) -> None:
+        running = self._running.get(operation)
+        if running and running.task is task:
+            del self._running[operation]
+        self._platform.signals.notify(WAITING)
+
+    async def _keep_leases(self) -> None:
+        """Renew leases; what is not ours any more is worked on no longer."""
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            held = dict(self._running)
+            try:
+                async with self._platform.database.transaction(ALL_TENANTS) as connection:
+                    ours = await operations.renew(connection, self._owner, _LEASE)
+            except Exception as error:
+                if not is_connection_loss(error):
+                    raise
+                continue
+            for operation, running in held.items():
+                if operation not in ours:
+                    running.task.cancel()
+
+    async def _work(self, work: Work) -> None:
+        operation = work.operation
+        extra = {"operation": str(operation.id), "tenant": operation.tenant}
+        try:
+            if operation.epoch > MOST_ATTEMPTS:
+                problem = Problem(Reason.GIVEN_UP, found=str(operation.epoch - 1))
+                await self._installing.give_up(work, problem)
+            else:
+                await self._installing.run(work)
+        except LeaseLost:
+            _log.info("an operation is not ours any more", extra=extra)
+        except Exception as error:  # noqa: BLE001 - whatever it met, the worker goes on
+            if is_connection_loss(error) or isinstance(error, Unavailable):
+                _log.warning("an operation waits: what it needs is away", extra={**extra, "fault": repr(error)})
+                return
+            await self._fail(work, extra)
+
+    async def _fail(self, work: Work, extra: dict[str, str]) -> None:
+        """End an operation that met a fault of ours, with the id under which the log has it."""
+        error_id = uuid.uuid4().hex[:12]
+        _log.exception("an operation failed", extra={**extra, "error_id": error_id})
+        try:
+            await self._installing.give_up(work, Problem(Reason.INTERNAL, found=error_id))
+        except Exception as error:  # noqa: BLE001 - it is taken again once its lease has run out, and given up in the end
+            _log.warning("an operation could not be ended", extra={**extra, "fault": repr(error)})
