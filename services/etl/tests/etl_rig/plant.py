@@ -27,7 +27,6 @@ class Plant:
     async def begin(self):
         """Be the tenant of this connection from now on."""
         await self.connection.execute(f"SET millwright.tenant = '{self.tenant}'; SET TIME ZONE 'UTC'")
-        await windows.ensure_month(self.connection, window(Calendars(), self.tenant, DAY))
 
     async def land(self, payload, external_id="1", record_type="WORK_ORDER", event_time=NOON, deleted=False):
         """Put a row as it is in the place of the one of its key."""
@@ -46,6 +45,7 @@ class Plant:
     async def run(self, day=DAY):
         """Make the facts of a day, check that they add up, and give the counts."""
         asked = window(Calendars(), self.tenant, day)
+        await windows.ensure_month(self.connection, asked)
         async with self.connection.transaction():
             await windows.set_limits(self.connection, 16)
             counts = (await windows.make_facts(self.connection, asked, uuid.uuid4(), 60)).counts
@@ -55,6 +55,7 @@ class Plant:
     async def make(self, day=DAY):
         """Make the facts of a day as a run does: published, or rolled back and what is wrong set aside."""
         asked, run = window(Calendars(), self.tenant, day), uuid.uuid4()
+        await windows.ensure_month(self.connection, asked)
         transaction = self.connection.transaction()
         await transaction.start()
         await windows.set_limits(self.connection, 16)
