@@ -179,4 +179,4 @@ def test_tls_is_spoken_where_certificates_are_given(bare, peer, tmp_path):
 
 def test_the_version_and_the_exit_codes_are_told(bare):
     assert bare("--version").stdout.startswith("millwright 0.")
-    assert "8 the watched instance faulted, the installation failed" in " ".join(bare("--help").stdout.split())
+    assert "8 what was watched faulted" in " ".join(bare("--help").stdout.split())

@@ -7,7 +7,7 @@ import typer
 
 from millwright_cli import session
 from millwright_cli.etl import etl
-from millwright_cli.judgment import execution, ruleset
+from millwright_cli.judgment import execution, experiment, replay, ruleset
 from millwright_cli.judgment.judge import judge
 from millwright_cli.module import module
 from millwright_cli.workflow import approval, instance, workflow
@@ -27,6 +27,8 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(ruleset.app, name="ruleset")
 app.command("judge", cls=session.Verb)(judge)
 app.add_typer(execution.app, name="execution")
+app.add_typer(replay.app, name="replay")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(module.app, name="module")
 app.add_typer(etl.app, name="etl")
 

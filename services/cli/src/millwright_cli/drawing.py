@@ -68,6 +68,20 @@ _MARKS = {
     "STATUS_DECIDED": ("green", "✔"),
     "STATUS_INDETERMINATE": ("yellow", "?"),
     "STATUS_NO_MATCH": ("yellow", "∅"),
+    "STATE_FAILED": ("red", "✘"),
+    "STATE_NOT_REPRODUCIBLE": ("red", "≠"),
+    "STATE_STOPPED": ("yellow", "■"),
+    "STATE_ROLLED_BACK": ("red", "↩"),
+    "STATE_PROMOTED": ("green", "↑"),
+    "VERDICT_HOLDS": ("green", "✔"),
+    "VERDICT_BROKEN": ("red", "✘"),
+    "VERDICT_OPEN": ("yellow", "?"),
+    "CHANGE_NONE": ("green", "="),
+    "CHANGE_RULE": ("bright_black", "≈"),
+    "CHANGE_DETAIL": ("cyan", "~"),
+    "CHANGE_OUTCOME": ("yellow", "≠"),
+    "CHANGE_ERROR": ("red", "✘"),
+    "CHANGE_NOT_REPRODUCIBLE": ("red", "?"),
     "VERDICT_PASS": ("green", "✔"),
     "VERDICT_FAIL": ("red", "✘"),
     "VERDICT_INCONCLUSIVE": ("yellow", "?"),
@@ -148,11 +162,11 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def table(headings: Iterable[Vocabulary], rows: Iterable[Iterable[str | Text]], say: Words) -> RenderableType:
-    """Lay rows out under their headings; no rows give one sentence."""
+def table(headings: Iterable[Vocabulary | str], rows: Iterable[Iterable[str | Text]], say: Words) -> RenderableType:
+    """Lay rows out under their headings, words or names; no rows give one sentence."""
     grid = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
-        grid.add_column(say(heading))
+        grid.add_column(clean(heading) if isinstance(heading, str) else say(heading))
     cells = [[_cell(value) for value in row] for row in rows]
     for row in cells:
         grid.add_row(*row)

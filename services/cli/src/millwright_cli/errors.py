@@ -33,8 +33,8 @@ class ExitCode(IntEnum):
     INVALID = 5, "an invalid argument"
     DENIED = 6, "not authenticated or not allowed"
     UNAVAILABLE = 7, "unavailable, overloaded or out of time"
-    FAULTED = 8, "the watched instance faulted, the installation failed, or the canary was rolled back"
-    CANCELLED = 9, "the watched instance or installation was cancelled, or the canary or job was taken back"
+    FAULTED = 8, "what was watched faulted, failed or was rolled back"
+    CANCELLED = 9, "what was watched was cancelled, stopped or taken back"
 
 
 _EXIT_CODES = {

@@ -58,13 +58,22 @@ class Session:
         method: "grpc.UnaryUnaryMultiCallable[Any, Answer]",
         request: Write,
         draw: Callable[[Answer, str, Words], Iterable[RenderableType]],
+        *,
+        is_followed: bool = False,
     ) -> Answer:
-        """Send a request under an id of its own, so that it is carried out once, and show its answer and its time."""
+        """Send a request under an id of its own, so that it is carried out once, and show its answer and its time.
+
+        Where it is followed by a watch, a script is shown what the watch says alone.
+        """
         request.request_id = new_request_id()
         began = perf_counter()
         answer = connection.call(method, request)
         took = span(perf_counter() - began, self.say)
-        self.screen.answer(answer, *draw(answer, took, self.say))
+        lines = draw(answer, took, self.say)
+        if is_followed:
+            self.screen.lines(*lines)
+        else:
+            self.screen.answer(answer, *lines)
         return answer
 
     def follow(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import uuid
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def answer(call):
         return json.loads(result.stdout)
 
     return answer
+
+
+@pytest.fixture
+def process(judgment, operator):
+    """Start the command as a process of its own, to go on beside others."""
+
+    async def process(*args):
+        given = (*args, "--endpoint", judgment, "--token", operator)
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "millwright_cli", *given, stdout=asyncio.subprocess.PIPE
+        )
+
+    return process
 
 
 @pytest.fixture

@@ -22,11 +22,17 @@ def typed(assignments: Iterable[str], given: str | None, say: Words) -> pb.Input
     """
     found = _object(json_value(given, say), say) if given is not None else pb.Input()
     for each in assignments:
-        field, sign, text = each.partition("=")
-        if not field or not sign:
-            raise errors.usage("BAD_ASSIGNMENT", say(Term.BAD_ASSIGNMENT, text=each))
-        found.values[field].CopyFrom(_scalar(json_value(_as_json(text), say), field, say))
+        field, value = scalar(each, say)
+        found.values[field].CopyFrom(value)
     return found
+
+
+def scalar(assignment: str, say: Words) -> tuple[str, pb.Value]:
+    """Read `field=value`. A value that is JSON is what it says; any other is a text."""
+    field, sign, text = assignment.partition("=")
+    if not field or not sign:
+        raise errors.usage("BAD_ASSIGNMENT", say(Term.BAD_ASSIGNMENT, text=assignment))
+    return field, _scalar(json_value(_as_json(text), say), field, say)
 
 
 def cell(text: str, kind: str) -> pb.Value:

@@ -1,5 +1,6 @@
 """The words that only the judgment service's commands say, and what to do about its errors."""
 
+from millwright_cli.judgment.trial_words import Trial
 from millwright_cli.words import Advice, Phrase, Vocabulary
 
 
@@ -192,6 +193,37 @@ class Hint(Advice):
         "`millwright experiment list NAME`으로 확인하고, 중단하거나 실험군을 승격하십시오.",
     )
     BAD_ASSIGNMENT = Phrase("Write it as defect_rate=0.07.", "defect_rate=0.07처럼 적으십시오.")
+    ARM_IS_CONTROL = Phrase("Choose another version.", "다른 버전을 고르십시오.")
+    ARM_NOT_FOUND = Phrase(
+        "See the arms with `millwright experiment get ID`.", "`millwright experiment get ID`로 확인하십시오."
+    )
+    DATASET_NOT_FOUND = Phrase("Upload it with `millwright replay upload`.", "`millwright replay upload`로 올리십시오.")
+    EXPERIMENT_ENDED = Phrase(
+        "See how with `millwright experiment get ID`.", "`millwright experiment get ID`로 확인하십시오."
+    )
+    EXPERIMENT_EXISTS = Phrase("Choose another --id.", "다른 --id를 쓰십시오.")
+    EXPERIMENT_NOT_FOUND = Phrase(
+        "See the experiments with `millwright experiment list`.", "`millwright experiment list`로 확인하십시오."
+    )
+    LAST_STEP = Phrase(
+        "Promote it with `millwright experiment promote ID ARM`.",
+        "`millwright experiment promote ID ARM`으로 승격하십시오.",
+    )
+    NOTHING_SELECTED = Phrase(
+        "Look with `millwright execution list` what the filters let through.",
+        "`millwright execution list`로 필터에 맞는 판정을 확인하십시오.",
+    )
+    REPLAY_NOT_COMPLETED = Phrase(
+        "Follow it with `millwright replay watch ID`.", "`millwright replay watch ID`로 지켜보십시오."
+    )
+    REPLAY_NOT_FOUND = Phrase(
+        "See the replays with `millwright replay list`; they are kept for 30 days.",
+        "`millwright replay list`로 확인하십시오. 30일간 보관됩니다.",
+    )
+    TOO_MANY_REPLAYS = Phrase(
+        "Wait for one to end, or cancel one: `millwright replay list`.",
+        "하나가 끝나기를 기다리거나 취소하십시오: `millwright replay list`.",
+    )
     EXECUTION_NOT_FOUND = Phrase(
         "See them with `millwright execution list`; what is older than the retention is gone.",
         "`millwright execution list`로 확인하십시오. 보존 기간이 지난 것은 없습니다.",
@@ -240,5 +272,5 @@ class Hint(Advice):
     )
 
 
-WORDS = (Term, Hint)
+WORDS = (Term, Trial, Hint)
 """What the room's services are connected with."""
