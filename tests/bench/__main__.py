@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tests.bench.crash import crash, takeover
 from tests.bench.engine import engine
+from tests.bench.etl import etl
 from tests.bench.figures import Bench, Figure, table
 from tests.bench.rollback import rollback
 from tests.bench.storm import storm
@@ -20,6 +21,7 @@ from tests.bench.unary import unary
 BENCHES: dict[str, Bench] = {
     "crash": crash,
     "engine": engine,
+    "etl": etl,
     "rollback": rollback,
     "storm": storm,
     "takeover": takeover,

@@ -1,0 +1,143 @@
+"""Other ways to make the facts of a day: as people write them by hand, and by reading rows out of the database.
+
+None checks a row, sets one aside, removes a fact, keeps a dimension or counts.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta
+
+import asyncpg
+import duckdb as duck
+import polars as pl
+
+from tests.bench.etl_rows import Plant, time
+
+FACT = """
+CREATE SCHEMA IF NOT EXISTS bench;
+DROP TABLE IF EXISTS bench.fact;
+CREATE TABLE bench.fact (
+    tenant text, date date, line text, product text, shift text, total_qty numeric, good_qty numeric,
+    defect_qty numeric, rework_qty numeric, scrap_qty numeric, runtime_seconds numeric, cycle_seconds_sum numeric,
+    ideal_seconds_sum numeric, work_orders bigint, PRIMARY KEY (tenant, date, line, product, shift)
+);
+"""
+_NUMBERS = (
+    "total_qty",
+    "good_qty",
+    "defect_qty",
+    "rework_qty",
+    "scrap_qty",
+    "runtime_seconds",
+    "cycle_seconds",
+    "ideal_cycle_seconds",
+)
+_MEASURES = """sum(total_qty), sum(good_qty), sum(defect_qty), sum(rework_qty), sum(scrap_qty), sum(runtime_seconds),
+       sum(total_qty * cycle_seconds), sum(total_qty * ideal_cycle_seconds), count(*)"""
+_REPLACED = ", ".join(
+    f"{name} = excluded.{name}" for name in (*_NUMBERS[:6], "cycle_seconds_sum", "ideal_seconds_sum", "work_orders")
+)
+_UPSERT = f"ON CONFLICT (tenant, date, line, product, shift) DO UPDATE SET {_REPLACED}"
+_OF_A_DAY = "FROM core.erp_mes_data WHERE tenant = $1 AND event_time >= $3 AND event_time < $4"
+
+
+async def json(sql: asyncpg.Connection, plant: Plant, day: date) -> None:
+    """Make a day with one statement over the payloads."""
+    numbers = ", ".join(f"(payload ->> '{name}')::numeric AS {name}" for name in _NUMBERS)
+    await sql.execute(
+        f"""
+        INSERT INTO bench.fact
+        SELECT tenant, $2::date, line, product, shift, {_MEASURES}
+        FROM (SELECT tenant, payload ->> 'line_code' AS line, payload ->> 'product_code' AS product,
+                     payload ->> 'shift' AS shift, {numbers} {_OF_A_DAY}) AS row
+        GROUP BY tenant, line, product, shift {_UPSERT}
+        """,
+        plant.tenant,
+        day,
+        *_span(plant, day),
+    )
+
+
+async def columns(sql: asyncpg.Connection, plant: Plant, day: date) -> None:
+    """Make a day with one statement over the columns that landing fills."""
+    await sql.execute(
+        f"""
+        INSERT INTO bench.fact
+        SELECT tenant, $2::date, line, product, shift, {_MEASURES} {_OF_A_DAY}
+        GROUP BY tenant, line, product, shift {_UPSERT}
+        """,
+        plant.tenant,
+        day,
+        *_span(plant, day),
+    )
+
+
+async def polars(sql: asyncpg.Connection, plant: Plant, day: date) -> None:
+    """Read a day's payloads out, group them with polars, and copy the facts back."""
+    frame = pl.read_ndjson(await _payloads(sql, plant, day))
+    facts = frame.group_by("line_code", "product_code", "shift").agg(
+        *(pl.col(name).sum() for name in _NUMBERS[:6]),
+        (pl.col("total_qty") * pl.col("cycle_seconds")).sum().alias("cycle"),
+        (pl.col("total_qty") * pl.col("ideal_cycle_seconds")).sum().alias("ideal"),
+        pl.len().alias("orders"),
+    )
+    await sql.copy_records_to_table(
+        "fact", schema_name="bench", records=((plant.tenant, day, *row) for row in facts.iter_rows())
+    )
+
+
+async def duckdb(sql: asyncpg.Connection, plant: Plant, day: date) -> None:
+    """Read a day's payloads out, group them with DuckDB, and copy the facts back."""
+    payloads = pl.DataFrame({"payload": (await _payloads(sql, plant, day)).getvalue().decode().splitlines()}).to_arrow()
+    kinds = ", ".join(f'"{name}": "DOUBLE"' for name in _NUMBERS)
+    shape = f'{{"line_code": "VARCHAR", "product_code": "VARCHAR", "shift": "VARCHAR", {kinds}}}'
+    with duck.connect() as connection:
+        connection.register("payloads", payloads)
+        rows = connection.execute(
+            f"SELECT line_code, product_code, shift, {_MEASURES} "
+            f"FROM (SELECT unnest(json_transform(payload, '{shape}')) FROM payloads) GROUP BY ALL"
+        ).fetchall()
+    await sql.copy_records_to_table("fact", schema_name="bench", records=((plant.tenant, day, *row) for row in rows))
+
+
+def one_by_one(most: int) -> Callable[[asyncpg.Connection, Plant, date], Awaitable[None]]:
+    """Give a way to add rows to facts one by one, at most so many: prepared, and in one transaction."""
+
+    async def make(sql: asyncpg.Connection, plant: Plant, day: date) -> None:
+        names = ", ".join(("line", "product", "shift", *_NUMBERS[:6]))
+        rows = await sql.fetch(
+            f"SELECT {names} {_OF_A_DAY} AND $2::date IS NOT NULL LIMIT {most:d}", plant.tenant, day, *_span(plant, day)
+        )
+        upsert = await sql.prepare(_ADD)
+        for row in rows:
+            await upsert.fetch(plant.tenant, day, *row)
+
+    return make
+
+
+async def _payloads(sql: asyncpg.Connection, plant: Plant, day: date) -> io.BytesIO:
+    """Give a day's payloads, a line each."""
+    out = io.BytesIO()
+    query = f"SELECT payload {_OF_A_DAY} AND $2::date IS NOT NULL"
+    await sql.copy_from_query(
+        query, plant.tenant, day, *_span(plant, day), output=out, format="csv", quote="\x01", delimiter="\x02"
+    )
+    out.seek(0)
+    return out
+
+
+def _span(plant: Plant, day: date) -> tuple[datetime, datetime]:
+    begin = time(day, 0, plant.rows_a_day)
+    return begin, begin + timedelta(days=1)
+
+
+_ADD = """
+INSERT INTO bench.fact AS fact VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, 1)
+ON CONFLICT (tenant, date, line, product, shift) DO UPDATE
+SET total_qty = fact.total_qty + excluded.total_qty, good_qty = fact.good_qty + excluded.good_qty,
+    defect_qty = fact.defect_qty + excluded.defect_qty, rework_qty = fact.rework_qty + excluded.rework_qty,
+    scrap_qty = fact.scrap_qty + excluded.scrap_qty, runtime_seconds = fact.runtime_seconds + excluded.runtime_seconds,
+    work_orders = fact.work_orders + 1
+"""
