@@ -5,6 +5,8 @@ import json
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 STAGES = ("unpacking", "checking", "building", "going live", "completed")
 SOON = ("--health-time", "1s")
@@ -124,3 +126,54 @@ async def test_an_operation_can_be_watched_from_its_beginning_by_another(call, p
     assert name.removeprefix("operations/") in (await call("operations", "--module", "spare-parts")).stdout
     ended = await call("cancel", name)
     assert "completed" in ended.stdout
+
+
+@pytest.fixture
+def signer(tmp_path):
+    """A key file of the plant's signer."""
+    path = tmp_path / "plant-a.pem"
+    key = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(path)
+
+
+async def test_where_signatures_are_asked_for_only_packages_of_trusted_keys_go_live(call, packed, signer):
+    assert "need no signature" in (await call("policy", "off")).stdout
+    assert "need no signature" in (await call("policy")).stdout
+    assert "is refused" in (await call("policy", "enforce")).stdout
+    package = packed()
+    unsigned = await call("install", package, *SOON)
+    assert (unsigned.exit_code, "[UNSIGNED]" in unsigned.stdout) == (8, True)
+
+    assert (await call("sign", package, "--key", signer)).exit_code == 0
+    stranger = await call("install", package, *SOON)
+    assert (stranger.exit_code, "[SIGNER_UNKNOWN]" in stranger.stdout) == (8, True)
+
+    added = await call("key", "add", "plant-a", signer, "--owner", "Plant A")
+    assert "Plant A" in added.stdout
+    assert (await call("install", package, *SOON)).exit_code == 0
+    assert "plant-a" in (await call("info", "spare-parts")).stdout
+    assert "plant-a" in (await call("key", "list")).stdout
+    assert "trusted no more" in (await call("key", "remove", "plant-a")).stdout
+    assert "nothing found" in (await call("key", "list")).stdout
+
+
+async def test_what_is_no_key_is_not_trusted(call, tmp_path):
+    (tmp_path / "none.pem").write_text("none")
+    result = await call("key", "add", "plant-a", str(tmp_path / "none.pem"))
+    assert (result.exit_code, "NO_KEY" in result.stderr) == (2, True)
+    assert "UNREADABLE" in (await call("key", "add", "plant-a", str(tmp_path / "nothing.pem"))).stderr
+
+
+async def test_settings_are_read_and_changed_and_must_fit(call, packed):
+    await call("install", packed(), *SOON)
+    assert '{"greeting": "Good morning"}' in (await call("settings", "get", "spare-parts")).stdout
+    first = await call("settings", "set", "spare-parts", '{"greeting": "Hello"}', "-o", "json")
+    known = json.loads(first.stdout)["settings"]
+    saved = await call("settings", "set", "spare-parts", '{"greeting": "안녕하세요"}', "--etag", known["etag"])
+    assert '{"greeting": "안녕하세요"}' in saved.stdout, saved.stderr
+    stale = await call("settings", "set", "spare-parts", "{}", "--etag", known["etag"])
+    assert (stale.exit_code, "module settings get" in stale.stderr) == (4, True)
+    wrong = await call("settings", "set", "spare-parts", '{"greeting": 7}')
+    assert (wrong.exit_code, "/greeting: " in wrong.stderr) == (5, True)
+    assert (await call("settings", "set", "spare-parts", "[1]")).exit_code == 2

@@ -2,7 +2,7 @@
 
 import typer
 
-from millwright_cli.module import changing, installing, making
+from millwright_cli.module import changing, installing, making, settling
 from millwright_cli.session import Noun
 
 app = typer.Typer(
@@ -11,3 +11,4 @@ app = typer.Typer(
 app.add_typer(making.app)
 app.add_typer(installing.app)
 app.add_typer(changing.app)
+app.add_typer(settling.app)

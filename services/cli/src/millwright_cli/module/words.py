@@ -9,13 +9,13 @@ class Term(Vocabulary):
     # Headings
     BUILT = Phrase("Built", "빌드 파일")
     CATEGORY = Phrase("Category", "분류")
-    FILE = Phrase("File", "파일")
-    FILES = Phrase("Files", "파일")
+    ETAG = Phrase("Etag", "Etag")
+    FINGERPRINT = Phrase("SHA-256", "SHA-256")
     FROM = Phrase("From", "이전 버전")
     GENERATION = Phrase("Generation", "세대")
     MODULE = Phrase("Module", "모듈")
     OPERATION = Phrase("Operation", "작업")
-    PROBLEM = Phrase("Problem", "문제")
+    OWNER = Phrase("Owner", "소유자")
     PROGRESS = Phrase("Progress", "진행률")
     PUBLISHER = Phrase("Publisher", "발행자")
     SIGNER = Phrase("Signed by", "서명 키")
@@ -47,6 +47,16 @@ class Term(Vocabulary):
     CATEGORY_FEATURE = Phrase("feature", "기능")
     CATEGORY_INDUSTRY = Phrase("industry", "산업")
     CATEGORY_INTEGRATION = Phrase("integration", "연동")
+
+    SIGNATURE_POLICY_OFF = Phrase("packages need no signature", "패키지에 서명이 없어도 됩니다")
+    SIGNATURE_POLICY_WARN = Phrase(
+        "a package that no trusted key has signed is installed with a warning",
+        "신뢰하는 키의 서명이 없는 패키지는 경고와 함께 설치됩니다",
+    )
+    SIGNATURE_POLICY_ENFORCE = Phrase(
+        "a package that no trusted key has signed is refused", "신뢰하는 키의 서명이 없는 패키지는 거부됩니다"
+    )
+    KEY_REMOVED = Phrase("{key} is trusted no more", "{key} 키는 더 이상 신뢰하지 않습니다")
 
     # Installing
     UPLOADING = Phrase("sending", "업로드")
@@ -84,7 +94,6 @@ class Term(Vocabulary):
     NO_CODE = Phrase("{code} is no code of a module.", "{code}은(는) 모듈 코드가 아닙니다.")
     NO_KEY = Phrase("{path} holds no Ed25519 key: {cause}.", "{path}에 Ed25519 키가 없습니다: {cause}.")
     NO_KEY_ID = Phrase("{id} is no id of a key.", "{id}은(는) 키 ID가 아닙니다.")
-    MADE = Phrase("{path}", "{path}")
     PACKED = Phrase(
         "{path}: {code} {version}, {files} files, {bytes} bytes",
         "{path}: {code} {version}, 파일 {files}개, {bytes}바이트",
@@ -106,6 +115,10 @@ class Hint(Advice):
     DEPENDENTS = Phrase(
         "See what would go with it: `millwright module plan uninstall MODULE`; then pass its token with --plan.",
         "`millwright module plan uninstall MODULE`로 함께 제거될 모듈을 확인한 뒤 토큰을 --plan으로 지정하십시오.",
+    )
+    ETAG_MISMATCH = Phrase(
+        "Someone changed them: look at `millwright module settings get MODULE`, then pass its --etag.",
+        "다른 사람이 설정을 변경했습니다. `millwright module settings get MODULE`로 확인한 뒤 --etag를 지정하십시오.",
     )
     GENERATION_MISMATCH = Phrase(
         "Someone changed the module: look at `millwright module history MODULE`, then decide anew.",
