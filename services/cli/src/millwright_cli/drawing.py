@@ -64,6 +64,8 @@ _MARKS = {
     "OPERATION_EXPERIMENT_STEP": ("cyan", "◑"),
     "OPERATION_EXPERIMENT_STOP": ("yellow", "■"),
     "SEVERITY_ERROR": ("red", "✘"),
+    "SEVERITY_INFO": ("bright_black", "·"),
+    "SEVERITY_CRITICAL": ("red", "✘"),
     "SEVERITY_WARNING": ("yellow", "!"),
     "STATUS_DECIDED": ("green", "✔"),
     "STATUS_INDETERMINATE": ("yellow", "?"),
