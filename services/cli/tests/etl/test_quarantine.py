@@ -40,6 +40,14 @@ async def test_a_row_that_is_corrected_goes_through_again(call, answer, made, se
     assert row["values"] == [{"value": 125.0}]
 
 
+async def test_a_redrive_can_be_followed_to_its_end(call, set_aside):
+    result = await call("etl", "quarantine", "redrive", set_aside["comma"], "--set", "total_qty=125", "--watch")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("✔ 1 rows go through again")
+    assert "completed" in result.stdout
+    assert "nothing found" in (await call("etl", "quarantine", "list", "--code", "NOT_A_NUMBER")).stdout
+
+
 async def test_a_row_that_is_left_out_is_not_open_any_more(call, set_aside):
     result = await call("etl", "quarantine", "ignore", set_aside["shift"], "--note", "a test run")
     assert result.stdout == "✔ 1 rows are left out for good\n"

@@ -10,8 +10,10 @@ from google.protobuf.struct_pb2 import Struct
 from millwright.etl.v1 import quarantine_service_pb2 as pb
 
 from millwright_cli import errors
-from millwright_cli.arguments import Limit, named
+from millwright_cli.arguments import Limit, Watch, named
+from millwright_cli.connection import new_request_id
 from millwright_cli.etl import services
+from millwright_cli.etl.run_watch import RunWatch
 from millwright_cli.etl.views import quarantine as views
 from millwright_cli.etl.words import Term
 from millwright_cli.paging import collect
@@ -80,15 +82,22 @@ def redrive(
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; an empty value takes it away."),
     ] = None,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What was done; it is kept.")] = "",
+    watch: Watch = False,
 ) -> None:
-    """Send rows through again: as they are once a rule is mended, or corrected."""
+    """Send rows through again: as they are once a rule is mended, or corrected. Answers with a run over their days."""
     session = current(ctx)
     struct = json_format.ParseDict(_corrections(session, corrections or []), Struct())
-    request = pb.RedriveRecordsRequest(redrives=[pb.Redrive(name=name, corrections=struct) for name in rows], note=note)
-    connection, stub = services.quarantine(session)
-    session.write(
-        connection, stub.RedriveRecords, request, lambda answer, _, say: views.redriven(answer, len(rows), say)
+    request = pb.RedriveRecordsRequest(
+        redrives=[pb.Redrive(name=name, corrections=struct) for name in rows], note=note, request_id=new_request_id()
     )
+    connection, stub = services.quarantine(session)
+    answer = connection.call(stub.RedriveRecords, request)
+    lines = list(views.redriven(answer, len(rows), session.say))
+    if not watch:
+        session.screen.answer(answer, *lines)
+        return
+    session.screen.lines(*lines)
+    raise typer.Exit(RunWatch(session, *services.pipeline(session)).run(answer.run.name))
 
 
 @app.command(cls=Verb)
