@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.json import JsonObject
 from millwright_runtime.postgres.database import Connection
 
 from millwright_modules.commands import planning
@@ -24,6 +25,7 @@ from millwright_modules.domain.resolution import Modules
 from millwright_modules.domain.versions import Version
 from millwright_modules.store import events, modules, versions
 from millwright_modules.store import settings as settings_store
+from millwright_modules.store.settings import Saved
 
 _HISTORY_LOOKED_AT = 1000
 _PAST_ALL_GENERATIONS = 2**63 - 1
@@ -75,6 +77,20 @@ async def roll_back(
     plan = resolution.plan_rollback(planning.candidate(manifest, kept.signer), landscape)
     _check_dependents(code, [problem.path for problem in plan.problems])
     return await _moved(connection, log, tenant, domain.roll_back(module, target, actor), manifest)
+
+
+async def next_settings(connection: Connection, saved: Saved, manifest: Manifest) -> JsonObject | None:
+    """Give the settings that a version has once it is live: those that it had, or for a later one migrated ones.
+
+    None for a version that has no settings and never had: what is saved then waits for one that has.
+    """
+    before = Version.parse(saved.version)
+    kept = None
+    if manifest.version < before:
+        kept = await settings_store.find_kept(connection, manifest.code, str(manifest.version))
+    if kept is None and manifest.settings is not None:
+        return settings.migrate(saved.values, before, manifest.settings)
+    return kept
 
 
 async def rollback_target(connection: Connection, module: Module) -> str:
@@ -188,15 +204,11 @@ async def _write(
 
 
 async def _move_settings(connection: Connection, tenant: str, move: Move, manifest: Manifest) -> None:
-    """Keep the settings of the version that is left, and give the next one those that it had, or migrated ones."""
+    """Keep the settings of the version that is left, and give the next one its own."""
     saved = await settings_store.find(connection, move.code)
     if saved is None:
         return
     await settings_store.keep(connection, tenant, move.code, saved)
-    target = Version.parse(move.to_version)
-    before = Version.parse(saved.version)
-    values = await settings_store.find_kept(connection, move.code, move.to_version) if target < before else None
-    if values is None and manifest.settings is not None:
-        values = settings.migrate(saved.values, before, manifest.settings)
+    values = await next_settings(connection, saved, manifest)
     if values is not None:
         await settings_store.save(connection, tenant, move.code, values, move.to_version, saved.updater)

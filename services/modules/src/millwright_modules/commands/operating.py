@@ -24,9 +24,10 @@ from millwright_modules.domain.operation import (
     Stage,
     percent,
 )
-from millwright_modules.domain.problem import Problem
+from millwright_modules.domain.problem import Problem, Severity
 from millwright_modules.store import events, modules, operations, uploads, versions
 
+_MOST_PROBLEMS = 100
 _ENDS = {
     Stage.COMPLETED: Activity.DONE,
     Stage.FAILED: Activity.FAILED,
@@ -111,8 +112,9 @@ async def enter(
     *,
     held: bool = True,
 ) -> Operation:
-    """Move an operation to its next stage, with what was `found` on the way; raise LeaseLost."""
+    """Move an operation to its next stage, with what was `found` on the way, the worst first; raise LeaseLost."""
     assert stage in NEXT[operation.stage], f"{operation.stage} → {stage}"
+    found = sorted(found, key=lambda problem: problem.severity is not Severity.ERROR)[:_MOST_PROBLEMS]
     activity = _ENDS.get(stage, Activity.WAITING)
     progress = Progress(percent(stage, 0.0, operation.progress.percent), activity=activity)
     moved = replace(operation, stage=stage, progress=progress, problems=[*operation.problems, *found])

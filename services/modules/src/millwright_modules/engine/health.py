@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 
@@ -23,11 +24,16 @@ class Health:
     def __init__(self, files: BlobFiles) -> None:
         self._files = files
 
-    async def watch(self, tenant: str, assets: Sequence[Asset], seconds: float, teller: Teller) -> Problem | None:
-        """Look at every asset, and again until `seconds` are over; give the first thing that is wrong."""
+    async def watch(
+        self, tenant: str, assets: Sequence[Asset], entry: str, seconds: float, teller: Teller
+    ) -> Problem | None:
+        """Look at every asset, then each second at the entry and another one; give the first thing that is wrong."""
         begin_time = time.monotonic()
+        entries = [asset for asset in assets if asset.path == entry]
+        others = itertools.cycle(assets)
+        looked_at = assets
         while True:
-            if problem := await self._look(tenant, assets):
+            if problem := await self._look(tenant, looked_at):
                 return problem
             gone = time.monotonic() - begin_time
             if gone >= seconds:
@@ -35,6 +41,7 @@ class Health:
             steps = Done(steps_done=int(gone), steps_total=max(1, int(seconds)))
             teller.hear(0.2 + 0.8 * gone / seconds, steps, Activity.WATCHING)
             await asyncio.sleep(min(_LOOK_SECONDS, seconds - gone))
+            looked_at = [*entries, *itertools.islice(others, 1)]
 
     async def _look(self, tenant: str, assets: Sequence[Asset]) -> Problem | None:
         for begin in range(0, len(assets), _CHECKED_AT_ONCE):

@@ -120,6 +120,8 @@ class Installing:
             await self._unpacked(job)
             teller.hear(0.5, Done(steps_done=1, steps_total=2), Activity.CHECKING)
             validated = await self._validated(job)
+            if not job.operation.code:  # when it was asked for, the package could not be read
+                raise refusal(Reason.PACKAGE_MISSING, job.operation.package_digest.hex())
             teller.hear(1.0, Done(steps_done=2, steps_total=2), Activity.CHECKING)
         await job.work.enter(Stage.BUILDING, validated.warnings)
 
@@ -181,10 +183,11 @@ class Installing:
         if job.operation.stage.is_terminal:
             return
         async with work.platform.database.snapshot(work.tenant) as connection:
-            assets = await versions.assets(connection, job.operation.code, job.operation.version)
+            version = await versions.get(connection, job.operation.code, job.operation.version)
+            assets = await versions.assets(connection, version.code, version.version)
         seconds = job.operation.options.health_time.total_seconds()
         async with Teller(work).telling() as teller:
-            problem = await self._health.watch(work.tenant, assets, seconds, teller)
+            problem = await self._health.watch(work.tenant, assets, version.entry, seconds, teller)
         if problem:
             await self._return(work, problem)
         else:

@@ -11,7 +11,7 @@ from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import Connection, Database
 
 from millwright_modules.archive.extraction import StagedFile
-from millwright_modules.commands import planning
+from millwright_modules.commands import moving, planning
 from millwright_modules.domain import contents, resolution, settings, signing
 from millwright_modules.domain.manifest import reader, source
 from millwright_modules.domain.manifest.model import Manifest
@@ -100,10 +100,8 @@ async def _taken(connection: Connection, manifest: Manifest, digest: bytes) -> S
 
 async def _unfit_settings(connection: Connection, manifest: Manifest) -> Sequence[Problem]:
     saved = await settings_store.find(connection, manifest.code)
-    if saved is None or manifest.settings is None:
-        return ()
-    values = settings.migrate(saved.values, Version.parse(saved.version), manifest.settings)
-    return list(_unfit(manifest, values))
+    values = await moving.next_settings(connection, saved, manifest) if saved else None
+    return list(_unfit(manifest, values)) if values is not None else ()
 
 
 def _unfit(manifest: Manifest, values: dict[str, Json]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from millwright_modules.commands import operating
 from millwright_modules.domain import names
 from millwright_modules.domain.operation import Operation, Progress, Stage
 from millwright_modules.domain.problem import Problem
+from millwright_modules.store import operations
 
 ResultT = TypeVar("ResultT")
 
@@ -50,6 +51,7 @@ class Work:
     async def write(self, change: Callable[[Connection], Awaitable[Operation]], *resources: str) -> None:
         """Make a change that gives the operation as it is then, in a transaction; wake whoever watches."""
         async with self.platform.database.transaction(self.tenant) as connection:
+            await operations.hold(connection, self.operation)
             operation = await change(connection)
         self.operation = operation
         self.platform.committed(self.tenant, names.operation(operation.id), *resources)

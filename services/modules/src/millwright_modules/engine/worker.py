@@ -53,6 +53,7 @@ class Worker:
         self._installing = installing
         self._at_once = at_once
         self._owner = uuid.uuid4()
+        self._is_leaving = False
         self._running: dict[uuid.UUID, _Running] = {}
 
     async def run(self) -> None:
@@ -68,6 +69,7 @@ class Worker:
 
     async def drain(self) -> None:
         """Stop working, and give operations up: another replica goes on with them at once."""
+        self._is_leaving = True
         tasks = [running.task for running in self._running.values()]
         for task in tasks:
             task.cancel()
@@ -79,7 +81,7 @@ class Worker:
     async def _take(self) -> None:
         busy = sum(running.work.operation.stage is not Stage.ACTIVATING for running in self._running.values())
         room = min(self._at_once - busy, _MOST_RUNNING - len(self._running))
-        if room <= 0 or self._platform.signals.is_draining:
+        if room <= 0 or self._is_leaving:
             return
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             taken = await operations.claim(connection, self._owner, _LEASE, room)
