@@ -12,6 +12,7 @@ from millwright_judgment.api.judging import JudgmentServicer
 from millwright_judgment.api.releases import ReleaseServicer
 from millwright_judgment.api.replays import ReplayServicer
 from millwright_judgment.api.rulesets import RulesetServicer
+from millwright_judgment.engine.copying import Copies
 from millwright_judgment.engine.experiments import Experiments
 from millwright_judgment.engine.gate import Gate
 from millwright_judgment.engine.judging import Judging
@@ -44,6 +45,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
         loops=[
             Plans(platform, log),
             Keys(platform.database),
+            Copies(platform.database, versions, settings.execution_retention_days),
             Experiments(platform, log, versions),
             Units(platform.database),
             Replays(platform, log, versions, settings.replay_page_executions),

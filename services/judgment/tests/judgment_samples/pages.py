@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 from millwright_judgment.domain.executions import STATUSES, new_id
 from millwright_judgment.domain.input.decoding import text_column
-from millwright_judgment.domain.replays.page import Page, Recorded
+from millwright_judgment.domain.replays.page import Page, Recorded, Texts
 
 BEGIN_NANOSECONDS = 1_790_000_000_000_000_000
 _SECOND_NANOSECONDS = 1_000_000_000
@@ -21,10 +21,12 @@ def page(judged, **segments):
     return Page(
         executions=np.array([each.bytes for each in ids], dtype="V16"),
         versions=np.array([number for number, _, _ in judged], dtype=np.int32),
-        inputs=[
-            orjson.dumps(dict(zip(evaluator.names, result.values, strict=True)))
-            for (_, evaluator, _), result in zip(judged, results, strict=True)
-        ],
+        inputs=Texts(
+            [
+                orjson.dumps(dict(zip(evaluator.names, result.values, strict=True)))
+                for (_, evaluator, _), result in zip(judged, results, strict=True)
+            ]
+        ),
         segments={name: text_column(values) for name, values in named.items()},
         recorded=Recorded(
             status=np.array([STATUSES.index(each.status) + 1 for each in decisions], dtype=np.int16),

@@ -21,6 +21,7 @@ from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.input.changes import InputChange, Operation, change_columns, change_input
 from millwright_judgment.domain.input.decoding import decode, text_column, to_columns
 from millwright_judgment.domain.replays.comparing import Aim, Comparer, NotReproducible
+from millwright_judgment.domain.replays.page import Texts
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 
 RECORDED = Aim(None)
@@ -63,7 +64,7 @@ def test_a_page_is_compared_as_its_inputs_one_by_one_are(seed):
     hybrids = Hybrids(old, new)
     has_one_table = len(old.ruleset.tables) == 1
     transitions = Counter()
-    for execution, given_input in zip(ids(whole), decode(whole.inputs), strict=True):
+    for execution, given_input in zip(ids(whole), decode(whole.inputs.texts), strict=True):
         first, second = old.judge(given_input).decision, new.judge(given_input).decision
         transitions[(label_of(first), label_of(second))] += 1
         change = change_of(first, second)
@@ -81,7 +82,7 @@ def test_causes_are_counted_with_those_nearest_to_the_threshold():
     (cause,) = tally.targets[0].causes
     assert cause.cause.kind is CauseKind.RULE_STARTED_MATCHING
     assert cause.count == len(differences) == sum(cause.transitions.values())
-    by_id = dict(zip(ids(whole), decode(whole.inputs), strict=True))
+    by_id = dict(zip(ids(whole), decode(whole.inputs.texts), strict=True))
     assert [by_id[execution]["defect_rate"] for _, execution in cause.examples] == [0.041] * 5
 
 
@@ -139,7 +140,7 @@ def test_an_input_that_a_target_refuses_is_an_error_of_its_own():
     whole = page([(1, WELD, each) for each in inputs(200)])
     tally, differences = compared([whole], [Aim(narrow)], {1: WELD})
     refused = {each.execution for each in differences if each.change is Change.ERROR}
-    rates = dict(zip(ids(whole), (each["defect_rate"] for each in decode(whole.inputs)), strict=True))
+    rates = dict(zip(ids(whole), (each["defect_rate"] for each in decode(whole.inputs.texts)), strict=True))
     assert refused == {execution for execution, rate in rates.items() if rate > 0.05}
     assert tally.targets[0].causes[0].cause.kind is CauseKind.SCHEMA_CHANGED
 
@@ -173,7 +174,7 @@ def _cut(whole, rows):
         whole,
         executions=whole.executions[rows],
         versions=whole.versions[rows],
-        inputs=whole.inputs[rows],
+        inputs=Texts(whole.inputs.texts[rows]),
         segments={name: dataclasses.replace(it, codes=it.codes[rows]) for name, it in whole.segments.items()},
         recorded=dataclasses.replace(
             recorded,

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from millwright_runtime.errors import MillwrightError
@@ -13,7 +14,7 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound, RequestIdReused
 from millwright_judgment.domain.executions import Execution
-from millwright_judgment.store import bases, executions, trials
+from millwright_judgment.store import bases, column_files, executions, trials
 from millwright_judgment.store.bases import Stamp, Target
 from millwright_judgment.store.executions import Claim, Key
 
@@ -82,8 +83,10 @@ async def store(connection: Connection, groups: Sequence[Group], *, is_repeated:
     settled = await _settle_keys(connection, items)
     new = [item for item in items if item not in settled] if settled else items
     rows = [item.execution for item in new if item.execution and item.execution.execution not in stored]
-    if rows and await executions.insert(connection, rows) < len(rows):
-        raise StoredMeanwhile
+    if rows:
+        await column_files.forget_late(connection, rows, datetime.now(UTC))
+        if await executions.insert(connection, rows) < len(rows):
+            raise StoredMeanwhile
     await _count(connection, [item.part for item in new if item.part and not _is_there(item, stored)])
     done = set(current)
     return [[settled.get(item) for item in group.items] if group in done else None for group in groups]

@@ -17,7 +17,7 @@ from millwright_runtime.postgres.database import TENANT, Connection
 from millwright_judgment.domain.errors import ExecutionNotFound
 from millwright_judgment.domain.executions import time_of
 from millwright_judgment.domain.input.decoding import text_column
-from millwright_judgment.domain.replays.page import Page, Recorded
+from millwright_judgment.domain.replays.page import Page, Recorded, Texts
 from millwright_judgment.domain.replays.replay import Selection
 from millwright_judgment.store.executions import conditions_of
 
@@ -93,7 +93,7 @@ def _page(row: asyncpg.Record) -> Page:
     return Page(
         executions=np.frombuffer(row["executions"], dtype="V16"),
         versions=np.frombuffer(row["versions"], dtype=">i4").astype(np.int32),
-        inputs=row["inputs"].encode().split(b"\n"),
+        inputs=Texts(row["inputs"].encode().split(b"\n")),
         segments={name: texts[name] for name in ("line", "product", "shift", "unit")},
         recorded=Recorded(
             status=np.frombuffer(row["statuses"], dtype=">i2").astype(np.int16),

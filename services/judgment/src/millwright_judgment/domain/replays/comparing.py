@@ -24,7 +24,7 @@ from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.executions import STATUS_NUMBERS
 from millwright_judgment.domain.input.changes import InputChange, change_columns
 from millwright_judgment.domain.input.columns import Column, NumberColumn, TextColumn
-from millwright_judgment.domain.input.decoding import decode, take, to_columns
+from millwright_judgment.domain.input.decoding import take
 from millwright_judgment.domain.replays.page import DIMENSIONS, Page, Recorded
 from millwright_judgment.domain.replays.tally import CLUSTERS, DIFFERENCES, EXAMPLES, NO_CAUSE, Tally, TargetTally
 from millwright_judgment.domain.ruleset.predicates import UNBOUNDED, Numbers
@@ -73,7 +73,6 @@ class _Part:
 
     page: Page
     rows: Indices
-    inputs: Sequence[Mapping[str, object]]
     given: Mapping[str, Column]
     changed: Mapping[str, Column]
 
@@ -118,10 +117,9 @@ class Comparer:
 
     def _part(self, page: Page, version: int, recorded: Mapping[int, Evaluator]) -> _Part:
         rows = np.flatnonzero(page.versions == version)
-        inputs = decode([page.inputs[row] for row in rows.tolist()] if len(rows) < page.rows else page.inputs)
-        given = to_columns(recorded[version].ruleset.fields, inputs)
+        given = page.inputs.columns(recorded[version].ruleset.fields, rows)
         changed = change_columns(given, self._changes, len(rows)) if self._changes else given
-        return _Part(page, rows, inputs, given, changed)
+        return _Part(page, rows, given, changed)
 
     def _judge(self, evaluator: Evaluator, part: _Part, given: Mapping[str, Column]) -> JudgedColumns:
         if id(evaluator) not in self._columns:
@@ -279,7 +277,8 @@ class _Pair:
         ends = np.cumsum(np.bincount(groups.group, minlength=len(groups.first)))
         for number in np.argsort(groups.first).tolist():  # the newest first, wherever pages are cut
             first = groups.first[number]
-            found = self._find(groups.signatures[number], part.inputs[rows[first]], moves[first].change, tally)
+            given = part.page.inputs.at(int(part.rows[rows[first]]))
+            found = self._find(groups.signatures[number], given, moves[first].change, tally)
             places[number] = found.place
             if found.cause is not None:
                 members = by_group[ends[number - 1] if number else 0 : ends[number]]

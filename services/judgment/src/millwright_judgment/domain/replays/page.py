@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from millwright_judgment.domain.input.columns import TextColumn
+from millwright_judgment.domain.input.columns import Column, TextColumn
+from millwright_judgment.domain.input.decoding import decode, to_columns
+from millwright_judgment.domain.ruleset.fields import Field
 
 DIMENSIONS = ("line", "product", "shift")
 """What reports are split by."""
@@ -27,6 +31,35 @@ class Recorded:
     """The masks, one after another: each is as long as those of its version."""
 
 
+class Inputs(Protocol):
+    """The inputs of a page, however they were kept."""
+
+    def columns(self, fields: Sequence[Field], rows: NDArray[np.intp]) -> dict[str, Column]:
+        """Give the inputs of some rows, which were checked against these fields, in columns; what is absent is null."""
+        ...
+
+    def at(self, row: int) -> Mapping[str, object]:
+        """Give one row's input."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Inputs as JSON texts."""
+
+    texts: Sequence[bytes]
+
+    def columns(self, fields: Sequence[Field], rows: NDArray[np.intp]) -> dict[str, Column]:
+        """Give the inputs of some rows in columns."""
+        is_whole = len(rows) == len(self.texts)
+        return to_columns(fields, decode(self.texts if is_whole else [self.texts[row] for row in rows.tolist()]))
+
+    def at(self, row: int) -> Mapping[str, object]:
+        """Give one row's input."""
+        read: Mapping[str, object] = orjson.loads(self.texts[row])
+        return read
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Executions, the newest first."""
@@ -35,8 +68,7 @@ class Page:
     """Their ids, 16 bytes each."""
     versions: NDArray[np.int32]
     """What each was judged with; 0 for rows of a data set."""
-    inputs: Sequence[bytes]
-    """JSON texts."""
+    inputs: Inputs
     segments: Mapping[str, TextColumn]
     """By dimension, and the unit."""
     recorded: Recorded | None

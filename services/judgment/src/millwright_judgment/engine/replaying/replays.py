@@ -27,7 +27,7 @@ from millwright_judgment.domain.replays.replay import Progress, ReplayState
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 from millwright_judgment.engine.replaying.targets import evaluator_of
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import events, execution_pages
+from millwright_judgment.store import copied_pages, events
 from millwright_judgment.store import replays as store
 from millwright_judgment.store.replays import Claim
 
@@ -184,7 +184,7 @@ class _Turn:
         if left <= 0:
             return None
         async with self._platform.database.snapshot(self._claim.tenant) as connection:
-            return await execution_pages.page(
+            return await copied_pages.page(
                 connection, self._order.selection, self._tally.position, min(left, self._page_rows)
             )
 

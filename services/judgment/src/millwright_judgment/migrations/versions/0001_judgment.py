@@ -196,7 +196,6 @@ CREATE TABLE judgment.column_file (
     ruleset text NOT NULL,
     day date NOT NULL,
     part integer NOT NULL,
-    version integer NOT NULL,
     rows bigint NOT NULL,
     first_execution uuid NOT NULL,
     last_execution uuid NOT NULL,
@@ -207,6 +206,7 @@ CREATE TABLE judgment.column_file (
 );
 ALTER TABLE judgment.column_file ALTER COLUMN content SET STORAGE EXTERNAL;
 COMMENT ON TABLE judgment.column_file IS 'Executions of closed days as Parquet, for replays: copies, never the truth';
+COMMENT ON COLUMN judgment.column_file.part IS 'from 0, the newest executions first';
 """
 
 REPLAYS = """
