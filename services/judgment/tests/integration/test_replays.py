@@ -10,8 +10,12 @@ from judgment_rig.client import PROD, RULESET, given, value, version
 from judgment_samples.documents import FIELDS, weld, weld_rows
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, replay_pb2
 from millwright_judgment.app import SERVICE
+from millwright_judgment.domain.executions import Filter
+from millwright_judgment.domain.replays.replay import Selection
+from millwright_judgment.store import execution_pages, replays
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
+from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import running
 
 Replay, Comparison, Cause = replay_pb2.Replay, replay_pb2.Comparison, replay_pb2.Cause
@@ -317,6 +321,51 @@ async def test_what_does_not_come_out_as_recorded_is_not_compared(judged, sql):
     refusal = await refused(judged.GetReplayReport(name=replay.name))
     assert refusal.kind == ("FAILED_PRECONDITION", "REPLAY_NOT_COMPLETED")
     assert not (await judged.ListReplayDifferences(replay=replay.name)).differences
+
+
+async def test_inputs_that_are_large_are_read_in_smaller_pages(client, service):
+    """A page ends after 16 MiB of inputs; what is selected is replayed all the same."""
+    names = [f"note_{number}" for number in range(8)]
+    notes = [{"field": name, "type": "string"} for name in names]
+    await client.publish("1.0.0", promote_to="prod", inputs=[*FIELDS, *notes])
+    large = given(**{name: name * 650 for name in names})
+    for _ in range(6):
+        inputs = [judgment_service_pb2.BatchInput(input=large)] * 100
+        await client.JudgeBatch(ruleset=RULESET, inputs=inputs)
+    wanted = Selection(filter=Filter(ruleset="line.weld"))
+    async with service.platform.database.snapshot(client.tenant) as connection:
+        page = await execution_pages.page(connection, wanted, "", 32_768)
+    assert 500 < page.rows < 600
+    assert (await report(client, targets=[RECORDED])).targets[0].unchanged == 600
+
+
+async def test_a_replay_is_kept_for_30_days_after_its_end(judged, service, sql):
+    old, new = [await ended(judged, await create(judged)) for _ in range(2)]
+    await sql.execute(
+        "UPDATE judgment.replay SET end_time = end_time - interval '31 days' WHERE replay = $1",
+        uuid.UUID(old.name.split("/")[1]),
+    )
+    async with service.platform.database.transaction(ALL_TENANTS) as connection:
+        assert await replays.forget(connection) == 1
+    refusal = await refused(judged.GetReplay(name=old.name))
+    assert refusal.kind == ("NOT_FOUND", "REPLAY_NOT_FOUND")
+    assert not await sql.fetchval(
+        "SELECT count(*) FROM judgment.replay_difference WHERE replay = $1", uuid.UUID(old.name.split("/")[1])
+    )
+    assert (await judged.GetReplayReport(name=new.name)).report.selected == EXECUTIONS
+
+
+async def test_a_tenant_has_at_most_20_replays_that_have_not_ended(judged, sql):
+    """Who locks the open ones keeps them from going on: they are counted all the same."""
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE judgment.replay_tally")
+        for _ in range(20):
+            await create(judged)
+        refusal = await refused(judged.CreateReplay(selection=every(), targets=[on(2)]))
+    assert refusal.kind == ("RESOURCE_EXHAUSTED", "TOO_MANY_REPLAYS")
+    for replay in (await judged.ListReplays()).replays:
+        await judged.CancelReplay(name=replay.name)
+    assert (await create(judged)).state == Replay.STATE_PENDING
 
 
 async def test_another_version_can_be_the_baseline(judged):
