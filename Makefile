@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild demo up test chaos lint format bench protos lock clean
+.PHONY: help setup esbuild demo up test chaos cases lint format bench protos lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ test: setup esbuild ## Run every test against real Postgres, Valkey and NATS.
 chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/chaos.txt
 	@$(BIN)/pytest -m chaos tests/end_to_end services/etl/tests $(ARGS)
+
+cases: setup ## Judge a million random inputs by row, in columns and with ZEN: each must come out alike.
+	@JUDGMENT_CASES=1000000 $(BIN)/pytest --timeout 1800 services/judgment/tests/unit/test_evaluators.py -k as_zen_does
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check

@@ -14,6 +14,7 @@ from tests.bench.crash import crash, takeover
 from tests.bench.engine import engine
 from tests.bench.etl import etl
 from tests.bench.figures import Bench, Figure, table
+from tests.bench.judgment import judgment
 from tests.bench.rollback import rollback
 from tests.bench.storm import storm
 from tests.bench.unary import unary
@@ -22,6 +23,7 @@ BENCHES: dict[str, Bench] = {
     "crash": crash,
     "engine": engine,
     "etl": etl,
+    "judgment": judgment,
     "rollback": rollback,
     "storm": storm,
     "takeover": takeover,

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from random import Random
 from typing import Any
 
@@ -95,7 +96,7 @@ def random_inputs(random: Random, rules: Ruleset, count: int) -> list[dict[str, 
     inputs = []
     for _ in range(count):
         given: dict[str, Any] = {
-            "rate": random.randint(-500, 2_500) / 10_000,
+            "rate": random.randint(-500, 2_500) / 10_000 if random.random() < 0.6 else near_limit(random),
             "heat": max(-5.0, min(20.0, random.randint(-40, 200) / 10)),
             "count": random.randint(-5, 21),
             "label": random.choice([*TEXTS, "d"]),
@@ -106,6 +107,14 @@ def random_inputs(random: Random, rules: Ruleset, count: int) -> list[dict[str, 
                 given[field.name] = None
         inputs.append(given)
     return inputs
+
+
+def near_limit(random: Random) -> float:
+    """Give a number at a threshold of the field `rate`, or next to it: by the last bit, or by half a step."""
+    limit = random.randint(-4, 20) / 100
+    return random.choice(
+        [limit, math.nextafter(limit, 9), math.nextafter(limit, -9), limit + 2e-17, limit + 0.005, limit - 0.0049999]
+    )
 
 
 def columns(rules: Ruleset, inputs: list[dict[str, Any]]) -> dict[str, Column]:

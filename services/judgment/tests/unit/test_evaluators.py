@@ -5,7 +5,9 @@ tables are judged by an evaluator of ours.
 """
 
 import json
+import math
 import os
+from decimal import Decimal
 from random import Random
 
 import numpy as np
@@ -14,14 +16,17 @@ import zen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judgment_samples.chance import columns, random_inputs, random_ruleset
-from judgment_samples.documents import decision, ruleset, table, weld
+from judgment_samples.documents import decision, reading, ruleset, table, weld
+from judgment_samples.pages import page
 from millwright_judgment.domain.evaluation.columns import ColumnEvaluator
 from millwright_judgment.domain.evaluation.rows import Evaluator, Judgment
+from millwright_judgment.domain.input.check import Refused
 from millwright_judgment.domain.input.columns import FlagColumn, NumberColumn, TextColumn, check_columns, values_at
 from millwright_judgment.domain.ruleset.canonical import to_decision
+from millwright_judgment.store import parquet
 
 CASES = int(os.environ.get("JUDGMENT_CASES", "20000"))
-"""How many inputs ZEN is compared on; a million takes a minute."""
+"""How many inputs ZEN is compared on; `make cases` takes a million."""
 INPUTS = 250
 
 
@@ -44,13 +49,17 @@ def zen_of(rules):
     return lambda values: engine.evaluate("rules", json.dumps(values))["result"]
 
 
-def test_rows_judge_as_zen_does():
+def test_rows_and_columns_judge_as_zen_does():
     for seed in range(max(1, CASES // INPUTS)):
         random = Random(seed)
         evaluator = Evaluator(random_ruleset(random, null_after_comparison=False))
         evaluate = zen_of(evaluator.ruleset)
-        for given_input in random_inputs(random, evaluator.ruleset, INPUTS):
+        inputs = random_inputs(random, evaluator.ruleset, INPUTS)
+        judged = ColumnEvaluator(evaluator).judge(columns(evaluator.ruleset, inputs), len(inputs))
+        for row, given_input in enumerate(inputs):
             judgment = evaluator.judge(given_input)
+            assert judged.decision_at(row) == judgment.decision, (seed, given_input)
+            assert judged.matched_at(row) == judgment.matched, (seed, given_input)
             theirs = evaluate(dict(zip(evaluator.names, judgment.values, strict=True)))
             if isinstance(theirs, list):
                 matched = [rule for rule in evaluator.matched_rules(judgment.matched) if rule.startswith("r")]
@@ -91,6 +100,54 @@ def test_zen_lets_nothing_through_a_dash():
     exported["nodes"][1]["content"]["rules"][0]["in-1"] = "-"
     engine = zen.ZenEngine({"loader": {"type": "static", "content": {"rules": exported}}})
     assert engine.evaluate("rules", {"x": 1})["result"] == {"outcome": "normal"}
+
+
+def zen_with(rules, cell):
+    """Give ZEN's result for a table of ours whose first cell is another: what we refuse, it takes."""
+    exported = to_decision(rules)
+    exported["nodes"][1]["content"]["rules"][0]["in-1"] = cell
+    engine = zen.ZenEngine({"loader": {"type": "static", "content": {"rules": exported}}})
+    return lambda values: engine.evaluate("rules", json.dumps(values))["result"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "meant"),
+    [
+        ("> eight", 9, "a syntax error"),
+        ("not(1)", 5, "all but 1"),
+        ("-", 5, "anything, as in DMN"),
+    ],
+)
+def test_zen_takes_a_cell_that_it_cannot_use_for_one_that_does_not_match(cell, value, meant):
+    assert zen_with(one_rule("> 5"), cell)({"x": value}) == {"outcome": "normal"}, meant
+
+
+def test_zen_means_the_outside_by_an_interval_of_turned_brackets():
+    evaluate = zen_with(one_rule("> 5"), "]1..3[")
+    assert [evaluate({"x": value})["outcome"] for value in (0, 2, 4)] == ["critical", "normal", "critical"]
+
+
+@pytest.mark.parametrize("cell", ["> eight", "not(1)", "]1..3["])
+def test_what_zen_takes_in_its_own_way_is_refused_here(cell):
+    fields = [{"field": "x", "type": "number"}]
+    rows = [{"_id": "r", "x": cell, "outcome": '"critical"'}]
+    read = reading(weld(inputs=fields, decision=decision(table(["x"], ["outcome"], rows))))
+    assert [finding.code for finding in read.findings] == ["CELL_SYNTAX"]
+
+
+@pytest.mark.parametrize("values", [{}, {"x": None}, {"x": "9"}])
+def test_zen_calls_what_is_missing_or_of_another_type_normal(values):
+    rules = one_rule("> 5", missing="error")
+    assert zen_of(rules)(values) == {"outcome": "normal"}
+    assert isinstance(Evaluator(rules).judge(values), Refused)
+
+
+def test_zen_passes_over_a_rule_whose_output_it_cannot_read():
+    rules = one_rule("> 5")
+    exported = to_decision(rules)
+    exported["nodes"][1]["content"]["rules"][0]["out-1"] = "critical("
+    engine = zen.ZenEngine({"loader": {"type": "static", "content": {"rules": exported}}})
+    assert engine.evaluate("rules", json.dumps({"x": 9}))["result"] == {"outcome": "normal"}
 
 
 @pytest.mark.parametrize(
@@ -163,3 +220,32 @@ def test_a_number_is_rounded_alike_in_rows_and_columns(value, resolution):
     column = check_columns(rules.fields, {"x": NumberColumn(np.array([value]))}, 1).columns[0]
     assert float(column.values[0]) == checked.values[0]
     assert judged.judge({"x": NumberColumn(np.array([value]))}, 1).decision_at(0) == checked.decision
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(-2_000, 2_000),
+    st.sampled_from([0.001, 0.01, 0.25, 5, 0.3]),
+    st.sampled_from([0, 1, -1, 2, -2, 3]),
+    st.sampled_from([">", ">=", "<", "<=", "==", "!="]),
+)
+def test_a_number_at_a_limit_has_one_answer_on_every_path(steps, resolution, bits, sign):
+    limit = Decimal(str(resolution)) * steps
+    value = float(limit)
+    for _ in range(abs(bits)):
+        value = math.nextafter(value, math.copysign(math.inf, bits))
+    evaluator = Evaluator(one_rule(f"{sign} {limit}", resolution=resolution))
+    live = evaluator.judge({"x": value})
+    exact = {">": 0, ">=": 1, "<": 0, "<=": 1, "==": 1, "!=": 0}[sign]
+    assert live.decision.outcome == ("critical" if exact else "normal")  # as at the limit itself
+
+    by_column = ColumnEvaluator(evaluator)
+    assert by_column.judge({"x": NumberColumn(np.array([value]))}, 1).decision_at(0) == live.decision
+    made = page([(1, evaluator, {"x": value})])
+    copied = parquet.to_page(parquet.decode(parquet.encode(made, {1: evaluator})))
+    for each in (made, copied):
+        assert evaluator.judge(each.inputs.at(0)).decision == live.decision
+        inputs = each.inputs.columns(evaluator.ruleset.fields, np.arange(1))
+        assert by_column.judge(inputs, 1).decision_at(0) == live.decision
+    stored = dict(zip(evaluator.names, live.values, strict=True))
+    assert zen_of(evaluator.ruleset)(json.loads(json.dumps(stored)))["outcome"] == live.decision.outcome
