@@ -20,7 +20,7 @@ from millwright_modules.domain import names, resolution, settings
 from millwright_modules.domain.errors import DependencyMissing, Dependents, ModuleNotFound, PlanOutdated
 from millwright_modules.domain.manifest import reader
 from millwright_modules.domain.manifest.model import Manifest
-from millwright_modules.domain.module import Activation, Actor, Module, Move
+from millwright_modules.domain.module import Activation, Actor, Module, Move, MoveKind
 from millwright_modules.domain.resolution import Modules
 from millwright_modules.domain.versions import Version
 from millwright_modules.store import events, modules, versions
@@ -158,10 +158,20 @@ async def uninstall(
     return gone[::-1]
 
 
-async def take_out(connection: Connection, log: EventLog, tenant: str, module: Module, actor: Actor) -> Moved:
-    """Take out a module that was not healthy and had no version before; what it may already serve to is not asked."""
-    moved, move = domain.uninstall(module, actor)
-    return await _write(connection, log, tenant, moved, move)
+async def undo(connection: Connection, log: EventLog, tenant: str, module: Module, actor: Actor) -> None:
+    """Take the last move back that made a version live: what was before it is again, disabled if it was.
+
+    A module that had no version before goes out; whether others need it by now is not asked.
+    """
+    history = await modules.history(connection, module.code, module.generation + 1, 2)
+    before = history[0].move.from_version
+    if not before:
+        moved, move = domain.uninstall(module, actor)
+        await _write(connection, log, tenant, moved, move)
+        return
+    await roll_back(connection, log, tenant, module.code, before, None, actor)
+    if history[1].move.kind is MoveKind.DISABLE:
+        await disable(connection, log, tenant, module.code, None, actor)
 
 
 def _check_dependents(code: str, dependents: Sequence[str]) -> None:

@@ -237,14 +237,9 @@ class Installing:
             module = (await moving.ground(connection, operation.code)).module
             if module.generation != operation.live_generation:
                 return await self._left(connection, work, module)
-            activation = (await modules.history(connection, module.code, module.generation + 1, 1))[0]
             reason = problem.messages["en"]
             actor = Actor(operation.requester, reason, is_automatic=True, operation=operation.id)
-            before = activation.move.from_version
-            if before:
-                await moving.roll_back(connection, work.log, work.tenant, module.code, before, None, actor)
-            else:
-                await moving.take_out(connection, work.log, work.tenant, module, actor)
+            await moving.undo(connection, work.log, work.tenant, module, actor)
             return await operating.enter(connection, work.log, operation, Stage.ROLLED_BACK, [problem])
 
         await work.write(go_back, names.module(work.operation.code))
