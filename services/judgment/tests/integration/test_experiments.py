@@ -261,17 +261,24 @@ async def test_what_is_counted_agrees_with_the_rows(line, sql):
 
 async def test_units_are_known_while_it_runs_and_their_number_after_it(line, service, sql):
     known = "SELECT count(*) FROM judgment.experiment_unit WHERE tenant = $1"
-    await begin(line)
+    await begin(line, guardrails=[{**MORE_CRITICAL, "max_increase": 1.0}])
     await judge_all(line, LOTS)
     units = Units(service.platform.database)
     await units.run_once()
     assert await sql.fetchval(known, line.tenant) == len(LOTS)
     await line.StopExperiment(name=NAME, reason="enough")
+    await units.run_once()
+    assert (await line.GetExperimentReport(name=NAME)).report.guardrails
+    ended = "UPDATE judgment.experiment SET end_time = end_time - interval '30 days' WHERE tenant = $1"
+    await sql.execute(ended, line.tenant)
     while await units.run_once():
         pass
     assert await sql.fetchval(known, line.tenant) == 0
+    assert not await sql.fetchval(known.replace("unit", "tally"), line.tenant)
     report = (await line.GetExperimentReport(name=NAME)).report
     assert sum(arm.units for arm in report.arms) == len(LOTS)
+    assert not report.guardrails
+    assert report.warnings[0].code == "UNITS_FORGOTTEN"
 
 
 async def test_two_replicas_count_each_unit_once(line, settings, service, connected):

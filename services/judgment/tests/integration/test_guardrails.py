@@ -182,6 +182,35 @@ async def test_little_is_no_proof(line, service):
     assert result.verdict == GuardrailResult.VERDICT_OPEN
 
 
+async def test_a_few_lots_are_no_proof_however_often_they_are_judged(line, service):
+    """Three lots of each arm: those of the arm are bad, and by the judgments alone that would be sure."""
+    good, bad = given(defect_rate=0.01, temperature=20.0), given(defect_rate=0.5, temperature=20.0)
+    await begin(line, guardrails=[MORE_CRITICAL])
+    await judge_all(line, keys(HALF, 3, "control") * 100, good)
+    await judge_all(line, keys(HALF, 3, "tighter") * 100, bad)
+    assert await _looks(service).run_once() == 0
+    report = (await line.GetExperimentReport(name=NAME)).report
+    (result,) = report.guardrails
+    assert (result.verdict, result.arm_rate, result.control_rate) == (GuardrailResult.VERDICT_OPEN, 1.0, 0.0)
+    assert result.difference.method == "asymptotic confidence sequence, design effect 1.2e+02"
+    assert "CLUSTERED_DATA" in {warning.code for warning in report.warnings}
+
+
+async def test_a_few_lots_are_no_proof_in_the_shadow_either(line, service):
+    await shadow(line, guardrails=[MORE_CRITICAL])
+    await judge_all(line, LOTS[:3] * 100)
+    assert await _looks(service).run_once() == 0
+    (result,) = (await line.GetExperimentReport(name=NAME)).report.guardrails
+    assert (result.verdict, result.difference.value) == (GuardrailResult.VERDICT_OPEN, 1.0)
+
+
+async def test_many_lots_are_proof(line):
+    begun = await begin(line, guardrails=[MORE_CRITICAL])
+    await judge_all(line, LOTS * 10)
+    (said,) = json.loads((await next_release(line, begun)).evidence)
+    assert said["difference"]["method"].startswith("asymptotic confidence sequence, design effect ")
+
+
 async def test_many_who_look_at_once_roll_back_once(line, settings, service, connected):
     """Of this replica and of another one."""
     begun = await begin(line, guardrails=[MORE_CRITICAL])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from millwright_judgment.domain.statistics import (
+    Clusters,
     ConfidenceSequence,
     Counts,
     benjamini_hochberg,
@@ -123,6 +124,10 @@ def test_looking_a_hundred_times_seldom_raises_a_false_alarm():
     assert alarms / 300 < 0.05
 
 
+LOOKS = [*range(40), *range(59, 4000, 20)]
+"""After how many judgments, less one, one looks: at first after each."""
+
+
 def false_alarms(bounds, runs=300):
     """The shares of runs in which a difference of nothing was ever called surely higher, and surely lower."""
     found = [list(bounds()) for _ in range(runs)]
@@ -138,7 +143,7 @@ def test_a_small_arm_whose_hits_are_still_to_come_is_not_surely_lower(share, rat
 
     def bounds():
         arm, hit = random.random(4000) < share, random.random(4000) < rate
-        counts = np.cumsum([arm & hit, arm, ~arm & hit, ~arm], axis=1)[:, 19::20]
+        counts = np.cumsum([arm & hit, arm, ~arm & hit, ~arm], axis=1)[:, LOOKS]
         for of_arm, arm_total, of_control, control_total in counts.T.tolist():
             found = sequence.difference(Counts(of_arm, arm_total), Counts(of_control, control_total))
             yield found.low, found.high
@@ -152,12 +157,54 @@ def test_looking_at_pairs_from_the_first_one_on_seldom_raises_a_false_alarm(move
 
     def bounds():
         drawn = random.random(4000)
-        counts = np.cumsum([drawn < moved / 2, (drawn >= moved / 2) & (drawn < moved)], axis=1)[:, 19::20]
-        for look, (gained, lost) in enumerate(counts.T.tolist(), 1):
-            found = sequence.paired(gained, lost, 20 * look)
+        counts = np.cumsum([drawn < moved / 2, (drawn >= moved / 2) & (drawn < moved)], axis=1)[:, LOOKS]
+        for place, (gained, lost) in zip(LOOKS, counts.T.tolist(), strict=True):
+            found = sequence.paired(gained, lost, place + 1)
             yield found.low, found.high
 
     assert max(false_alarms(bounds)) <= 0.01
+
+
+def clusters(hits, sizes):
+    """The sums over units with these hits and sizes."""
+    return Clusters(
+        len(sizes), sum(sizes), sum(hits), sum(hits), np.dot(sizes, sizes), np.dot(hits, sizes), np.dot(hits, hits)
+    )
+
+
+def test_units_that_are_all_or_nothing_count_as_one_judgment_each():
+    lots = clusters([50, 0, 0, 50, 0, 0, 0, 0, 50, 0], [50] * 10)
+    assert lots.effect(is_paired=False) == pytest.approx(50 * 10 / 9)
+    pairs = Clusters(10, 500, 0, 100, 25_000, 0, 2 * 50**2)
+    assert pairs.effect(is_paired=True) == pytest.approx(50 * 10 / 9)
+
+
+def test_units_whose_judgments_are_independent_cost_nothing():
+    hits = np.random.default_rng(3).binomial(50, 0.1, 400)
+    assert clusters(hits, [50] * 400).effect(is_paired=False) == pytest.approx(1.0, abs=0.2)
+    assert clusters([1, 0, 1], [1, 1, 1]).effect(is_paired=False) == 1.0
+
+
+def test_one_unit_is_one_judgment():
+    assert clusters([7], [50]).effect(is_paired=False) == 50
+    assert clusters([0, 0], [50, 50]).effect(is_paired=False) == 1.0
+
+
+def test_lots_whose_judgments_are_alike_raise_no_false_alarms():
+    """Without the design effect, more than half of the runs would."""
+    random, sequence = np.random.default_rng(9), ConfidenceSequence(0.01)
+
+    def bounds():
+        arm, hits = random.random(100) < 0.5, 50 * (random.random(100) < 0.1)
+        for lots in range(2, 101):
+            counts = [
+                Counts(int(hits[:lots][of_arm].sum()), 50 * int(of_arm.sum())) for of_arm in (arm[:lots], ~arm[:lots])
+            ]
+            effect = clusters(hits[:lots], np.full(lots, 50)).effect(is_paired=False)
+            found = sequence.difference(*counts, effect)
+            yield found.low, found.high
+
+    assert max(false_alarms(bounds, runs=100)) <= 0.01
 
 
 def test_an_arm_that_has_nothing_may_be_anything():

@@ -105,12 +105,14 @@ class ExperimentServicer(pb_grpc.ExperimentServiceServicer):
     ) -> pb.GetExperimentReportResponse:
         """Give what an experiment has shown so far."""
         name = names.parse_experiment(request.name, "name")
+        levels = await self._versions.levels(_tenant(), await self._read(request.name))
         async with self._platform.reading() as connection:
             experiment = await store.get(connection, name)
             seen = await store.seen(connection, experiment)
             totals, units = await store.totals(connection, name), await store.units(connection, name)
-        levels = await self._versions.levels(_tenant(), experiment)
-        value = report(experiment, totals, seen, units, levels)
+            is_known = experiment.end_time is None or seen.time < experiment.end_time + store.UNITS_KEPT
+            effects = await store.effects(connection, experiment, levels) if is_known else None
+        value = report(experiment, totals, seen, units, levels, effects)
         return pb.GetExperimentReportResponse(report=experiment_reports.report(experiment, value))
 
     async def _check_outcomes(self, ruleset: str, wish: Start) -> None:

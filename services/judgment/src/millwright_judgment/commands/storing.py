@@ -151,11 +151,16 @@ async def _count(connection: Connection, parts: Sequence[Part]) -> None:
     outcomes: Counter[tuple[str, str, int, str, str]] = Counter()
     pairs: Counter[tuple[str, str, str, str, str]] = Counter()
     units: dict[tuple[str, str, int, int], str] = {}
+    tallies: Counter[tuple[str, str, int, int, str, str, str]] = Counter()
     for part in parts:
         key = (part.tenant, part.experiment)
         outcomes[(*key, part.step, part.arm, part.outcome)] += 1
         units[(*key, part.unit_hash, part.step)] = part.arm
+        unit = (*key, part.step, part.unit_hash)
+        if not part.shadows:
+            tallies[(*unit, part.arm, "", part.outcome)] += 1
         for arm, outcome in part.shadows:
+            tallies[(*unit, arm, part.outcome, outcome)] += 1
             outcomes[(*key, part.step, arm, outcome)] += 1
             pairs[(*key, arm, part.outcome, outcome)] += 1
-    await trials.count(connection, trials.Counts(outcomes, pairs, units))
+    await trials.count(connection, trials.Counts(outcomes, pairs, units, tallies))

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from millwright_judgment.domain.experiments import BASIS_POINTS, ERROR, Arm, Experiment, Mode, Outcomes, Trial
-from millwright_judgment.domain.guardrails import GuardrailResult, Levels, Pairs, Seen, look, severest
+from millwright_judgment.domain.guardrails import Effects, GuardrailResult, Levels, Pairs, Seen, look, severest
 from millwright_judgment.domain.statistics import (
     Interval,
     TestResult,
@@ -33,6 +33,7 @@ class Warned(StrEnum):
     """What to keep in mind when reading a report."""
 
     SAMPLE_RATIO_MISMATCH = "SAMPLE_RATIO_MISMATCH"
+    UNITS_FORGOTTEN = "UNITS_FORGOTTEN"
     SMALL_SAMPLE = "SMALL_SAMPLE"
     CLUSTERED_DATA = "CLUSTERED_DATA"
     NOTHING_TO_COMPARE = "NOTHING_TO_COMPARE"
@@ -72,7 +73,7 @@ class Report:
 
     arms: Sequence[ArmReport]
     guardrails: Sequence[GuardrailResult]
-    """Empty while the split is not as planned."""
+    """Empty where they are withheld."""
     sample_ratio_p_value: float
     warnings: Sequence[Warned]
     time: datetime
@@ -84,16 +85,22 @@ def report(
     seen: Seen,
     units: Units,
     levels: Levels,
+    effects: Effects | None,
 ) -> Report:
-    """Give the report. `totals` were counted from the beginning, `seen` of a canary since its step began."""
+    """Give the report. `totals` were counted from the beginning, `seen` of a canary since its step began.
+
+    `effects` are None once the units are not known any more: guardrails are withheld then.
+    """
     trial = experiment.trial
     p_value = sample_ratio_of(trial, units)
-    is_split_as_planned = p_value >= SAMPLE_RATIO_ALARM
     arms = [_arm_report(trial, arm, totals, seen.pairs, units, levels) for arm in trial.arms]
-    warnings = list(_warnings(experiment, arms))
-    if not is_split_as_planned:
-        warnings.insert(0, Warned.SAMPLE_RATIO_MISMATCH)
-    return Report(arms, look(trial, seen, levels) if is_split_as_planned else [], p_value, warnings, seen.time)
+    withheld = []
+    if p_value < SAMPLE_RATIO_ALARM:
+        withheld.append(Warned.SAMPLE_RATIO_MISMATCH)
+    if effects is None:
+        withheld.append(Warned.UNITS_FORGOTTEN)
+    results = [] if withheld else look(trial, seen, levels, effects)
+    return Report(arms, results, p_value, [*withheld, *_warnings(experiment, arms)], seen.time)
 
 
 def sample_ratio_of(trial: Trial, units: Units) -> float:

@@ -13,13 +13,17 @@ WARNINGS: Mapping[Warned, Mapping[str, str]] = MappingProxyType(
             "en": "The units are not split as planned, so that the arms cannot be compared: guardrails are withheld.",
             "ko": "단위가 계획대로 나뉘지 않아 비교할 수 없습니다. 가드레일 결과를 보류합니다.",
         },
+        Warned.UNITS_FORGOTTEN: {
+            "en": "The experiment ended more than 30 days ago: its units are forgotten, and guardrails are withheld.",
+            "ko": "실험이 끝난 지 30일이 지나 단위 기록이 삭제되었으므로 가드레일 결과를 보류합니다.",
+        },
         Warned.SMALL_SAMPLE: {
             "en": "An arm has fewer than 100 judgments: its shares say little.",
             "ko": "판정이 100건 미만인 실험군이 있어 비율의 의미가 작습니다.",
         },
         Warned.CLUSTERED_DATA: {
-            "en": "A unit has several judgments, which are alike: the intervals are narrower than what is known.",
-            "ko": "한 단위에 여러 판정이 있어 서로 비슷합니다. 구간이 실제보다 좁습니다.",
+            "en": "Units have several judgments: guardrails are widened by how alike those are, tests are not.",
+            "ko": "한 단위에 여러 판정이 있습니다. 가드레일 구간은 유사한 정도만큼 넓혔고, 검정은 그렇지 않습니다.",
         },
         Warned.NOTHING_TO_COMPARE: {
             "en": "The step gives everything to the arm on trial: there is no control to compare it with.",

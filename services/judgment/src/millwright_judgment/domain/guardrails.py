@@ -1,9 +1,9 @@
 """Guardrails: what must hold of an arm on trial, beside the control, and whether it surely does.
 
 It may be asked at any time, and as often as one likes: the bounds are confidence sequences, which hold at every look at
-once. A canary is judged by what its step has seen alone. Its shares differ from step to step, so that over several
-steps its arm and its control would have seen different times, and a line that turns bad later would speak against the
-arm.
+once. They are widened by how alike the judgments of one unit are. A canary is judged by what its step has seen alone.
+Its shares differ from step to step, so that over several steps its arm and its control would have seen different
+times, and a line that turns bad later would speak against the arm.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ _STATUSES = {
 }
 
 
+Effects: TypeAlias = Mapping[tuple[int, str], float]
+"""The design effect by a guardrail's place and the arm; 1 where there is none."""
+
+
 class Verdict(Enum):
     """What a guardrail says."""
 
@@ -70,29 +74,33 @@ class Seen:
     """By arm on trial, in shadow mode."""
 
 
-def look(trial: Trial, seen: Seen, levels: Levels) -> list[GuardrailResult]:
+def look(trial: Trial, seen: Seen, levels: Levels, effects: Effects | None = None) -> list[GuardrailResult]:
     """Give what each guardrail says of each arm on trial.
 
-    Several guardrails, arms and steps share what a false alarm may cost: each gets its part (Bonferroni).
+    Several guardrails, arms and steps share what a false alarm may cost: each gets its part (Bonferroni). Without
+    `effects` judgments are taken as independent: what is not BROKEN then is not BROKEN with them.
     """
     parts = max(1, len(trial.guardrails) * len(trial.tried) * max(1, len(trial.steps)))
     return [
-        _measure(trial, guardrail, arm.name, seen, levels, parts)
-        for guardrail in trial.guardrails
+        _measure(trial, guardrail, arm.name, seen, levels, parts, (effects or {}).get((place, arm.name), 1.0))
+        for place, guardrail in enumerate(trial.guardrails)
         for arm in trial.tried
     ]
 
 
-def _measure(trial: Trial, guardrail: Guardrail, arm: str, seen: Seen, levels: Levels, parts: int) -> GuardrailResult:
+def _measure(
+    trial: Trial, guardrail: Guardrail, arm: str, seen: Seen, levels: Levels, parts: int, effect: float
+) -> GuardrailResult:
     control = trial.control.name
-    kinds, control_kinds = _kinds(guardrail, arm, control, levels), _kinds(guardrail, control, control, levels)
+    kinds, control_kinds = kinds_of(trial, guardrail, arm, levels)
     counts = _counts(seen.outcomes.get(arm, {}), kinds)
     control_counts = _counts(seen.outcomes.get(control, {}), control_kinds)
     sequence = ConfidenceSequence(guardrail.alpha / parts)
     if trial.mode is Mode.SHADOW:
-        difference = _paired(sequence, seen.pairs.get(arm, {}), kinds, control_kinds)
+        gained, lost, total = _moves(seen.pairs.get(arm, {}), kinds, control_kinds)
+        difference = sequence.paired(gained, lost, total, effect)
     else:
-        difference = sequence.difference(counts, control_counts)
+        difference = sequence.difference(counts, control_counts, effect)
     return GuardrailResult(guardrail, arm, _verdict(guardrail, difference), counts, control_counts, difference)
 
 
@@ -103,6 +111,12 @@ def _verdict(guardrail: Guardrail, difference: Interval) -> Verdict:
     if difference.high <= guardrail.max_increase and difference.low >= lowest:
         return Verdict.HOLDS
     return Verdict.OPEN
+
+
+def kinds_of(trial: Trial, guardrail: Guardrail, arm: str, levels: Levels) -> tuple[frozenset[str], frozenset[str]]:
+    """Give which outcomes of an arm, and which of the control, a guardrail counts."""
+    control = trial.control.name
+    return _kinds(guardrail, arm, control, levels), _kinds(guardrail, control, control, levels)
 
 
 def _kinds(guardrail: Guardrail, arm: str, control: str, levels: Levels) -> frozenset[str]:
@@ -125,10 +139,11 @@ def _counts(outcomes: Outcomes, kinds: frozenset[str]) -> Counts:
     return Counts(sum(outcomes.get(kind, 0) for kind in kinds), sum(outcomes.values()))
 
 
-def _paired(sequence: ConfidenceSequence, pairs: Pairs, kinds: frozenset[str], control: frozenset[str]) -> Interval:
-    gained = sum(count for (before, after), count in pairs.items() if after in kinds and before not in control)
-    lost = sum(count for (before, after), count in pairs.items() if before in control and after not in kinds)
-    return sequence.paired(gained, lost, sum(pairs.values()))
+def _moves(pairs: Pairs, kinds: frozenset[str], control_kinds: frozenset[str]) -> tuple[int, int, int]:
+    """Give how many pairs are hits with the arm alone, how many with the control alone, and how many there are."""
+    gained = sum(count for (before, after), count in pairs.items() if after in kinds and before not in control_kinds)
+    lost = sum(count for (before, after), count in pairs.items() if before in control_kinds and after not in kinds)
+    return gained, lost, sum(pairs.values())
 
 
 def broken(results: Sequence[GuardrailResult]) -> list[GuardrailResult]:

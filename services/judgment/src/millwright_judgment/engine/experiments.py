@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -36,6 +37,8 @@ SUBJECT = "millwright"
 _PAUSE = timedelta(seconds=1)
 _LOOK_SECONDS = 0.5
 _BATCH = 100
+_REST_FACTOR = 20.0
+"""A look that takes long, for an experiment has many units, is followed by a rest this many times as long."""
 _REASON_LIMIT = 1000
 _log = logging.getLogger(__name__)
 
@@ -116,16 +119,23 @@ class Experiments:
         """Act on what was seen; tell whether something has moved."""
         seen = await store.seen(connection, experiment)
         results = guardrails.look(experiment.trial, seen, levels)
+        is_over = may_step(experiment, seen.outcomes, seen.time)
+        began = time.monotonic()
+        if is_over or guardrails.broken(results):
+            # How alike the judgments of one unit are takes longer to find out, and makes nothing surer.
+            effects = await store.effects(connection, experiment, levels)
+            results = guardrails.look(experiment.trial, seen, levels, effects)
         if broken := guardrails.broken(results):
             await self._roll_back(connection, tenant, channel, experiment, broken)
             return True
-        if may_step(experiment, seen.outcomes, seen.time) and await _is_split_as_planned(connection, experiment):
+        if is_over and await _is_split_as_planned(connection, experiment):
             reason = "no guardrail is broken" if results else "the step's time and sample are reached"
             actor = Actor(SUBJECT, reason, automatic=True, evidence=trials.evidence(results))
             move = Move(experiment.name, experiment.revision)
             await experimenting.step(connection, self._log, tenant, move, 0, actor)
             return True
-        await store.note_look(connection, experiment.name)
+        rest = timedelta(seconds=_REST_FACTOR * (time.monotonic() - began))
+        await store.note_look(connection, experiment.name, rest)
         return False
 
     async def _roll_back(

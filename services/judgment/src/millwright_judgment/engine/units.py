@@ -1,4 +1,4 @@
-"""The units of experiments that have ended are removed: they were kept to count each once. Any replica may do it."""
+"""The units of experiments that ended long ago are removed; how many there were is kept. Any replica may do it."""
 
 from __future__ import annotations
 

@@ -11,9 +11,13 @@ import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExperimentExists, ExperimentNotFound
-from millwright_judgment.domain.experiments import Experiment, ExperimentState, Outcomes
-from millwright_judgment.domain.guardrails import Pairs, Seen
+from millwright_judgment.domain.experiments import Experiment, ExperimentState, Mode, Outcomes
+from millwright_judgment.domain.guardrails import Effects, Levels, Pairs, Seen, kinds_of
+from millwright_judgment.domain.statistics import Clusters
 from millwright_judgment.store import trials
+
+UNITS_KEPT = timedelta(days=30)
+"""How long units are kept after the end of their experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,9 @@ async def begin_look(connection: Connection, place: Place, pause: timedelta) -> 
     return bool(await connection.fetchval(_IS_DUE, name, pause))
 
 
-async def note_look(connection: Connection, name: str) -> None:
-    """Note that an experiment was looked at, and nothing followed."""
-    await connection.execute(_NOTE, name)
+async def note_look(connection: Connection, name: str, rest: timedelta) -> None:
+    """Note that an experiment was looked at, and nothing followed; it is looked at again `rest` later than usual."""
+    await connection.execute(_NOTE, name, rest)
 
 
 async def seen(connection: Connection, experiment: Experiment) -> Seen:
@@ -108,6 +112,26 @@ async def seen(connection: Connection, experiment: Experiment) -> Seen:
         outcomes[row["arm"]][row["outcome"]] = row["executions"]
     time: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return Seen(outcomes, time, await pairs(connection, experiment.name))
+
+
+async def effects(connection: Connection, experiment: Experiment, levels: Levels) -> Effects:
+    """Give how alike the judgments of one unit are, for each guardrail and arm. It reads every unit of the step."""
+    trial = experiment.trial
+    found: dict[tuple[int, str], float] = {}
+    for place, guardrail in enumerate(trial.guardrails):
+        for arm in trial.tried:
+            kinds, control_kinds = kinds_of(trial, guardrail, arm.name, levels)
+            row = await connection.fetchrow(
+                _CLUSTERS,
+                experiment.name,
+                experiment.step,
+                arm.name,
+                trial.control.name,
+                list(kinds),
+                list(control_kinds),
+            )
+            found[place, arm.name] = Clusters(**row).effect(is_paired=trial.mode is Mode.SHADOW)
+    return found
 
 
 async def totals(connection: Connection, name: str) -> Mapping[str, Outcomes]:
@@ -135,8 +159,12 @@ async def units(connection: Connection, name: str) -> Mapping[int, Mapping[str, 
 
 
 async def forget_units(connection: Connection, limit: int) -> int:
-    """Remove at most `limit` units of experiments that have ended; give how many. How many there were is kept."""
-    return len(await connection.fetch(_FORGET_UNITS, limit))
+    """Remove at most `limit` units, and as many tallies, of experiments that ended long ago; give how many rows.
+
+    How many units there were is kept.
+    """
+    rows = [await connection.fetch(statement, UNITS_KEPT, limit) for statement in (_FORGET_UNITS, _FORGET_TALLIES)]
+    return sum(map(len, rows))
 
 
 def _experiment(row: asyncpg.Record) -> Experiment:
@@ -194,7 +222,9 @@ _IS_DUE = f"""
 SELECT state = 'RUNNING' AND look_time <= clock_timestamp() - $2::interval FROM judgment.experiment
 WHERE tenant = {TENANT} AND experiment = $1
 """
-_NOTE = f"UPDATE judgment.experiment SET look_time = clock_timestamp() WHERE tenant = {TENANT} AND experiment = $1"
+_NOTE = f"""
+UPDATE judgment.experiment SET look_time = clock_timestamp() + $2::interval WHERE tenant = {TENANT} AND experiment = $1
+"""
 _OUTCOMES = f"""
 SELECT arm, outcome, executions FROM judgment.experiment_count
 WHERE tenant = {TENANT} AND experiment = $1 AND step = $2
@@ -213,6 +243,31 @@ SELECT step, arm, units FROM judgment.experiment_split WHERE tenant = {TENANT} A
 _FORGET_UNITS = """
 DELETE FROM judgment.experiment_unit WHERE ctid = ANY (ARRAY (
     SELECT unit.ctid FROM judgment.experiment JOIN judgment.experiment_unit AS unit USING (tenant, experiment)
-    WHERE experiment.state <> 'RUNNING' LIMIT $1
+    WHERE experiment.end_time < clock_timestamp() - $1::interval LIMIT $2
 )) RETURNING 1
+"""
+_FORGET_TALLIES = """
+DELETE FROM judgment.experiment_tally WHERE ctid = ANY (ARRAY (
+    SELECT tally.ctid FROM judgment.experiment JOIN judgment.experiment_tally AS tally USING (tenant, experiment)
+    WHERE experiment.end_time < clock_timestamp() - $1::interval LIMIT $2
+)) RETURNING 1
+"""
+# In shadow mode an arm's rows are pairs, and the control has none; otherwise there is no control_outcome.
+_CLUSTERS = f"""
+SELECT count(*) AS units, coalesce(sum(executions), 0)::float8 AS executions, coalesce(sum(value), 0)::float8 AS value,
+       coalesce(sum(moved), 0)::float8 AS moved, coalesce(sum(executions ^ 2), 0)::float8 AS executions_squared,
+       coalesce(sum(value * executions), 0)::float8 AS value_executions,
+       coalesce(sum(value ^ 2), 0)::float8 AS value_squared
+FROM (
+    SELECT sum(executions) AS executions, sum(executions * hit) AS value,
+           sum(executions * abs(hit)) AS moved
+    FROM (
+        SELECT unit_hash, arm, executions,
+               (outcome = ANY (CASE WHEN arm = $3 THEN $5::text[] ELSE $6::text[] END))::integer
+                   - (control_outcome = ANY ($6::text[]))::integer AS hit
+        FROM judgment.experiment_tally
+        WHERE tenant = {TENANT} AND experiment = $1 AND step = $2 AND arm IN ($3::text, $4::text)
+    ) AS valued
+    GROUP BY unit_hash, arm
+) AS each_unit
 """

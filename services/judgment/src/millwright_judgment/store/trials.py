@@ -24,6 +24,8 @@ class Counts:
     """By arm, the control's outcome and the arm's."""
     units: Mapping[tuple[str, str, int, int], str]
     """The arm by the hash of the unit and the step."""
+    tallies: Mapping[tuple[str, str, int, int, str, str, str], int]
+    """By step, unit, arm, the control's outcome in shadow mode (empty otherwise), and outcome."""
 
 
 def to_text(trial: Trial) -> str:
@@ -105,6 +107,7 @@ async def count(connection: Connection, counts: Counts) -> None:
         await connection.execute(_PAIR, *_columns(counts.pairs, 5))
     if counts.units:
         await connection.execute(_UNITS, *_columns(counts.units, 4))
+        await connection.execute(_TALLY, *_columns(counts.tallies, 7))
 
 
 def _columns(values: Mapping[Any, Any], keys: int) -> Sequence[list[Any]]:
@@ -135,4 +138,13 @@ WITH new AS (
 INSERT INTO judgment.experiment_split AS split (tenant, experiment, step, arm, units)
 SELECT tenant, experiment, step, arm, count(*) FROM new GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 ON CONFLICT (tenant, experiment, step, arm) DO UPDATE SET units = split.units + excluded.units
+"""
+_TALLY = """
+INSERT INTO judgment.experiment_tally AS tally
+    (tenant, experiment, step, unit_hash, arm, control_outcome, outcome, executions)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[]
+)
+ON CONFLICT (tenant, experiment, step, unit_hash, arm, control_outcome, outcome)
+    DO UPDATE SET executions = tally.executions + excluded.executions
 """

@@ -3,12 +3,14 @@
 SciPy gives the distributions. The methods on top of them are short, and each names its source.
 """
 
+from millwright_judgment.domain.statistics.clusters import Clusters
 from millwright_judgment.domain.statistics.intervals import Interval, design_effect, wilson
 from millwright_judgment.domain.statistics.paired import TestResult, mcnemar, sign, stuart_maxwell
 from millwright_judgment.domain.statistics.segments import benjamini_hochberg, differs_from_rest
 from millwright_judgment.domain.statistics.sequential import ConfidenceSequence, Counts, sample_ratio
 
 __all__ = [
+    "Clusters",
     "ConfidenceSequence",
     "Counts",
     "Interval",

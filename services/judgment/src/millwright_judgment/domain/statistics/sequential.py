@@ -26,12 +26,6 @@ class Counts:
         """Give the share of hits; 0 of none."""
         return self.hits / self.total if self.total else 0.0
 
-    @property
-    def smoothed_variance(self) -> float:
-        """Give the variance of one judgment, two imagined ones added, so that 0 of n does not count as sure."""
-        share = (self.hits + 1) / (self.total + 2)
-        return share * (1 - share)
-
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceSequence:
@@ -44,41 +38,56 @@ class ConfidenceSequence:
     alpha: float
     planned_size: int = PLANNED_SIZE
 
-    def difference(self, arm: Counts, control: Counts) -> Interval:
+    def difference(self, arm: Counts, control: Counts, effect: float = 1.0) -> Interval:
         """Give how much higher the arm's share is than the control's; anything while one of them has nothing.
 
-        The variance of each is taken as at least that of both together. A small arm whose hits are still to come would
-        seem sure of having none: in simulations that raised four times as many false alarms as `alpha` allows.
+        `effect` is the design effect: clustered judgments count as `total / effect` independent ones. The variance of
+        each is taken as at least that of both together. A small arm whose hits are still to come would seem sure of
+        having none: in simulations that raised four times as many false alarms as `alpha` allows.
         """
-        confidence, method = 1 - self.alpha, "asymptotic confidence sequence"
+        confidence, method = 1 - self.alpha, _method("asymptotic confidence sequence", effect)
         if not arm.total or not control.total:
             return Interval(0.0, -1.0, 1.0, confidence, method)
         value = arm.share - control.share
-        size = arm.total + control.total
-        least = Counts(arm.hits + control.hits, size).smoothed_variance
-        error = sum(max(counts.smoothed_variance, least) / counts.total for counts in (arm, control))
+        size = (arm.total + control.total) / effect
+        least = _smoothed_variance((arm.hits + control.hits) / effect, size)
+        error = sum(
+            max(_smoothed_variance(counts.hits / effect, counts.total / effect), least) / (counts.total / effect)
+            for counts in (arm, control)
+        )
         reach = math.sqrt(size * error) * self._reach(size)
         return Interval(value, max(-1.0, value - reach), min(1.0, value + reach), confidence, method)
 
-    def paired(self, gained: int, lost: int, total: int) -> Interval:
+    def paired(self, gained: int, lost: int, total: int, effect: float = 1.0) -> Interval:
         """Give how much higher the arm's share is where both judged the same inputs.
 
         `gained` of the `total` inputs are hits with the arm alone, `lost` with the control alone. One imagined input
-        of each keeps 0 of n from counting as sure.
+        of each keeps 0 of n, and n of n, from counting as sure. `effect` is the design effect.
         """
-        confidence, method = 1 - self.alpha, "asymptotic confidence sequence, paired"
+        confidence, method = 1 - self.alpha, _method("asymptotic confidence sequence, paired", effect)
         if not total:
             return Interval(0.0, -1.0, 1.0, confidence, method)
-        value = (gained - lost) / total
-        variance = (gained + lost + 2) / (total + 2) - value**2
-        reach = math.sqrt(max(0.0, variance)) * self._reach(total)
+        value, size = (gained - lost) / total, total / effect
+        mean = (gained - lost) / effect / (size + 2)
+        variance = ((gained + lost) / effect + 2) / (size + 2) - mean**2
+        reach = math.sqrt(variance) * self._reach(size)
         return Interval(value, max(-1.0, value - reach), min(1.0, value + reach), confidence, method)
 
-    def _reach(self, size: int) -> float:
+    def _reach(self, size: float) -> float:
         doubt = -2 * math.log(self.alpha)
         rho2 = (doubt + math.log(doubt + 1)) / self.planned_size
         scaled = size * rho2 + 1
         return math.sqrt(2 * scaled / (size * size * rho2) * math.log(math.sqrt(scaled) / self.alpha))
+
+
+def _smoothed_variance(hits: float, total: float) -> float:
+    """Give the variance of one judgment, two imagined ones added, so that 0 of n does not count as sure."""
+    share = (hits + 1) / (total + 2)
+    return share * (1 - share)
+
+
+def _method(name: str, effect: float) -> str:
+    return name if effect == 1.0 else f"{name}, design effect {effect:.2g}"
 
 
 def sample_ratio(units: Sequence[int], weights: Sequence[float]) -> float:

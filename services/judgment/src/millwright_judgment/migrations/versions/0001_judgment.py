@@ -339,7 +339,22 @@ CREATE TABLE judgment.experiment_unit (
     PRIMARY KEY (tenant, experiment, unit_hash),
     FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
 );
-COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their first arms, while the experiment runs';
+COMMENT ON TABLE judgment.experiment_unit IS 'The units seen, with their first arms, until 30 days after the end';
+
+CREATE TABLE judgment.experiment_tally (
+    tenant text NOT NULL,
+    experiment text NOT NULL,
+    step integer NOT NULL,
+    unit_hash bigint NOT NULL,
+    arm text NOT NULL,
+    control_outcome text NOT NULL,
+    outcome text NOT NULL,
+    executions bigint NOT NULL,
+    PRIMARY KEY (tenant, experiment, step, unit_hash, arm, control_outcome, outcome),
+    FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
+);
+COMMENT ON TABLE judgment.experiment_tally IS 'Judgments of a unit by outcome: how alike are they? Kept as units are';
+COMMENT ON COLUMN judgment.experiment_tally.control_outcome IS 'what the control said, in shadow mode; empty otherwise';
 
 CREATE TABLE judgment.experiment_split (
     tenant text NOT NULL,
@@ -372,6 +387,7 @@ TENANTED = (
     "experiment_pair",
     "experiment_unit",
     "experiment_split",
+    "experiment_tally",
 )
 
 GRANTS = """
@@ -389,6 +405,7 @@ GRANT INSERT, UPDATE, DELETE ON judgment.dataset, judgment.dataset_part TO {role
 GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment_split TO {role};
 GRANT INSERT, DELETE ON judgment.experiment_unit TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.experiment_tally TO {role};
 """
 
 
