@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 import orjson
@@ -21,7 +22,14 @@ def decode(texts: Sequence[bytes]) -> list[dict[str, object]]:
 
 def to_columns(fields: Sequence[Field], inputs: Sequence[Mapping[str, object]]) -> dict[str, Column]:
     """Put inputs that were checked against these fields into columns; what is absent is null."""
-    return {field.name: _column(field, [given.get(field.name) for given in inputs]) for field in fields}
+    return {field.name: _column(field, _values(field.name, inputs)) for field in fields}
+
+
+def _values(name: str, inputs: Sequence[Mapping[str, object]]) -> list[object]:
+    try:
+        return list(map(itemgetter(name), inputs))  # a canonical input has all its fields
+    except KeyError:
+        return [given.get(name) for given in inputs]
 
 
 def text_column(values: Sequence[object]) -> TextColumn:
