@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ NOT_CONFINED = 125
 """How the process exits if it could not confine itself; it says why."""
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -41,8 +41,8 @@ def confine(wish: dict[str, Any]) -> None:
     if os.getppid() != wish["parent"]:  # it ended before the line above
         os._exit(NOT_CONFINED)
     kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    kernel.prctl(_PR_SET_DUMPABLE, 0)
-    Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # short of memory, the kernel ends this process first
+    with suppress(OSError):  # short of memory, the kernel ends this process first; it confines nothing
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, wish["memory_bytes"]),
