@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--home", type=Path, default=Path(".millwright"), metavar="DIR", help="where data, keys and logs live"
     )
     command.set_defaults(run=lambda options, console: up(options.home, console))
-    command = commands.add_parser("demo", help="publish, break, roll back, recover; stops everything afterwards")
+    command = commands.add_parser("demo", help="roll back, recover, replay, try; stops everything afterwards")
     command.set_defaults(run=lambda _options, console: demo(console))
     options = parser.parse_args(arguments)
     sys.exit(asyncio.run(options.run(options, Console(highlight=False))))

@@ -81,7 +81,7 @@ async def test_many_are_replayed_and_reported_as_a_matrix_with_causes(call, judg
     assert "scrap.defect_rate: > 0.08 → > 0.06" in cause
 
 
-async def test_a_replay_is_read_again_with_its_differences(call, answer, judged):
+async def test_a_replay_is_read_again_with_its_page_and_its_differences(call, answer, judged, tmp_path):
     created = await answer("replay", "start", NAME, "--to", "2", "--since", "1h", "--sample", "1")
     replay = created["replay"]["name"].removeprefix("replays/")
     watched = await call("replay", "watch", replay)
@@ -89,6 +89,11 @@ async def test_a_replay_is_read_again_with_its_differences(call, answer, judged)
     shown = await call("replay", "get", replay)
     assert "Compared with  recorded" in shown.stdout
     assert replay in (await call("replay", "list", NAME)).stdout
+    page = tmp_path / "report.html"
+    reported = await call("replay", "report", replay, "--html", str(page), "--lang", "ko")
+    assert str(page) in reported.stderr
+    assert "100건 중 40건 결과 변경" in reported.stdout
+    assert page.read_text().startswith("<!doctype html>")
     differs = await call("replay", "differences", replay, "--from", "warning", "--cause", "c1", "--limit", "500")
     rows = differs.stdout.splitlines()[2:]
     assert len(rows) == 40

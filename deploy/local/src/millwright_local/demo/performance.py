@@ -11,6 +11,7 @@ import grpc
 from rich.console import Console
 
 from millwright_local.demo.crash import Crash
+from millwright_local.demo.judging import Judging
 from millwright_local.demo.plant import Plant
 from millwright_local.demo.rollback import Rollback
 from millwright_local.demo.scene import Act, Scene
@@ -19,7 +20,7 @@ from millwright_local.errors import StackError
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
-ACTS: tuple[type[Act], ...] = (Rollback, Crash)
+ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging)
 END_SECONDS = 1.0
 
 
@@ -27,7 +28,7 @@ async def perform(console: Console) -> int:
     """Tell the story in a stack of its own; return 0, or 1 once a step did not hold."""
     begin = time.monotonic()
     stage = Stage(console)
-    console.print("[bold]Millwright: a bad version is rolled back, and a killed service loses nothing[/]")
+    console.print("[bold]Millwright: bad versions are taken back, and a killed service loses nothing[/]")
     try:
         with scratch_directory(on_disk=True) as home:
             await _play(stage, home)
