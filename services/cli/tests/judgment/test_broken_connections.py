@@ -4,12 +4,19 @@ import json
 
 import grpc
 from google.rpc import status_pb2
-from millwright.judgment.v1.judgment_pb2 import Execution, Judgment
-from millwright.judgment.v1.judgment_service_pb2 import JudgeBatchResponse, JudgeResponse, JudgeResult
+from millwright.judgment.v1.judgment_pb2 import Execution, Input, Judgment, Value
+from millwright.judgment.v1.judgment_service_pb2 import (
+    BatchInput,
+    JudgeBatchResponse,
+    JudgeResponse,
+    JudgeResult,
+)
 from millwright.judgment.v1.release_pb2 import Channel
 from millwright.judgment.v1.release_service_pb2 import GetChannelResponse
 from millwright.judgment.v1.ruleset_pb2 import Version
 from millwright.judgment.v1.ruleset_service_pb2 import GetVersionResponse
+from millwright_cli.judgment.judge_file import _batches
+from millwright_cli.judgment.rows import Row
 
 NAME = "quality.weld"
 DOCUMENT = json.dumps({"inputs": [{"field": "rate", "type": "number"}]})
@@ -55,6 +62,21 @@ def test_a_batch_that_is_refused_says_how_to_go_on(run, peer):
     assert result.exit_code == 4
     assert "--run r-7" in result.stderr
     assert "ruleset mark-good" in result.stderr
+
+
+def test_rows_that_no_message_can_hold_together_go_in_several():
+    text = BatchInput(input=Input(values={"note": Value(text="x" * 4_000)}))
+    rows = [Row(number, text) for number in range(1, 1_001)]
+    batches = list(_batches(iter(rows)))
+    assert [row for batch in batches for row in batch] == rows
+    assert all(sum(row.input.ByteSize() for row in batch) < 1_048_576 for batch in batches)
+
+
+def test_a_message_too_large_is_not_sent_again_and_again(run, peer):
+    known(peer)
+    peer.answers("JudgeBatch", peer.refusal(grpc.StatusCode.RESOURCE_EXHAUSTED))
+    assert run("judge", NAME, "--file", "-", stdin=rows(1)).exit_code == 7
+    assert len(peer.requests("JudgeBatch")) == 1
 
 
 def test_a_version_is_read_by_its_number(run, peer):

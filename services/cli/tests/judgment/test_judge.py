@@ -185,6 +185,27 @@ async def test_json_lines_are_judged_and_answered_as_json_lines(call, line, csv)
     assert "yesterday" in third["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [f'{{"defect_rate": 1{"0" * 400}}}', '{"product": "\\ud800"}', '{"_line": "\\ud800"}', "[" * 100_000, "[]", "no"],
+)
+async def test_a_line_that_no_message_can_hold_is_refused_alone(call, line, csv, text):
+    good = json.dumps({"defect_rate": 0.5, "temperature": 80, "product": "gear"})
+    result = await call("judge", NAME, "--file", csv(f"{text}\n{good}\n", "rows.jsonl"))
+    assert result.exit_code == 5
+    assert "✘ 1 judged, 1 refused" in result.stdout
+    assert "row 1: it is no JSON object" in result.stdout
+
+
+@pytest.mark.parametrize("source", ["-", "rows.csv"])
+async def test_a_file_that_is_no_utf_8_says_so(call, line, tmp_path, source):
+    data = ROWS.encode() + b"0.01,80,\xff\xfe,L1,day,lot-1\n"
+    (tmp_path / "rows.csv").write_bytes(data)
+    result = await call("judge", NAME, "--file", source, stdin=data)
+    assert result.exit_code == 2
+    assert "UTF-8?" in result.stderr
+
+
 async def test_rows_come_from_standard_input_too(call, line):
     assert "4 judged" in (await call("judge", NAME, "--file", "-", stdin=ROWS)).stdout
 

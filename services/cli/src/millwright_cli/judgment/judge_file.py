@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -28,9 +27,11 @@ from millwright_cli.session import Session
 from millwright_cli.words import Word
 
 _BATCH = 1_000
+# An answer repeats its input, and must stay below gRPC's 4 MiB.
+_BATCH_BYTES = 512 * 1024
 _PATIENCE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 5.0
-_PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 
 
@@ -63,7 +64,7 @@ class FileJudging:
         with ExitStack() as stack:
             file = stack.enter_context(self._opened(results)) if results else None
             live = stack.enter_context(Live(console=screen.out, transient=True)) if screen.is_live else None
-            while batch := list(islice(rows.rows, _BATCH)):
+            for batch in _batches(rows.rows):
                 for row, result in zip(batch, self._judge(batch), strict=True):
                     self._take(row, result, file)
                 if live:
@@ -89,7 +90,7 @@ class FileJudging:
             try:
                 return self._connection.call(self._stub.JudgeBatch, request)
             except grpc.RpcError as error:
-                if errors.refused(error).code not in _PASSING or waited >= _PATIENCE_SECONDS:
+                if not _passes(errors.refused(error)) or waited >= _PATIENCE_SECONDS:
                     self._session.screen.notice(self._session.say(Term.GO_ON_WITH, run=self._run))
                     raise
             if not waited:
@@ -114,6 +115,25 @@ class FileJudging:
             cause = error.strerror or type(error).__name__
             say = self._session.say
             raise errors.usage("UNREADABLE", say(Word.UNREADABLE, path=path, cause=cause)) from error
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Cut rows into batches that fit into a message."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.input.ByteSize() if row.input is not None else 0
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _passes(failure: errors.Failure) -> bool:
+    """Whether a batch may be judged when it is sent again: a busy service gives a reason, a message too large none."""
+    return failure.code in _PASSING or (failure.code == "RESOURCE_EXHAUSTED" and bool(failure.reason))
 
 
 def _unreadable(row: Row) -> pb.JudgeResult:

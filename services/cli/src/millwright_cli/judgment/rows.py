@@ -4,12 +4,14 @@ A row that cannot be read is given as what is wrong with it: one bad row keeps n
 """
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -62,33 +64,33 @@ def read_rows(path: str, columns: Columns, say: Words) -> Iterator[Rows]:
     Raises Failure where it cannot be read, and for a column that is nothing known.
     """
     if path == "-":
-        yield Rows(_rows(sys.stdin, columns, say, is_json=None), None)
+        lines = _lines(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline=""), path, say)
+        first = next(lines, "")
+        is_json = first.lstrip().startswith("{")
+        yield Rows(_rows(chain([first], lines), columns, say, is_json=is_json), None)
         return
+    is_json = path.lower().endswith(_JSON_SUFFIXES)
     try:
         with Path(path).open("rb") as raw:
-            lines = sum(part.count(b"\n") for part in iter(lambda: raw.read(1 << 20), b""))
-        is_json = path.lower().endswith(_JSON_SUFFIXES)
-        with Path(path).open(encoding="utf-8-sig", newline="") as text:
-            yield Rows(_rows(text, columns, say, is_json=is_json), lines if is_json else max(lines - 1, 0))
+            count = sum(part.count(b"\n") for part in iter(lambda: raw.read(1 << 20), b""))
+        text = Path(path).open(encoding="utf-8-sig", newline="")  # noqa: SIM115 - closed below, where nothing is caught
     except OSError as error:
         cause = error.strerror or type(error).__name__
         raise errors.usage("UNREADABLE", say(Word.UNREADABLE, path=path, cause=cause)) from error
+    with text:
+        rows = _rows(_lines(text, path, say), columns, say, is_json=is_json)
+        yield Rows(rows, count if is_json else max(count - 1, 0))
+
+
+def _lines(text: IO[str], path: str, say: Words) -> Iterator[str]:
+    try:
+        yield from text
     except UnicodeDecodeError as error:
         raise errors.usage("UNREADABLE", say(Word.UNREADABLE, path=path, cause="UTF-8?")) from error
 
 
-def _rows(text: IO[str], columns: Columns, say: Words, *, is_json: bool | None) -> Iterator[Row]:
-    first = text.readline()
-    if is_json is None:
-        is_json = first.lstrip().startswith("{")
-    lines = _again(first, text)
+def _rows(lines: Iterator[str], columns: Columns, say: Words, *, is_json: bool) -> Iterator[Row]:
     return _json_rows(lines, columns, say) if is_json else _csv_rows(lines, columns, say)
-
-
-def _again(first: str, rest: IO[str]) -> Iterator[str]:
-    if first:
-        yield first
-        yield from rest
 
 
 def _csv_rows(lines: Iterator[str], columns: Columns, say: Words) -> Iterator[Row]:
@@ -116,10 +118,11 @@ def _json_rows(lines: Iterator[str], columns: Columns, say: Words) -> Iterator[R
                 raise ValueError  # noqa: TRY004 - what is no object is what is no JSON
             known = {name: row[name] for name in row if name in columns.types or not columns.ignores_unknown}
             values = {name: plain(value) for name, value in known.items() if name not in _ABOUT}
-        except (ValueError, RecursionError):
-            yield Row(number, None, say(Term.BAD_LINE))
-            continue
-        yield _row(number, values, {name: str(row.get(name) or "") for name in _ABOUT}, say)
+            about = {name: "" if row.get(name) is None else str(row[name]) for name in _ABOUT}
+            found = _row(number, values, about, say)
+        except (ValueError, OverflowError, RecursionError):  # a lone surrogate is a ValueError, too
+            found = Row(number, None, say(Term.BAD_LINE))
+        yield found
 
 
 def _row(number: int, values: Mapping[str, judgment_pb2.Value], about: Mapping[str, str], say: Words) -> Row:
@@ -132,6 +135,6 @@ def _row(number: int, values: Mapping[str, judgment_pb2.Value], about: Mapping[s
     if about["_time"]:
         try:
             found.event_time.FromDatetime(datetime.fromisoformat(about["_time"]).astimezone(UTC))
-        except ValueError:
+        except (ValueError, OverflowError):
             return Row(number, None, say(Term.BAD_TIME, text=about["_time"]))
     return Row(number, found)
