@@ -42,7 +42,7 @@ def confine(wish: dict[str, Any]) -> None:
         os._exit(NOT_CONFINED)
     kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
     with suppress(OSError):  # short of memory, the kernel ends this process first; it confines nothing
-        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+        Path("/proc/self/oom_score_adj").write_bytes(b"1000")
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, wish["memory_bytes"]),
