@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from millwright.judgment.v1 import experiment_pb2 as pb
-from millwright.judgment.v1 import replay_pb2, ruleset_pb2
+from millwright.judgment.v1 import replay_pb2
 from millwright_runtime.api.messages import timestamp
 
 from millwright_judgment.api import experiment_messages as messages
+from millwright_judgment.api import responses
 from millwright_judgment.domain import names
 from millwright_judgment.domain.experiment_report import ArmReport, Paired, Report
 from millwright_judgment.domain.experiment_words import QUESTIONS, WARNINGS
 from millwright_judgment.domain.experiments import Experiment
 from millwright_judgment.domain.guardrails import GuardrailResult
-from millwright_judgment.domain.statistics import Interval, TestResult
+from millwright_judgment.domain.statistics import TestResult
 
 
 def report(experiment: Experiment, value: Report) -> pb.ExperimentReport:
@@ -47,11 +48,8 @@ def _paired(target: str, value: Paired) -> replay_pb2.TargetReport:
         errors=value.errors,
         escalated=value.escalated,
         relaxed=value.relaxed,
-        transitions=[
-            ruleset_pb2.Transition(from_outcome=before, to_outcome=after, executions=count)
-            for before, after, count in value.transitions
-        ],
-        change_rate=_interval(value.change_rate),
+        transitions=responses.transitions(value.transitions),
+        change_rate=responses.interval(value.change_rate),
         tests=[_test(each) for each in value.tests],
     )
 
@@ -63,15 +61,9 @@ def _result(value: GuardrailResult) -> pb.GuardrailResult:
         verdict=pb.GuardrailResult.Verdict.Value(f"VERDICT_{value.verdict.value}"),
         arm_rate=value.arm_counts.share,
         control_rate=value.control_counts.share,
-        difference=_interval(value.difference),
+        difference=responses.interval(value.difference),
         arm_executions=value.arm_counts.total,
         control_executions=value.control_counts.total,
-    )
-
-
-def _interval(value: Interval) -> replay_pb2.Interval:
-    return replay_pb2.Interval(
-        value=value.value, low=value.low, high=value.high, confidence=value.confidence, method=value.method
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from google.protobuf import json_format
-from millwright.judgment.v1 import judgment_service_pb2, replay_pb2, replay_service_pb2, ruleset_pb2
+from millwright.judgment.v1 import judgment_service_pb2, replay_pb2, replay_service_pb2
 from millwright_runtime.api.messages import timestamp
 from millwright_runtime.events.log import LoggedEvent
 
@@ -25,7 +23,6 @@ from millwright_judgment.domain.replays.report import (
     TargetReport,
 )
 from millwright_judgment.domain.replays.words import WARNINGS
-from millwright_judgment.domain.statistics import Interval
 
 
 def replay(value: Replay, *, is_stored: bool = True) -> replay_pb2.Replay:
@@ -169,25 +166,12 @@ def _target_report(ruleset: str, value: TargetReport) -> replay_pb2.TargetReport
         errors=value.errors,
         escalated=value.escalated,
         relaxed=value.relaxed,
-        transitions=_transitions(value.transitions),
-        change_rate=_interval(value.change_rate),
+        transitions=responses.transitions(value.transitions),
+        change_rate=responses.interval(value.change_rate),
         tests=map(_test, value.tests),
         causes=map(_cause_report, value.causes),
         segments=map(_segment, value.segments),
         warnings=[replay_pb2.ReportWarning(code=code, texts=WARNINGS[code]) for code in value.warnings],
-    )
-
-
-def _transitions(values: Sequence[tuple[str, str, int]]) -> list[ruleset_pb2.Transition]:
-    return [
-        ruleset_pb2.Transition(from_outcome=before, to_outcome=after, executions=count)
-        for before, after, count in values
-    ]
-
-
-def _interval(value: Interval) -> replay_pb2.Interval:
-    return replay_pb2.Interval(
-        value=value.value, low=value.low, high=value.high, confidence=value.confidence, method=value.method
     )
 
 
@@ -206,7 +190,7 @@ def _cause_report(value: CauseReport) -> replay_pb2.CauseReport:
         executions=value.executions,
         share=value.share,
         cumulative_share=value.cumulative_share,
-        transitions=_transitions(value.transitions),
+        transitions=responses.transitions(value.transitions),
         examples=[f"executions/{each}" for each in value.examples],
     )
 
@@ -216,7 +200,7 @@ def _segment(value: SegmentReport) -> replay_pb2.SegmentReport:
         dimension=value.dimension,
         value=value.value,
         compared=value.compared,
-        change_rate=_interval(value.change_rate),
+        change_rate=responses.interval(value.change_rate),
         adjusted_p_value=value.adjusted_p_value,
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millwright.judgment.v1 import release_pb2, ruleset_pb2
+from millwright.judgment.v1 import release_pb2, replay_pb2, ruleset_pb2
 from millwright_runtime.api.messages import timestamp
 
 from millwright_judgment.domain import names
 from millwright_judgment.domain.difference.edits import Edit
 from millwright_judgment.domain.releases import Channel, Release, Version
+from millwright_judgment.domain.statistics import Interval
 from millwright_judgment.store.rulesets import Ruleset
 
 
@@ -87,4 +88,19 @@ def edit(value: Edit) -> ruleset_pb2.Edit:
         field=value.field,
         before=value.before,
         after=value.after,
+    )
+
+
+def transitions(values: Sequence[tuple[str, str, int]]) -> list[ruleset_pb2.Transition]:
+    """Give how many executions went from which outcome to which."""
+    return [
+        ruleset_pb2.Transition(from_outcome=before, to_outcome=after, executions=count)
+        for before, after, count in values
+    ]
+
+
+def interval(value: Interval) -> replay_pb2.Interval:
+    """Give a share, or a difference of shares, with its bounds."""
+    return replay_pb2.Interval(
+        value=value.value, low=value.low, high=value.high, confidence=value.confidence, method=value.method
     )
