@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from etl_rig.plant import DAY, ORDER, SEOUL, Plant
+from etl_rig.plant import DAY, NOON, ORDER, SEOUL, Plant
 
 TINY = timedelta(microseconds=1)
 
@@ -205,3 +205,30 @@ async def test_a_plant_sees_and_changes_its_own_rows_alone(plant):
     assert await stranger.facts() == {}
     await plant.begin()
     assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
+
+
+async def test_a_day_reads_its_own_rows_however_long_the_history_is(plant, sql):
+    for day, rows in ((0, 5000), (-1, 20_000)):
+        await plant.connection.execute(_MANY, plant.tenant, NOON + timedelta(days=day), rows)
+    await plant.land({**ORDER, "total_qty": "12,5"}, "bad")
+    await sql.execute("ANALYZE core.erp_mes_data")
+    async with plant.connection.transaction():
+        counts = await plant.run()
+        read = await plant.connection.fetchval(_ROWS_READ)
+    assert (counts.rows_read, counts.rows_quarantined) == (5001, 1)
+    assert read < 6000
+
+
+_MANY = """
+INSERT INTO core.erp_mes_data
+    (tenant, source_system, record_type, external_id, source_type, payload, payload_hash, event_time, source_time,
+     deleted)
+SELECT $1, 'mes-1', 'WORK_ORDER', $2::date || '-' || number, 'MES',
+       '{"line_code": "L1", "product_code": "P1", "shift": "A", "total_qty": 1, "good_qty": 1, "defect_qty": 0}', '',
+       $2, $2, false
+FROM generate_series(1, $3::int) AS number
+"""
+_ROWS_READ = """
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
+WHERE schemaname = 'core' AND relname = 'erp_mes_data'
+"""

@@ -48,9 +48,16 @@ judged AS MATERIALIZED (
     ) AS row
 ),
 refused AS MATERIALIZED (
-    SELECT judged.*, etl.reasons(raw, judged.shift, judged.product, :shift_codes::text[]){rule_reasons} AS reasons
-    FROM judged JOIN core.erp_mes_data AS raw USING (source_system, record_type, external_id)
-    WHERE raw.tenant = :tenant AND NOT judged.is_good AND NOT judged.deleted AND NOT judged.ignored
+    SELECT judged.*, etl.reasons(one.raw, judged.shift, judged.product, :shift_codes::text[]){rule_reasons} AS reasons
+    FROM judged
+    -- One by one, each by its key: joined in any other way, all rows of the plant could be read for the sake of a few.
+    CROSS JOIN LATERAL (
+        SELECT raw FROM core.erp_mes_data AS raw
+        WHERE raw.tenant = :tenant AND raw.source_system = judged.source_system
+          AND raw.record_type = judged.record_type AND raw.external_id = judged.external_id
+        LIMIT 1
+    ) AS one
+    WHERE NOT judged.is_good AND NOT judged.deleted AND NOT judged.ignored
 ),
 quarantined AS (
     INSERT INTO etl.quarantine AS kept

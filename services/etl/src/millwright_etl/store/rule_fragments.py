@@ -121,7 +121,8 @@ def _number(field: str) -> str:
 
 
 def _reason(place: int, rule: Shape) -> str:
-    value = f"coalesce(left(coalesce(raw.payload || raw.corrections, raw.payload) ->> {_quoted(rule.field)}, 200), '')"
+    payload = "coalesce((one.raw).payload || (one.raw).corrections, (one.raw).payload)"
+    value = f"coalesce(left({payload} ->> {_quoted(rule.field)}, 200), '')"
     return f""" || CASE WHEN judged.rule_{place} THEN jsonb_build_array(jsonb_build_object(
                'code', '{_CODES[rule.check]}', 'field', {_quoted(rule.field)}, 'value', {value},
                'rule', :rule_name_{place}::text, 'message', :rule_fault_{place}::text)) ELSE '[]' END"""
