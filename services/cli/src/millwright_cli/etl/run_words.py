@@ -49,7 +49,7 @@ class Term(Vocabulary):
         "{inserted} new, {updated} changed, {unchanged} unchanged, {deleted} removed",
         "신규 {inserted}, 변경 {updated}, 동일 {unchanged}, 제거 {deleted}",
     )
-    NOTHING_DUE = Phrase("nothing is due: the facts are up to date", "실행할 생산일이 없습니다: 실적이 최신입니다")
+    NOTHING_DUE = Phrase("nothing is due that no run has already", "다른 실행이 맡지 않은 실행 대상이 없습니다")
     DAYS_DONE = Phrase("{done} of {total} days", "{total}일 중 {done}일")
     MORE_DAYS = Phrase("… {n} more days", "… {n}일 더")
     MADE_UP = Phrase(
