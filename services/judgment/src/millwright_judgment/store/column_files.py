@@ -26,7 +26,7 @@ not late when it is looked at is there before its day is copied, or ended by Pos
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A file."""
+    """A file, without its content."""
 
     day: date
     part: int
@@ -35,12 +35,10 @@ class Copy:
     last_execution: uuid.UUID
     """The oldest one that it holds."""
     digest: bytes
-    content: bytes
 
-    @property
-    def is_sound(self) -> bool:
-        """Tell whether the content is what was written."""
-        return hashlib.sha256(self.content).digest() == self.digest
+    def is_sound(self, content: bytes) -> bool:
+        """Tell whether a content is what was written."""
+        return hashlib.sha256(content).digest() == self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,12 @@ async def find(
     return Found(Copy(**dict(row)) if row else None, is_copied)
 
 
+async def content(connection: Connection, ruleset: str, copy: Copy) -> bytes:
+    """Give what a file of the transaction's tenant holds."""
+    octets: bytes = await connection.fetchval(_CONTENT, ruleset, copy.day, copy.part)
+    return octets
+
+
 def _span(day: date) -> tuple[datetime, datetime]:
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return begin, begin + timedelta(days=1)
@@ -170,9 +174,12 @@ DELETE FROM judgment.column_file
 WHERE (day + 1)::timestamp AT TIME ZONE 'UTC' < clock_timestamp() - make_interval(days => $1)
 """
 _FIND = f"""
-SELECT day, part, rows, last_execution, digest, content FROM judgment.column_file
+SELECT day, part, rows, last_execution, digest FROM judgment.column_file
 WHERE tenant = {TENANT} AND ruleset = $1 AND day BETWEEN $2 AND $3 AND last_execution < $4
 ORDER BY day DESC, part LIMIT 1
+"""
+_CONTENT = f"""
+SELECT content FROM judgment.column_file WHERE tenant = {TENANT} AND ruleset = $1 AND day = $2 AND part = $3
 """
 _IS_DAY_COPIED = f"""
 SELECT EXISTS (SELECT FROM judgment.column_file WHERE tenant = {TENANT} AND ruleset = $1 AND day = $2)

@@ -65,7 +65,8 @@ class _Reading:
                 )
                 if newer is not None or copy is None:
                     return newer
-            read = await asyncio.to_thread(_read, copy, self._wanted, position, self._limit)
+            content = await column_files.content(self._connection, self._ruleset, copy)
+            read = await asyncio.to_thread(_read, copy, content, self._wanted, position, self._limit)
             position = copy.last_execution
             if read is None:
                 _log.error(
@@ -99,11 +100,11 @@ def _first_of(day: date) -> uuid.UUID:
     return uuid.UUID(int=int(_begin(day).timestamp() * 1000) << 80)
 
 
-def _read(copy: Copy, wanted: Filter, position: uuid.UUID, limit: int) -> Page | None:
+def _read(copy: Copy, content: bytes, wanted: Filter, position: uuid.UUID, limit: int) -> Page | None:
     """Give at most `limit` executions of a copy that are wanted, before a position; None if it is damaged."""
-    if not copy.is_sound:
+    if not copy.is_sound(content):
         return None
-    table = parquet.decode(copy.content)
+    table = parquet.decode(content)
     whole = parquet.to_page(table)
     rows = np.flatnonzero(_is_wanted(whole, wanted, position))[:limit]
     return whole if len(rows) == whole.rows else parquet.to_page(table.take(pa.array(rows)))
