@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild demo up test chaos cases lint format bench protos lock clean
+.PHONY: help setup esbuild demo up test chaos cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ chaos: setup ## Kill, freeze and cut off processes and servers while instances r
 
 cases: setup ## Judge a million random inputs by row, in columns and with ZEN: each must come out alike.
 	@JUDGMENT_CASES=1000000 $(BIN)/pytest --timeout 1800 services/judgment/tests/unit/test_evaluators.py -k as_zen_does
+
+manifests: setup ## Render the overlays for Kubernetes and check each strictly; OUT=directory keeps them.
+	@deploy/kubernetes/render $(OUT)
 
 lint: setup ## Check style, types, the contract and the architecture's arrows.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check

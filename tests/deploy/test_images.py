@@ -1,0 +1,33 @@
+"""What an image has in it: each service starts from its own pinned dependencies alone, and says that it serves."""
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from millwright_local.scratch import scratch_directory
+from millwright_local.services import SERVICES
+from millwright_local.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+async def test_a_service_starts_from_what_its_image_has(service, tmp_path):
+    target = tmp_path / "millwright"
+    command = [ROOT / "deploy/images/install", service.name, target]
+    quick = {**os.environ, "PIP_NO_COMPILE": "1"}
+    done = subprocess.run(  # noqa: ASYNC221 - nothing else is done meanwhile
+        command, env=quick, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    packages = {it.name for it in next(target.glob("lib/python*/site-packages")).iterdir()}
+    assert not packages & {"pip", "pytest", "hatchling", "millwright_cli", "millwright_local"}
+    others = {f"millwright_{other.name}" for other in SERVICES if other is not service}
+    assert not packages & others
+    with scratch_directory() as home:
+        alone = replace(service, command=(str(target / "bin/service"),))
+        async with Stack(home, services=(alone,), free_ports=True, durable=False, environment={}):
+            pass  # it was migrated, and its health said SERVING
