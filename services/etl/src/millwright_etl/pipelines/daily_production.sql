@@ -7,13 +7,15 @@
 WITH {judged_rows},
 -- What was open of this day and can be used now, was taken back by its source, or has a newer revision.
 released AS (
-    UPDATE etl.quarantine AS kept
-    SET state = CASE WHEN found.is_good THEN 'FIXED' ELSE 'SUPERSEDED' END, update_time = clock_timestamp()
-    FROM etl.quarantine AS opened
-    LEFT JOIN judged AS found USING (source_system, record_type, external_id, revision)
-    WHERE kept.tenant = :tenant AND kept.quarantined = opened.quarantined AND opened.tenant = :tenant
-      AND opened.date = :date AND opened.state = 'OPEN'
-      AND (found.is_good OR found.deleted OR found.revision IS NULL)
+    UPDATE etl.quarantine
+    SET state = CASE WHEN (source_system, record_type, external_id, revision) IN (
+            SELECT source_system, record_type, external_id, revision FROM judged WHERE is_good
+        ) THEN 'FIXED' ELSE 'SUPERSEDED' END,
+        update_time = clock_timestamp()
+    WHERE tenant = :tenant AND date = :date AND state = 'OPEN'
+      AND (source_system, record_type, external_id, revision) NOT IN (
+          SELECT source_system, record_type, external_id, revision FROM judged WHERE NOT is_good AND NOT deleted
+      )
     RETURNING 1
 ),
 aggregated AS MATERIALIZED (
