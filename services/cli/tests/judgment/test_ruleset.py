@@ -50,6 +50,16 @@ async def test_a_finding_that_does_not_block_is_a_row_of_the_report(call, docume
     assert "wrong gives" in row
 
 
+async def test_the_gate_tells_what_would_change_of_what_was_judged(call, line):
+    for rate in ("0.01", "0.07"):
+        await call("judge", NAME, f"defect_rate={rate}", "temperature=80", "product=gear")
+    result = await call("ruleset", "validate", V2)
+    assert "2 judgments judged again, compared with version 1: 1 change their outcome" in result.stdout
+    assert ["warning", "critical", "1"] in [row.split() for row in result.stdout.splitlines()]
+    without = await call("ruleset", "validate", V2, "--replay", "0")
+    assert "judged again" not in without.stdout
+
+
 async def test_the_report_is_kept_with_the_version(call, line):
     result = await call("ruleset", "show", NAME, "1", "--report", "--lang", "ko")
     assert result.stdout.startswith("✔ 게시 관문 통과")
