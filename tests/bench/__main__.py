@@ -15,6 +15,7 @@ from tests.bench.engine import engine
 from tests.bench.etl import etl
 from tests.bench.figures import Bench, Figure, table
 from tests.bench.judgment import judgment
+from tests.bench.modules import modules
 from tests.bench.rollback import rollback
 from tests.bench.storm import storm
 from tests.bench.unary import unary
@@ -24,6 +25,7 @@ BENCHES: dict[str, Bench] = {
     "engine": engine,
     "etl": etl,
     "judgment": judgment,
+    "modules": modules,
     "rollback": rollback,
     "storm": storm,
     "takeover": takeover,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ class ModulesSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="MILLWRIGHT_MODULES_")
 
-    work_directory: Path = Path(tempfile.gettempdir()) / "millwright-modules"
+    work_directory: Path = Path(tempfile.gettempdir()) / f"millwright-modules-{os.getuid()}"
     """Where packages are unpacked and copies of artifacts are kept; each process has a directory of its own in it."""
     esbuild: Path | None = None
     """The binary that builds frontends. Unset: the one in the cache of the user. It must be the pinned one."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from millwright_local.testing.refusals import refused
-from millwright_modules.artifacts.blobs import PostgresBlobs
+from millwright_modules.artifacts.blobs import BlobIncomplete, PostgresBlobs
 from millwright_modules.engine.tidying import Tidying
 from modules_rig.client import MODULE, package, upload_name
 
@@ -94,8 +94,12 @@ async def test_operations_that_ended_long_ago_go(client, sql, tidying):
     assert [operation.name for operation in (await client.ListOperations()).operations] == [new.name]
 
 
-async def test_a_blob_that_is_removed_while_it_is_written_again_is_whole_or_refused(client, service):
-    """The chunks of a blob that went are removed under a lock that whoever notes a blob takes, too."""
+async def read(store, client, digest):
+    """The bytes of a blob."""
+    return b"".join([piece async for piece in store.read(client.tenant, digest)])
+
+
+async def test_a_blob_that_is_there_again_is_not_removed(client, service):
     store, data = PostgresBlobs(service.platform.database), b"x" * 100
     digest = hashlib.sha256(data).digest()
 
@@ -103,5 +107,23 @@ async def test_a_blob_that_is_removed_while_it_is_written_again_is_whole_or_refu
         yield data
 
     await store.write(client.tenant, digest, pieces())
-    await store.remove(client.tenant, digest)  # it is noted: nothing goes
-    assert b"".join([piece async for piece in store.read(client.tenant, digest)]) == data
+    await store.remove(client.tenant, digest)
+    assert await read(store, client, digest) == data
+
+
+async def test_a_blob_whose_chunks_went_while_it_was_written_is_no_blob(client, service, sql):
+    store, data = PostgresBlobs(service.platform.database), bytes(9 << 20)
+    digest = hashlib.sha256(data).digest()
+
+    async def pieces(*, is_disturbed):
+        yield data[: 5 << 20]
+        yield b""
+        if is_disturbed:
+            await store.remove(client.tenant, digest)
+        yield data[5 << 20 :]
+
+    with pytest.raises(BlobIncomplete):
+        await store.write(client.tenant, digest, pieces(is_disturbed=True))
+    assert not await sql.fetch("SELECT FROM modules.blob WHERE tenant = $1", client.tenant)
+    await store.write(client.tenant, digest, pieces(is_disturbed=False))
+    assert await read(store, client, digest) == data

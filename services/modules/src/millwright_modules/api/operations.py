@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -21,10 +22,12 @@ from millwright_modules.commands import operating
 from millwright_modules.domain import names
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.operation import Operation, Stage
-from millwright_modules.engine.receiving import Receiving
+from millwright_modules.engine.receiving import Receiving, Reception
 from millwright_modules.engine.unpacking import Packages
 from millwright_modules.engine.worker import WAITING
 from millwright_modules.store import operations, uploads
+
+_BEAT_SECONDS = 0.5
 
 
 class OperationRpcs:
@@ -71,8 +74,14 @@ class OperationRpcs:
             if reception.upload.received_bytes > told:
                 told = reception.upload.received_bytes
                 yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
-        yield pb.UploadAndInstallResponse(upload=responses.upload(await reception.finish()))
-        operation = await self._start(announced.digest, wish)
+        starting = asyncio.ensure_future(self._finish_and_start(reception, wish))
+        try:
+            while not (await asyncio.wait({starting}, timeout=_BEAT_SECONDS))[0]:
+                yield pb.UploadAndInstallResponse(heartbeat=messages.now())
+            operation = await starting
+        finally:
+            starting.cancel()
+        yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
         yield pb.UploadAndInstallResponse(operation=responses.operation(operation))
         async with aclosing(self._follow(operation)) as told_events:
             async for event in told_events:
@@ -163,7 +172,9 @@ class OperationRpcs:
         async with self._platform.reading() as connection:
             return await operations.get(connection, operation_id)
 
-    async def _start(self, digest: bytes, wish: Wish) -> Operation:
+    async def _finish_and_start(self, reception: Reception, wish: Wish) -> Operation:
+        upload = await reception.finish()
+        digest = upload.digest
         manifest = await self._peek(digest)
         principal = calls.current().principal
         async with self._platform.database.transaction(principal.tenant) as connection:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from millwright_modules.engine.work import Work
 
 PAUSE_SECONDS = 0.25
+REPEAT_SECONDS = 0.6
+"""After so long, the same is told again: whoever watches knows that it goes on."""
+
 _SURE_PERCENT = 2.0
 
 
@@ -37,6 +40,7 @@ class Teller:
         self._work = work
         self._begin_time = time.monotonic()
         self._told: Point | None = None
+        self._told_time = self._begin_time
         self._point = Point(0.0, Done(), Activity.WAITING)
 
     def hear(self, share: float, done: Done, activity: Activity) -> None:
@@ -44,11 +48,11 @@ class Teller:
         self._point = Point(share, done, activity)
 
     async def tell(self) -> None:
-        """Tell where the stage is now, if that has changed."""
-        point = self._point
-        if point == self._told:
+        """Tell where the stage is now, if that has changed or was not said for a while."""
+        point, now = self._point, time.monotonic()
+        if point == self._told and now - self._told_time < REPEAT_SECONDS:
             return
-        self._told = point
+        self._told, self._told_time = point, now
         seconds = time.monotonic() - self._begin_time
         rate = point.done.bytes_done / seconds if seconds > 0 else 0.0
         await self._work.progress(measured(self._work.operation, point, rate, self._work.seconds))

@@ -55,6 +55,7 @@ class Receiving:
             size_bytes = await blobs.touch(connection, digest)
             if size_bytes is not None:  # of a module that is here: nothing need come again
                 return await uploads.complete(connection, digest, size_bytes)
+            await chunks.remove(connection, digest)  # of an earlier upload that is just being removed
             count = await uploads.count_incomplete(connection)
             if count > MOST_INCOMPLETE:
                 raise TooManyUploads(count=count - 1, limit=MOST_INCOMPLETE)

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from millwright_modules.archive import extraction, index
 from millwright_modules.archive.extraction import StagedFile
-from millwright_modules.archive.index import Index
 from millwright_modules.archive.limits import Limits
 from millwright_modules.artifacts.files import BlobDamaged, BlobFiles
 from millwright_modules.domain.manifest import reader, source
@@ -54,11 +53,12 @@ class Packages:
 
         def extract(fd: int) -> Mapping[str, StagedFile]:
             listed = index.read(fd, self._limits)
+            bytes_total, files_total = listed.unpacked_bytes, listed.files
 
             def progress(bytes_done: int, files_done: int) -> None:
                 if stop.is_set():
                     raise InterruptedError
-                hear(_done(listed, bytes_done, files_done))
+                hear(Done(bytes_done, bytes_total, files_done, files_total))
 
             return extraction.extract(fd, listed, staging, progress)
 
@@ -93,7 +93,3 @@ def _peek(fd: int, limits: Limits) -> Manifest:
     if content is None:
         raise refusal(Reason.MANIFEST_MISSING, "", source.FILE)
     return reader.read(content)
-
-
-def _done(listed: Index, bytes_done: int, files_done: int) -> Done:
-    return Done(bytes_done, listed.unpacked_bytes, files_done, listed.files)
