@@ -59,6 +59,8 @@ async def page(connection: Connection, selection: Selection, after: str, limit: 
         where, values = _where(selection)
         if last is not None:
             values += [time_of(last), last]
+            # The first of the two is in the second, but it alone keeps days that were read from being looked at again.
+            where += f" AND judge_time <= ${len(values) - 1}"
             where += f" AND (judge_time, execution) < (${len(values) - 1}, ${len(values)})"
         values.append(min(limit, PAGE_ROWS))
         selected = f"SELECT {_COLUMNS} FROM judgment.execution WHERE {where} {_ORDER} LIMIT ${len(values)}"
