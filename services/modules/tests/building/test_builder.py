@@ -96,6 +96,21 @@ async def test_a_damaged_cache_is_not_believed(build, tmp_path):
     assert third.is_cached
 
 
+async def test_a_cache_without_its_files_is_not_believed(build, tmp_path):
+    first, built, _ = await build(PAGE)
+    (tmp_path / "cache" / first.key / "files" / first.entry).unlink()
+    second, again, _ = await build(PAGE, name="two")
+    assert not second.is_cached
+    assert again == built
+
+
+async def test_a_cache_that_cannot_be_written_costs_nothing_but_time(build, tmp_path):
+    (tmp_path / "cache").write_text("no directory")
+    _, built, _ = await build(PAGE)
+    _, again, _ = await build(PAGE, name="two")
+    assert again == built
+
+
 async def test_two_at_once_build_the_same(build):
     (first, built, _), (second, again, _) = await asyncio.gather(build(PAGE), build(PAGE, name="two"))
     assert built == again

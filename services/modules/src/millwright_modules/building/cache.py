@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +36,32 @@ class Cache:
             saved = json.loads((place / _RESULT).read_text("utf-8"))
             result = _result(saved, key)
             shutil.copytree(place / _FILES, out)
-            place.touch()
+            is_whole = all(digest(out / file.path) == file.digest for file in result.assets)
         except (OSError, ValueError, KeyError, TypeError):
+            is_whole = False
+        if not is_whole:
             shutil.rmtree(out, ignore_errors=True)
-            return None
-        if any(digest(out / file.path) != file.digest for file in result.assets):
-            shutil.rmtree(out)
             shutil.rmtree(place, ignore_errors=True)
             return None
+        with suppress(OSError):
+            place.touch()
         return result
 
     def save(self, result: BuildResult, out: Path) -> None:
-        """Keep what lies in `out`; of two at once, the first stays. Blocks."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        """Keep what lies in `out`, if there is room; of two at once, the first stays. Blocks."""
+        with suppress(OSError):  # a cache may lack anything
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._keep(result, out)
+            self._evict()
+
+    def _keep(self, result: BuildResult, out: Path) -> None:
         place = Path(tempfile.mkdtemp(dir=self._directory, prefix=_PARTIAL))
         try:
             shutil.copytree(out, place / _FILES)
             (place / _RESULT).write_text(json.dumps(_saved(result)), "utf-8")
             place.rename(self._directory / result.key)
-        except OSError:  # it is there, or the disk is full: a cache may lack anything
-            shutil.rmtree(place, ignore_errors=True)
-        self._evict()
+        finally:
+            shutil.rmtree(place, ignore_errors=True)  # nothing is there unless it is kept already, or the disk is full
 
     def _evict(self) -> None:
         by_use = sorted(self._directory.iterdir(), key=_last_use, reverse=True)
