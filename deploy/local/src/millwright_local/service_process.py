@@ -50,9 +50,16 @@ class ServiceProcess(Server):
 
     async def migrate(self) -> None:
         """Bring the service's schema up to date. Raises ProcessEndedError with the log's end if that fails."""
-        command = [*self.service.command, "migrate"]
-        process = Process(f"{self.name} migrate", command, log=self.log, environment=self._settings)
-        await process.run(MIGRATE_SECONDS)
+        await self.run_once("migrate", seconds=MIGRATE_SECONDS)
+
+    async def run_once(self, *arguments: str, seconds: float) -> None:
+        """Run the service's program with other arguments, to its end, with the same settings.
+
+        Raises ProcessEndedError unless it ends with exit code 0, NotReadyError if it takes longer than `seconds`.
+        """
+        command = [*self.service.command, *arguments]
+        name = f"{self.name} {' '.join(arguments)}"
+        await Process(name, command, log=self.log, environment=self._settings).run(seconds)
 
     async def _prepare(self) -> None:
         self.check_ports()

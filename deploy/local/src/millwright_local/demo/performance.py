@@ -12,6 +12,7 @@ from rich.console import Console
 
 from millwright_local.demo.crash import Crash
 from millwright_local.demo.judging import Judging
+from millwright_local.demo.night import Night
 from millwright_local.demo.plant import Plant
 from millwright_local.demo.rollback import Rollback
 from millwright_local.demo.scene import Act, Scene
@@ -20,7 +21,7 @@ from millwright_local.errors import StackError
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
-ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging)
+ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging, Night)
 END_SECONDS = 1.0
 
 
