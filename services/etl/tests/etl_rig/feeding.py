@@ -73,8 +73,13 @@ class Source:
         self._versions[external_id] += 1
         [before] = [day for day, known in self.told.pieces if known == external_id]
         del self.told.pieces[before, external_id]
+        old = self._records[external_id]
         self._write(batch, external_id, day=self._chance.randrange(DAYS))
-        self.told.corrected += 1
+        new = self._records[external_id]
+        if (old.payload, old.event_time) == (new.payload, new.event_time):  # by chance it says what was there already
+            self.told.repeated += 1
+        else:
+            self.told.corrected += 1
 
     def _write(self, batch, external_id, day):
         """A version of a row: good or bad, on a day that may be another than before."""
