@@ -299,3 +299,11 @@ async def test_a_window_that_a_quality_rule_refuses_keeps_the_old_facts_and_tell
     assert kept == 25
     preview = await client.RunPipeline(validate_only=True)
     assert {window.date: window.cause for window in preview.windows}[str(DAY)] == "failed"
+
+
+async def test_yesterday_without_rows_is_in_one_run_alone_while_it_waits(client):
+    answers = await asyncio.gather(*(client.RunPipeline() for _ in range(4)))
+    planned = [window.date for answer in answers for window in answer.windows]
+    runs = [await client.ended(answer.run.name) for answer in answers]
+    assert planned.count(str(yesterday())) == 1
+    assert {run.state for run in runs} == {run_pb2.Run.STATE_COMPLETED}

@@ -52,14 +52,14 @@ async def fail(connection: Connection, tenant: str, pipeline: str, day: date, ru
 _READ = f"""
 SELECT date, coalesce(publish_time IS NOT NULL, false) AS is_published,
        coalesce(state = 'FAILED', false) AS is_failed, changed.date IS NOT NULL AS is_dirty,
-       EXISTS (
-           SELECT FROM etl.run_window JOIN etl.run USING (tenant, run)
-           WHERE tenant = {TENANT} AND run_window.date = coalesce(day.date, changed.date)
-             AND run_window.pipeline = $1 AND run_window.state IN ('PENDING', 'RUNNING') AND kind <> 'BACKFILL'
-       ) AS is_queued
+       queued.date IS NOT NULL AS is_queued
 FROM (SELECT date, publish_time, state FROM etl.day
       WHERE tenant = {TENANT} AND pipeline = $1 AND date BETWEEN $2 AND $3) AS day
 FULL JOIN (SELECT DISTINCT date FROM etl.dirty WHERE tenant = {TENANT} AND date BETWEEN $2 AND $3) AS changed
+    USING (date)
+FULL JOIN (SELECT DISTINCT run_window.date FROM etl.run_window JOIN etl.run USING (tenant, run)
+           WHERE tenant = {TENANT} AND run_window.pipeline = $1 AND run_window.date BETWEEN $2 AND $3
+             AND run_window.state IN ('PENDING', 'RUNNING') AND kind <> 'BACKFILL') AS queued
     USING (date)
 ORDER BY date
 """

@@ -212,12 +212,12 @@ VIEWS = (
 
 RUNS = """
 CREATE TABLE etl.dirty (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tenant text NOT NULL,
-    date date NOT NULL,
-    mark_time timestamptz NOT NULL DEFAULT clock_timestamp()
+    tenant text,
+    date date,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    mark_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, date, id)
 );
-CREATE INDEX dirty_date ON etl.dirty (tenant, date);
 COMMENT ON TABLE etl.dirty IS 'Business days that changed since their facts were made: landing adds, runs remove';
 
 CREATE TABLE etl.day (
