@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from jwt.algorithms import OKPAlgorithm
-from jwt.utils import base64url_encode
+from millwright_runtime.api.keys import thumbprint
 
 ALGORITHM = "EdDSA"
 ISSUER = "millwright-local"
@@ -41,7 +40,7 @@ class Keys:
         assert isinstance(loaded, Ed25519PrivateKey)
         self._key = loaded
         public: dict[str, Any] = OKPAlgorithm.to_jwk(loaded.public_key(), as_dict=True)
-        self.key_id = _thumbprint(public)
+        self.key_id = thumbprint(public)
         self.jwks_file = self.private_file.with_name("jwks.json")
         public_key = {**public, "kid": self.key_id, "alg": ALGORITHM, "use": "sig"}
         write_private(self.jwks_file, json.dumps({"keys": [public_key]}, indent=2))
@@ -77,9 +76,3 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     unfinished.replace(path)
-
-
-def _thumbprint(public: dict[str, Any]) -> str:
-    # RFC 7638: the SHA-256 of the required members, sorted, without spaces.
-    required = json.dumps({name: public[name] for name in ("crv", "kty", "x")}, sort_keys=True, separators=(",", ":"))
-    return base64url_encode(sha256(required.encode()).digest()).decode()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import json
 import logging
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jwt
 
@@ -94,3 +98,9 @@ def _fetch(jwks: str) -> str:
         with urllib.request.urlopen(jwks, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - the scheme is checked
             return str(answer.read(_MAX_BYTES).decode())
     return Path(jwks).read_text()
+
+
+def thumbprint(public: Mapping[str, Any]) -> str:
+    """Give the id of an Ed25519 key (RFC 7638): the SHA-256 of its JWK's required members, sorted, without spaces."""
+    required = json.dumps({name: public[name] for name in ("crv", "kty", "x")}, sort_keys=True, separators=(",", ":"))
+    return base64.urlsafe_b64encode(hashlib.sha256(required.encode()).digest()).rstrip(b"=").decode()

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import OKPAlgorithm
+from millwright_runtime.api.keys import thumbprint
 
 from millwright_workflow.domain import names
 from millwright_workflow.domain.instances import Instance
 
 _LIFETIME: Final = timedelta(minutes=5)
 _ROLES: Final = ("operator",)
-_MEMBERS: Final = ("crv", "kty", "x")
 
 
 class Identity:
@@ -29,7 +26,7 @@ class Identity:
         self._key = key
         self._issuer = issuer
         self._audience = audience
-        self._key_id = _thumbprint(OKPAlgorithm.to_jwk(key.public_key(), as_dict=True))
+        self._key_id = thumbprint(OKPAlgorithm.to_jwk(key.public_key(), as_dict=True))
 
     def token(self, instance: Instance) -> str:
         """Give a token that an instance acts with."""
@@ -57,9 +54,3 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         message = "must hold an Ed25519 key"
         raise ValueError(message)  # noqa: TRY004 - a setting's value is wrong, not a program's
     return key
-
-
-def _thumbprint(public: dict[str, Any]) -> str:
-    """Give the key's id (RFC 7638): the SHA-256 of the required members, sorted, without spaces."""
-    required = json.dumps({name: public[name] for name in _MEMBERS}, sort_keys=True, separators=(",", ":"))
-    return base64.urlsafe_b64encode(hashlib.sha256(required.encode()).digest()).rstrip(b"=").decode()
