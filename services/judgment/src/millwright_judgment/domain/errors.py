@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from millwright_runtime.errors import (
     Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
+    InvalidFields,
     NotFound,
     ResourceExhausted,
     Unimplemented,
-    Violation,
 )
 
 
-class InvalidRuleset(InvalidArgument):
+class InvalidRuleset(InvalidFields):
     """The ruleset has {count} fault(s). First: {first}"""
 
-    def __init__(self, faults: Sequence[Violation]) -> None:
-        self._faults = tuple(faults)
-        super().__init__(count=len(self._faults), first=f"{faults[0].field}: {faults[0].description}")
 
-    @property
-    def violations(self) -> Sequence[Violation]:
-        """Give every fault, with its JSON pointer as the field."""
-        return self._faults
-
-
-class InvalidInput(InvalidArgument):
+class InvalidInput(InvalidFields):
     """The input has {count} fault(s). First: {first}"""
-
-    def __init__(self, faults: Sequence[Violation]) -> None:
-        self._faults = tuple(faults)
-        super().__init__(count=len(self._faults), first=f"{faults[0].field}: {faults[0].description}")
-
-    @property
-    def violations(self) -> Sequence[Violation]:
-        """Give every fault, with its path in the request."""
-        return self._faults
 
 
 class RequestIdReused(InvalidArgument):

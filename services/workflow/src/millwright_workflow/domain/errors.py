@@ -9,6 +9,7 @@ from millwright_runtime.errors import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
+    InvalidFields,
     NotFound,
     PermissionDenied,
     Violation,
@@ -17,17 +18,8 @@ from millwright_runtime.errors import (
 from millwright_workflow.domain.interpreter.compatibility import Obstacle
 
 
-class InvalidDefinition(InvalidArgument):
+class InvalidDefinition(InvalidFields):
     """The definition has {count} fault(s). First: {first}"""
-
-    def __init__(self, faults: Sequence[Violation]) -> None:
-        self._faults = tuple(faults)
-        super().__init__(count=len(self._faults), first=f"{faults[0].field}: {faults[0].description}")
-
-    @property
-    def violations(self) -> Sequence[Violation]:
-        """Give every fault, with its JSON pointer as the field."""
-        return self._faults
 
 
 class InputTooLarge(InvalidArgument):
