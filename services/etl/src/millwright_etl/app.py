@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.loops import Removal
 from millwright_runtime.postgres import schema
 from millwright_runtime.service import Parts, Platform, Service, Verb
 
@@ -15,12 +16,13 @@ from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
 from millwright_etl.api.quarantine import QuarantineServicer
-from millwright_etl.engine.forgetting import Forgetting
 from millwright_etl.engine.night import OUT_OF_TIME, Night, exit_code, report
 from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
+from millwright_etl.store import ingest_streams
 
 SCHEMA = "etl"
+FORGET_PAUSE_SECONDS = 3600.0
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -34,7 +36,10 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
             PipelineServicer(platform, log),
             QuarantineServicer(platform, log),
         ],
-        loops=[Worker(platform, log, settings), Forgetting(platform.database)],
+        loops=[
+            Worker(platform, log, settings),
+            Removal("forgetting", platform.database, ingest_streams.forget, FORGET_PAUSE_SECONDS),
+        ],
     )
 
 

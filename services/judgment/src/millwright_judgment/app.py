@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from millwright_runtime.events.log import EventLog
+from millwright_runtime.loops import Removal
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_judgment.api.experiments import ExperimentServicer
@@ -16,16 +17,16 @@ from millwright_judgment.engine.copying import Copies
 from millwright_judgment.engine.experiments import Experiments
 from millwright_judgment.engine.gate import Gate
 from millwright_judgment.engine.judging import Judging
-from millwright_judgment.engine.keys import Keys
 from millwright_judgment.engine.plans import Plans
 from millwright_judgment.engine.recording import Recorder
 from millwright_judgment.engine.replaying.gate import GateReplays
 from millwright_judgment.engine.replaying.replays import Replays
-from millwright_judgment.engine.units import Units
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
+from millwright_judgment.store import executions, experiments
 
 SCHEMA = "judgment"
+REMOVAL_PAUSE_SECONDS = 600.0
 
 
 async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
@@ -44,10 +45,10 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
         ],
         loops=[
             Plans(platform, log),
-            Keys(platform.database),
+            Removal("keys", platform.database, executions.forget_keys, REMOVAL_PAUSE_SECONDS),
             Copies(platform.database, versions, settings.execution_retention_days),
             Experiments(platform, log, versions),
-            Units(platform.database),
+            Removal("units", platform.database, experiments.forget_units, REMOVAL_PAUSE_SECONDS),
             Replays(platform, log, versions, settings.replay_page_executions),
         ],
         # The recorder is no loop: calls that are still served while the service drains need it.

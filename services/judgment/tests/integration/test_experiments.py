@@ -32,11 +32,12 @@ from millwright_judgment.app import SERVICE
 from millwright_judgment.commands.storing import Group, Item, Part, store
 from millwright_judgment.domain.executions import new_id, time_of
 from millwright_judgment.domain.experiments import Arm, Mode, Step, Trial
-from millwright_judgment.engine.units import Units
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.store import executions
+from millwright_judgment.store import experiments as experiment_store
 from millwright_judgment.store.bases import Target
 from millwright_local.testing.refusals import refused
+from millwright_runtime.loops import Removal
 from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import running
 
@@ -263,7 +264,7 @@ async def test_units_are_known_while_it_runs_and_their_number_after_it(line, ser
     known = "SELECT count(*) FROM judgment.experiment_unit WHERE tenant = $1"
     await begin(line, guardrails=[{**MORE_CRITICAL, "max_increase": 1.0}])
     await judge_all(line, LOTS)
-    units = Units(service.platform.database)
+    units = Removal("units", service.platform.database, experiment_store.forget_units, pause_seconds=600)
     await units.run_once()
     assert await sql.fetchval(known, line.tenant) == len(LOTS)
     await line.StopExperiment(name=NAME, reason="enough")

@@ -11,7 +11,7 @@ from typing import Protocol
 from millwright_runtime import metrics
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.signals import Draining
-from millwright_runtime.postgres.database import is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database, is_connection_loss
 
 _RESTART_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -29,6 +29,34 @@ class Loop(Protocol):
     async def drain(self) -> None:
         """Take no more work and hand over or finish what is in hand, within the drain time."""
         ...
+
+
+class Removal:
+    """A loop that removes what is past its time, in all tenants. Any replica may do it, at any time."""
+
+    def __init__(
+        self, name: str, database: Database, remove: Callable[[Connection], Awaitable[int]], pause_seconds: float
+    ) -> None:
+        """Have `remove` take a batch away and say how many there were, until none are left; again after a pause."""
+        self.name = name
+        self._database = database
+        self._remove = remove
+        self._pause_seconds = pause_seconds
+
+    async def run(self) -> None:
+        """Remove until cancelled."""
+        while True:
+            while await self.run_once():
+                pass
+            await asyncio.sleep(self._pause_seconds)
+
+    async def drain(self) -> None:
+        """Have nothing in hand: each batch is one transaction."""
+
+    async def run_once(self) -> int:
+        """Remove a batch; give how many there were."""
+        async with self._database.transaction(ALL_TENANTS) as connection:
+            return await self._remove(connection)
 
 
 async def kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -18,6 +18,7 @@ from millwright_judgment.store import trials
 
 UNITS_KEPT = timedelta(days=30)
 """How long units are kept after the end of their experiment."""
+_FORGET_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,14 @@ async def units(connection: Connection, name: str) -> Mapping[int, Mapping[str, 
     return found
 
 
-async def forget_units(connection: Connection, limit: int) -> int:
-    """Remove at most `limit` units, and as many tallies, of experiments that ended long ago; give how many rows.
+async def forget_units(connection: Connection) -> int:
+    """Remove units and tallies of experiments that ended long ago, a batch of each at a time; give how many rows.
 
     How many units there were is kept.
     """
-    rows = [await connection.fetch(statement, UNITS_KEPT, limit) for statement in (_FORGET_UNITS, _FORGET_TALLIES)]
+    rows = [
+        await connection.fetch(statement, UNITS_KEPT, _FORGET_BATCH) for statement in (_FORGET_UNITS, _FORGET_TALLIES)
+    ]
     return sum(map(len, rows))
 
 
