@@ -156,9 +156,8 @@ def read(
 
 def defects(connection: Connection, stub: ProductionStub, wanted: pb.ProductionFilter) -> list[tuple[str, float]]:
     """Read defective pieces by type, the most first."""
-
-    def fetch(size: int, token: str) -> pb.ListDefectsResponse:
-        asked = pb.ListDefectsRequest(filter=wanted, page_size=size, page_token=token)
-        return connection.call(stub.ListDefects, asked)
-
-    return [(row.defect_type, row.defect_qty) for row in collect(fetch, lambda page: page.rows, _MOST_DEFECTS).rows]
+    request = pb.ListDefectsRequest(filter=wanted)
+    return [
+        (row.defect_type, row.defect_qty)
+        for row in collect(connection, stub.ListDefects, request, lambda page: page.rows, _MOST_DEFECTS).rows
+    ]

@@ -55,19 +55,10 @@ def list_(
     """List rows that were set aside, the newest first, with everything that is wrong with each."""
     session = current(ctx)
     connection, stub = services.quarantine(session)
-
-    def fetch(size: int, token: str) -> pb.ListQuarantinedRecordsResponse:
-        request = pb.ListQuarantinedRecordsRequest(
-            state=pb.QuarantinedRecord.State.Value(f"STATE_{state.name}"),
-            from_date=from_date,
-            to_date=to_date,
-            code=code,
-            page_size=size,
-            page_token=token,
-        )
-        return connection.call(stub.ListQuarantinedRecords, request)
-
-    found = collect(fetch, lambda page: page.records, limit)
+    request = pb.ListQuarantinedRecordsRequest(
+        state=pb.QuarantinedRecord.State.Value(f"STATE_{state.name}"), from_date=from_date, to_date=to_date, code=code
+    )
+    found = collect(connection, stub.ListQuarantinedRecords, request, lambda page: page.records, limit)
     table = views.records(found.records, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

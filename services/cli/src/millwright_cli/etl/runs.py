@@ -9,9 +9,7 @@ from millwright.etl.v1.pipeline_service_pb2 import (
     CancelRunRequest,
     GetRunRequest,
     ListRunsRequest,
-    ListRunsResponse,
     ListWindowsRequest,
-    ListWindowsResponse,
 )
 
 from millwright_cli.arguments import Limit, named
@@ -50,11 +48,8 @@ def runs(
     session = current(ctx)
     connection, stub = services.pipeline(session)
     wanted = run_pb2.Run.State.Value(f"STATE_{state.name}") if state else run_pb2.Run.STATE_UNSPECIFIED
-
-    def fetch(size: int, token: str) -> ListRunsResponse:
-        return connection.call(stub.ListRuns, ListRunsRequest(state=wanted, page_size=size, page_token=token))
-
-    found = collect(fetch, lambda page: page.runs, limit)
+    request = ListRunsRequest(state=wanted)
+    found = collect(connection, stub.ListRuns, request, lambda page: page.runs, limit)
     drawn = views.runs(found.runs, session.say)
     session.screen.listing(found, drawn, limit=limit, goes_on=bool(found.next_page_token))
 
@@ -64,13 +59,10 @@ def show(ctx: typer.Context, run: RunName, *, limit: Limit = 50) -> None:
     session = current(ctx)
     connection, stub = services.pipeline(session)
     answer = connection.call(stub.GetRun, GetRunRequest(name=run))
-
-    def fetch(size: int, token: str) -> ListWindowsResponse:
-        return connection.call(stub.ListWindows, ListWindowsRequest(run=run, page_size=size, page_token=token))
-
+    request = ListWindowsRequest(run=run)
     lines = [*views.run(answer.run, session.say)]
     if not session.screen.is_json and answer.run.progress.windows_total:
-        found = collect(fetch, lambda page: page.windows, limit).windows
+        found = collect(connection, stub.ListWindows, request, lambda page: page.windows, limit).windows
         lines += [views.windows(found, session.say), *views.broken(found, session.say)]
     session.screen.answer(answer, *lines)
 

@@ -78,12 +78,8 @@ def list_(
     """List drafts by name."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListDraftsResponse:
-        request = pb.ListDraftsRequest(ruleset=name or "", page_size=size, page_token=token)
-        return connection.call(stub.ListDrafts, request)
-
-    found = collect(fetch, lambda page: page.drafts, limit)
+    request = pb.ListDraftsRequest(ruleset=name or "")
+    found = collect(connection, stub.ListDrafts, request, lambda page: page.drafts, limit)
     table = views.draft_table(found.drafts, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

@@ -88,12 +88,7 @@ def list_(
         rule=rule,
     )
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListExecutionsResponse:
-        return connection.call(
-            stub.ListExecutions, pb.ListExecutionsRequest(filter=wanted, page_size=size, page_token=token)
-        )
-
-    found = collect(fetch, lambda page: page.executions, limit)
+    request = pb.ListExecutionsRequest(filter=wanted)
+    found = collect(connection, stub.ListExecutions, request, lambda page: page.executions, limit)
     table = views.execution_table(found.executions, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))

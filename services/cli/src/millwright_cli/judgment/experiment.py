@@ -164,12 +164,8 @@ def list_(
     """List experiments, newest first."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListExperimentsResponse:
-        request = pb.ListExperimentsRequest(ruleset=ruleset or "", page_size=size, page_token=token)
-        return connection.call(stub.ListExperiments, request)
-
-    found = collect(fetch, lambda page: page.experiments, limit)
+    request = pb.ListExperimentsRequest(ruleset=ruleset or "")
+    found = collect(connection, stub.ListExperiments, request, lambda page: page.experiments, limit)
     table = views.experiment_table(found.experiments, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

@@ -150,12 +150,8 @@ def releases(
     if watch:
         _watch(session, connection, stub, name, channel)
         return
-
-    def fetch(size: int, token: str) -> pb.ListReleasesResponse:
-        request = pb.ListReleasesRequest(ruleset=name, channel=channel, page_size=size, page_token=token)
-        return connection.call(stub.ListReleases, request)
-
-    found = collect(fetch, lambda page: page.releases, limit)
+    request = pb.ListReleasesRequest(ruleset=name, channel=channel)
+    found = collect(connection, stub.ListReleases, request, lambda page: page.releases, limit)
     table = views.release_table(found.releases, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

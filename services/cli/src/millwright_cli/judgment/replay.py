@@ -187,12 +187,8 @@ def list_(
     """List replays, newest first."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListReplaysResponse:
-        request = pb.ListReplaysRequest(ruleset=ruleset or "", page_size=size, page_token=token)
-        return connection.call(stub.ListReplays, request)
-
-    found = collect(fetch, lambda page: page.replays, limit)
+    request = pb.ListReplaysRequest(ruleset=ruleset or "")
+    found = collect(connection, stub.ListReplays, request, lambda page: page.replays, limit)
     table = views.replay_table(found.replays, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 
@@ -254,21 +250,10 @@ def differences(
     session = current(ctx)
     connection, stub = connect(session)
     depth = replay_pb2.Comparison.Change.Value(f"CHANGE_{change.name}" if change else "CHANGE_UNSPECIFIED")
-
-    def fetch(size: int, token: str) -> pb.ListReplayDifferencesResponse:
-        request = pb.ListReplayDifferencesRequest(
-            replay=name,
-            target=target - 1,
-            change=depth,
-            cause=cause,
-            from_outcome=from_outcome,
-            to_outcome=to_outcome,
-            page_size=size,
-            page_token=token,
-        )
-        return connection.call(stub.ListReplayDifferences, request)
-
-    found = collect(fetch, lambda page: page.differences, limit)
+    request = pb.ListReplayDifferencesRequest(
+        replay=name, target=target - 1, change=depth, cause=cause, from_outcome=from_outcome, to_outcome=to_outcome
+    )
+    found = collect(connection, stub.ListReplayDifferences, request, lambda page: page.differences, limit)
     table = comparison_views.difference_table(found.differences, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

@@ -64,11 +64,8 @@ def list_(ctx: typer.Context, limit: Limit = 50) -> None:
     """List the rulesets by name."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListRulesetsResponse:
-        return connection.call(stub.ListRulesets, pb.ListRulesetsRequest(page_size=size, page_token=token))
-
-    found = collect(fetch, lambda page: page.rulesets, limit)
+    request = pb.ListRulesetsRequest()
+    found = collect(connection, stub.ListRulesets, request, lambda page: page.rulesets, limit)
     table = views.ruleset_table(found.rulesets, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 
@@ -87,13 +84,8 @@ def versions(ctx: typer.Context, name: RulesetName, limit: Limit = 50) -> None:
     """List a ruleset's versions, newest first."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListVersionsResponse:
-        return connection.call(
-            stub.ListVersions, pb.ListVersionsRequest(ruleset=name, page_size=size, page_token=token)
-        )
-
-    found = collect(fetch, lambda page: page.versions, limit)
+    request = pb.ListVersionsRequest(ruleset=name)
+    found = collect(connection, stub.ListVersions, request, lambda page: page.versions, limit)
     table = views.version_table(found.versions, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

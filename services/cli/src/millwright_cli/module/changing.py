@@ -35,12 +35,8 @@ def list_modules(
     """List modules."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListModulesResponse:
-        request = pb.ListModulesRequest(include_uninstalled=with_uninstalled, page_size=size, page_token=token)
-        return connection.call(stub.ListModules, request)
-
-    found = collect(fetch, lambda page: page.modules, limit)
+    request = pb.ListModulesRequest(include_uninstalled=with_uninstalled)
+    found = collect(connection, stub.ListModules, request, lambda page: page.modules, limit)
     rows = views.listing(found.modules, session.say)
     session.screen.listing(found, rows, limit=limit, goes_on=bool(found.next_page_token))
 
@@ -60,12 +56,8 @@ def history(ctx: typer.Context, module: ModuleName, *, limit: Limit = 50) -> Non
     """Show what was live when, newest first."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListActivationsResponse:
-        request = pb.ListActivationsRequest(module=module, page_size=size, page_token=token)
-        return connection.call(stub.ListActivations, request)
-
-    found = collect(fetch, lambda page: page.activations, limit)
+    request = pb.ListActivationsRequest(module=module)
+    found = collect(connection, stub.ListActivations, request, lambda page: page.activations, limit)
     rows = views.history(found.activations, session.say)
     session.screen.listing(found, rows, limit=limit, goes_on=bool(found.next_page_token))
 

@@ -135,13 +135,9 @@ def operations(
     """List operations, newest first."""
     session = current(ctx)
     connection, stub = connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListOperationsResponse:
-        named = module_name(module) if module else ""
-        request = pb.ListOperationsRequest(module=named, only_open=only_open, page_size=size, page_token=token)
-        return connection.call(stub.ListOperations, request)
-
-    found = collect(fetch, lambda page: page.operations, limit)
+    named = module_name(module) if module else ""
+    request = pb.ListOperationsRequest(module=named, only_open=only_open)
+    found = collect(connection, stub.ListOperations, request, lambda page: page.operations, limit)
     rows = views.listing(found.operations, session.say)
     session.screen.listing(found, rows, limit=limit, goes_on=bool(found.next_page_token))
 

@@ -51,17 +51,11 @@ def list_(
     """List approvals, those that wait longest first."""
     session = current(ctx)
     connection, stub = _connect(session)
-
-    def fetch(size: int, token: str) -> approval_service_pb2.ListApprovalsResponse:
-        request = approval_service_pb2.ListApprovalsRequest(
-            states=[approval_service_pb2.Approval.State.Value(f"STATE_{each.name}") for each in state or ()],
-            instance=instance or "",
-            page_size=size,
-            page_token=token,
-        )
-        return connection.call(stub.ListApprovals, request)
-
-    found = collect(fetch, lambda page: page.approvals, limit)
+    request = approval_service_pb2.ListApprovalsRequest(
+        states=[approval_service_pb2.Approval.State.Value(f"STATE_{each.name}") for each in state or ()],
+        instance=instance or "",
+    )
+    found = collect(connection, stub.ListApprovals, request, lambda page: page.approvals, limit)
     table = views.approval_table(found.approvals, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

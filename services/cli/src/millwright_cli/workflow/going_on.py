@@ -85,12 +85,8 @@ def checkpoints(ctx: typer.Context, name: InstanceName, *, limit: Limit = 50) ->
     """List what is kept of an instance, newest first."""
     session = current(ctx)
     connection, stub = _connect(session)
-
-    def fetch(size: int, token: str) -> pb.ListCheckpointsResponse:
-        request = pb.ListCheckpointsRequest(instance=name, page_size=size, page_token=token)
-        return connection.call(stub.ListCheckpoints, request)
-
-    answer = collect(fetch, lambda page: page.checkpoints, limit)
+    request = pb.ListCheckpointsRequest(instance=name)
+    answer = collect(connection, stub.ListCheckpoints, request, lambda page: page.checkpoints, limit)
     session.screen.answer(answer, views.checkpoint_table(answer.checkpoints, session.say))
 
 

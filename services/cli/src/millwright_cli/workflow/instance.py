@@ -120,19 +120,13 @@ def list_(
     if version and not workflow:
         raise errors.usage("VERSION_ALONE", session.say(Term.VERSION_ALONE))
     connection, stub = _connect(session)
-
-    def fetch(size: int, token: str) -> instance_service_pb2.ListInstancesResponse:
-        request = instance_service_pb2.ListInstancesRequest(
-            workflow=workflow or "",
-            version=version or 0,
-            states=[instance_pb2.Instance.State.Value(f"STATE_{each.name}") for each in state or ()],
-            created_after=timestamp(created_after),
-            page_size=size,
-            page_token=token,
-        )
-        return connection.call(stub.ListInstances, request)
-
-    found = collect(fetch, lambda page: page.instances, limit)
+    request = instance_service_pb2.ListInstancesRequest(
+        workflow=workflow or "",
+        version=version or 0,
+        states=[instance_pb2.Instance.State.Value(f"STATE_{each.name}") for each in state or ()],
+        created_after=timestamp(created_after),
+    )
+    found = collect(connection, stub.ListInstances, request, lambda page: page.instances, limit)
     table = views.instance_table(found.instances, session.say)
     session.screen.listing(found, table, limit=limit, goes_on=bool(found.next_page_token))
 

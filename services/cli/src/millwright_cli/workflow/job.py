@@ -60,14 +60,8 @@ def list_(
         if kind
         else release_pb2.RunJobOutcome.KIND_UNSPECIFIED
     )
-
-    def fetch(size: int, token: str) -> release_service_pb2.ListRunJobOutcomesResponse:
-        request = release_service_pb2.ListRunJobOutcomesRequest(
-            run_job=job, kind=value, page_size=size, page_token=token
-        )
-        return connection.call(stub.ListRunJobOutcomes, request)
-
-    found = collect(fetch, lambda page: page.outcomes, limit)
+    request = release_service_pb2.ListRunJobOutcomesRequest(run_job=job, kind=value)
+    found = collect(connection, stub.ListRunJobOutcomes, request, lambda page: page.outcomes, limit)
     session.screen.listing(
         found, views.outcome_table(found.outcomes, session.say), limit=limit, goes_on=bool(found.next_page_token)
     )

@@ -147,14 +147,8 @@ def releases(
     if watch:
         _watch(session, connection, stub, name, channel)
         return
-
-    def fetch(size: int, token: str) -> release_service_pb2.ListReleasesResponse:
-        request = release_service_pb2.ListReleasesRequest(
-            workflow=name, channel=channel, page_size=size, page_token=token
-        )
-        return connection.call(stub.ListReleases, request)
-
-    found = collect(fetch, lambda page: page.releases, limit)
+    request = release_service_pb2.ListReleasesRequest(workflow=name, channel=channel)
+    found = collect(connection, stub.ListReleases, request, lambda page: page.releases, limit)
     session.screen.listing(
         found, views.release_table(found.releases, session.say), limit=limit, goes_on=bool(found.next_page_token)
     )

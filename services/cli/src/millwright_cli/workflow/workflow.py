@@ -47,12 +47,8 @@ def list_(ctx: typer.Context, limit: Limit = 50) -> None:
     """List the workflows by name."""
     session = current(ctx)
     connection, stub = _connect(session)
-
-    def fetch(size: int, token: str) -> workflow_service_pb2.ListWorkflowsResponse:
-        request = workflow_service_pb2.ListWorkflowsRequest(page_size=size, page_token=token)
-        return connection.call(stub.ListWorkflows, request)
-
-    found = collect(fetch, lambda page: page.workflows, limit)
+    request = workflow_service_pb2.ListWorkflowsRequest()
+    found = collect(connection, stub.ListWorkflows, request, lambda page: page.workflows, limit)
     session.screen.listing(
         found, views.workflow_table(found, session.say), limit=limit, goes_on=bool(found.next_page_token)
     )
@@ -72,12 +68,8 @@ def versions(ctx: typer.Context, name: WorkflowName, limit: Limit = 50) -> None:
     """List a workflow's versions, newest first."""
     session = current(ctx)
     connection, stub = _connect(session)
-
-    def fetch(size: int, token: str) -> workflow_service_pb2.ListVersionsResponse:
-        request = workflow_service_pb2.ListVersionsRequest(workflow=name, page_size=size, page_token=token)
-        return connection.call(stub.ListVersions, request)
-
-    found = collect(fetch, lambda page: page.versions, limit)
+    request = workflow_service_pb2.ListVersionsRequest(workflow=name)
+    found = collect(connection, stub.ListVersions, request, lambda page: page.versions, limit)
     session.screen.listing(
         found, views.version_table(found, session.say), limit=limit, goes_on=bool(found.next_page_token)
     )
