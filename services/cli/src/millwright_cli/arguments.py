@@ -96,6 +96,25 @@ ExpectedRevision = Annotated[
     ),
 ]
 
+RollbackTarget = Annotated[
+    int | None,
+    typer.Option("--to", metavar="N", min=1, help="The version to go back to.", show_default="the last good one"),
+]
+KeepSourceGood = Annotated[bool, typer.Option("--keep-source-good", help="Do not mark the version left as bad.")]
+AllowBadTarget = Annotated[
+    bool, typer.Option("--allow-bad-target", help="Go back even to a version marked bad; it becomes good.")
+]
+Freeze = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--freeze",
+        parser=duration,
+        metavar="SPAN",
+        help="How long to refuse automatic promotions.",
+        show_default="1h",
+    ),
+]
+
 
 def file_text(path: str, say: Words) -> str:
     """Read a text file in UTF-8, or standard input for `-`."""

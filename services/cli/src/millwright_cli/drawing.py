@@ -204,3 +204,9 @@ def facts(rows: Iterable[tuple[Vocabulary, str | Text]], say: Words) -> Renderab
 
 def _cell(value: str | Text) -> Text:
     return value if isinstance(value, Text) else Text(clean(value))
+
+
+def caveats(say: Words, *, dry_run: bool = False, replayed: bool = False) -> list[Text]:
+    """Say what an answer to a write does not mean."""
+    words = [*([Word.DRY_RUN] if dry_run else []), *([Word.REPLAYED] if replayed else [])]
+    return [Text(say(word), style="dim") for word in words]

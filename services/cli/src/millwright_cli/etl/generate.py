@@ -9,11 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.text import Text
 
 from millwright_cli.arguments import DryRun, percent_bp
+from millwright_cli.drawing import caveats
 from millwright_cli.etl import services
 from millwright_cli.etl.run_words import Term
 from millwright_cli.session import Session, current
 from millwright_cli.watching import Stream
-from millwright_cli.words import Word, Words
+from millwright_cli.words import Words
 
 
 def _share(text: str) -> float:
@@ -68,10 +69,7 @@ def generate(
         dry_run=dry_run,
     )
     answer = _gathered(session, connection.stream(stub.GenerateRecords, request))
-    told = [*_told(answer, session.say)]
-    if dry_run:
-        told.append(Text(session.say(Word.DRY_RUN), style="dim"))
-    session.screen.answer(answer, *told)
+    session.screen.answer(answer, *_told(answer, session.say), *caveats(session.say, dry_run=dry_run))
 
 
 def _gathered(session: Session, messages: Stream[GenerateRecordsResponse]) -> GenerateRecordsResponse:

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 from millwright.etl.v1.pipeline_service_pb2 import BackfillRequest, RunPipelineRequest
-from rich.text import Text
 
 from millwright_cli.arguments import DryRun, Watch
 from millwright_cli.connection import new_request_id
+from millwright_cli.drawing import caveats
 from millwright_cli.etl import services
 from millwright_cli.etl.run_watch import RunWatch
 from millwright_cli.etl.views import run as views
 from millwright_cli.session import current
-from millwright_cli.words import Word
 
 Day = Annotated[str, typer.Argument(metavar="DAY", help="A business day, as 2026-11-01.", show_default=False)]
 
@@ -46,7 +45,7 @@ def run(
     answer = connection.call(stub.RunPipeline, request)
     lines = [*views.planned(answer.windows, len(answer.windows), session.say)]
     if dry_run:
-        session.screen.answer(answer, *lines, Text(session.say(Word.DRY_RUN), style="dim"))
+        session.screen.answer(answer, *lines, *caveats(session.say, dry_run=True))
         return
     if not watch:
         session.screen.answer(answer, views.line(answer.run, session.say), *lines)
@@ -81,7 +80,7 @@ def backfill(
     answer = connection.call(stub.Backfill, request)
     lines = [*views.planned(answer.windows, answer.windows_total, session.say)]
     if dry_run:
-        session.screen.answer(answer, *lines, Text(session.say(Word.DRY_RUN), style="dim"))
+        session.screen.answer(answer, *lines, *caveats(session.say, dry_run=True))
         return
     if not watch:
         session.screen.answer(answer, views.line(answer.run, session.say), *lines)

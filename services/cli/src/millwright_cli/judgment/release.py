@@ -1,6 +1,6 @@
 """`millwright ruleset promote | rollback | mark-bad | mark-good | releases`: what moves a channel, and its log."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -10,16 +10,19 @@ from millwright.judgment.v1 import release_service_pb2 as pb
 from millwright.judgment.v1 import release_service_pb2_grpc
 
 from millwright_cli.arguments import (
+    AllowBadTarget,
     ChannelId,
     DryRun,
     ExpectedRevision,
+    Freeze,
+    KeepSourceGood,
     Limit,
     OptionalReason,
     Reason,
+    RollbackTarget,
     VersionNumber,
     Watch,
     ahead,
-    duration,
     timestamp,
 )
 from millwright_cli.connection import Connection, Service
@@ -77,27 +80,11 @@ def rollback(
     name: RulesetName,
     *,
     reason: Reason,
-    to: Annotated[
-        int | None,
-        typer.Option("--to", metavar="N", min=1, help="The version to go back to.", show_default="the last good one"),
-    ] = None,
+    to: RollbackTarget = None,
     channel: ChannelId = "prod",
-    keep_source_good: Annotated[
-        bool, typer.Option("--keep-source-good", help="Do not mark the version left as bad.")
-    ] = False,
-    allow_bad_target: Annotated[
-        bool, typer.Option("--allow-bad-target", help="Go back even to a version marked bad; it becomes good.")
-    ] = False,
-    freeze: Annotated[
-        timedelta | None,
-        typer.Option(
-            "--freeze",
-            parser=duration,
-            metavar="SPAN",
-            help="How long to refuse automatic promotions.",
-            show_default="1h",
-        ),
-    ] = None,
+    keep_source_good: KeepSourceGood = False,
+    allow_bad_target: AllowBadTarget = False,
+    freeze: Freeze = None,
     expected_revision: ExpectedRevision = None,
     dry_run: DryRun = False,
 ) -> None:

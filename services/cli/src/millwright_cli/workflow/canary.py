@@ -23,13 +23,14 @@ from millwright_cli.arguments import (
     percent_bp,
 )
 from millwright_cli.connection import Connection
+from millwright_cli.drawing import caveats
 from millwright_cli.errors import ExitCode
 from millwright_cli.session import Noun, Session, Verb, current
 from millwright_cli.words import Words
 from millwright_cli.workflow.arguments import WorkflowName
 from millwright_cli.workflow.moves import connect, move
 from millwright_cli.workflow.views import canary as views
-from millwright_cli.workflow.views.release import caveats, release_line
+from millwright_cli.workflow.views.release import release_line
 
 _WHOLE_BP = 10_000
 _LOOK_SECONDS = 1.0

@@ -1,6 +1,5 @@
 """`millwright workflow promote | rollback | mark-bad | mark-good | releases`: what moves a channel, and its log."""
 
-from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -10,15 +9,18 @@ from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import release_pb2, release_service_pb2, release_service_pb2_grpc
 
 from millwright_cli.arguments import (
+    AllowBadTarget,
     ChannelId,
     DryRun,
     ExpectedRevision,
+    Freeze,
+    KeepSourceGood,
     Limit,
     OptionalReason,
     Reason,
+    RollbackTarget,
     VersionNumber,
     Watch,
-    duration,
 )
 from millwright_cli.connection import Connection
 from millwright_cli.drawing import short
@@ -72,31 +74,15 @@ def rollback(
     name: WorkflowName,
     *,
     reason: Reason,
-    to: Annotated[
-        int | None,
-        typer.Option("--to", metavar="N", min=1, help="The version to go back to.", show_default="the last good one"),
-    ] = None,
+    to: RollbackTarget = None,
     channel: ChannelId = "prod",
     policy: Annotated[
         Policy | None,
         typer.Option("--policy", help="What happens to instances running on the version left.", show_default="drain"),
     ] = None,
-    keep_source_good: Annotated[
-        bool, typer.Option("--keep-source-good", help="Do not mark the version left as bad.")
-    ] = False,
-    allow_bad_target: Annotated[
-        bool, typer.Option("--allow-bad-target", help="Go back even to a version marked bad; it becomes good.")
-    ] = False,
-    freeze: Annotated[
-        timedelta | None,
-        typer.Option(
-            "--freeze",
-            parser=duration,
-            metavar="SPAN",
-            help="How long to refuse automatic promotions.",
-            show_default="1h",
-        ),
-    ] = None,
+    keep_source_good: KeepSourceGood = False,
+    allow_bad_target: AllowBadTarget = False,
+    freeze: Freeze = None,
     expected_revision: ExpectedRevision = None,
     dry_run: DryRun = False,
 ) -> None:

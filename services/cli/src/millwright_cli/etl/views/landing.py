@@ -7,10 +7,10 @@ from millwright.etl.v1.record_pb2 import RefusedRecord
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import table
+from millwright_cli.drawing import caveats, table
 from millwright_cli.etl.rows import Row
 from millwright_cli.etl.words import Term
-from millwright_cli.words import Word, Words
+from millwright_cli.words import Words
 
 _SHOWN = 20
 
@@ -49,7 +49,7 @@ def mapped(rows: Sequence[Row], say: Words) -> Iterator[RenderableType]:
     for row in rows:
         told = row.record.payload if not row.reason else f"{row.reason} {row.field}: {row.message}"
         yield Text.assemble((f"{row.line}  ", "dim"), (f"{row.record.external_id}  ", "bold"), _plain(told))
-    yield Text(say(Word.DRY_RUN), style="dim")
+    yield from caveats(say, dry_run=True)
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,7 @@ from millwright.etl.v1.record_pb2 import RecordType
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import clean, marked, short, table
+from millwright_cli.drawing import caveats, clean, marked, short, table
 from millwright_cli.etl.words import Term
 from millwright_cli.words import Word, Words
 
@@ -23,15 +23,13 @@ def redriven(answer: RedriveRecordsResponse, rows: int, say: Words) -> Iterator[
     run = answer.run
     days = run.from_date if run.from_date == run.to_date else f"{run.from_date} … {run.to_date}"
     yield Text.assemble(("✔ ", "green"), say(Term.REDRIVEN, n=rows, days=days, run=short(run.name)))
-    if answer.replayed:
-        yield Text(say(Word.REPLAYED), style="dim")
+    yield from caveats(say, replayed=answer.replayed)
 
 
 def ignored(answer: IgnoreRecordsResponse, say: Words) -> Iterator[RenderableType]:
     """Say that rows are left out."""
     yield Text.assemble(("✔ ", "green"), say(Term.LEFT_OUT, n=len(answer.records)))
-    if answer.replayed:
-        yield Text(say(Word.REPLAYED), style="dim")
+    yield from caveats(say, replayed=answer.replayed)
 
 
 def _cells(row: QuarantinedRecord, say: Words) -> tuple[str | Text, ...]:

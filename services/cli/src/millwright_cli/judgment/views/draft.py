@@ -7,8 +7,8 @@ from millwright.judgment.v1 import ruleset_service_pb2 as pb
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import clean, facts, glyph, marked, short, table
-from millwright_cli.judgment.views import gate, release
+from millwright_cli.drawing import caveats, clean, facts, glyph, marked, short, table
+from millwright_cli.judgment.views import gate
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import moment
 from millwright_cli.words import Word, Words
@@ -21,7 +21,7 @@ def saved(answer: pb.SaveDraftResponse, took: str, say: Words) -> list[Renderabl
     return [
         Text.assemble(glyph(_state(found)), " ", sentence),
         *gate.findings(answer.findings, say),
-        *release.caveats(say, dry_run=False, replayed=answer.replayed),
+        *caveats(say, replayed=answer.replayed),
     ]
 
 

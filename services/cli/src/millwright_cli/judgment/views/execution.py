@@ -8,9 +8,8 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from millwright_cli.drawing import clean, facts, glyph, number, short, table
+from millwright_cli.drawing import caveats, clean, facts, glyph, number, short, table
 from millwright_cli.judgment.values import written
-from millwright_cli.judgment.views.release import caveats
 from millwright_cli.judgment.views.ruleset import spoken
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import moment

@@ -7,10 +7,9 @@ from millwright.judgment.v1 import experiment_service_pb2 as pb
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import bar, clean, facts, glyph, marked, short, table
+from millwright_cli.drawing import bar, caveats, clean, facts, glyph, marked, short, table
 from millwright_cli.judgment.trial_words import Trial
 from millwright_cli.judgment.views import report as report_views
-from millwright_cli.judgment.views.release import caveats
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import moment, span
 from millwright_cli.words import Vocabulary, Word, Words
@@ -47,7 +46,7 @@ def moved(answer: pb.StepExperimentResponse, took: str, say: Words) -> list[Rend
         Trial.EXPERIMENT_MOVED, experiment=short(answer.experiment.name), share=share(answer.experiment), took=took
     )
     line = Text.assemble(glyph("OPERATION_EXPERIMENT_STEP"), " ", told)
-    return [line, *caveats(say, dry_run=False, replayed=answer.replayed)]
+    return [line, *caveats(say, replayed=answer.replayed)]
 
 
 def stopped(answer: pb.StopExperimentResponse, took: str, say: Words) -> list[RenderableType]:
@@ -55,7 +54,7 @@ def stopped(answer: pb.StopExperimentResponse, took: str, say: Words) -> list[Re
     word = Trial.EXPERIMENT_STOPPED if answer.HasField("release") else Trial.EXPERIMENT_OVER
     told = say(word, experiment=short(answer.experiment.name), took=took)
     line = Text.assemble(glyph(_state(answer.experiment)), " ", told)
-    return [line, *caveats(say, dry_run=False, replayed=answer.replayed)]
+    return [line, *caveats(say, replayed=answer.replayed)]
 
 
 def promoted(answer: pb.PromoteArmResponse, took: str, say: Words) -> list[RenderableType]:
@@ -63,7 +62,7 @@ def promoted(answer: pb.PromoteArmResponse, took: str, say: Words) -> list[Rende
     channel = answer.channel
     known = {"channel": short(channel.name), "version": channel.version, "revision": channel.revision}
     line = Text.assemble(glyph("OPERATION_PROMOTE"), " ", say(Trial.ARM_PROMOTED, **known, took=took))
-    return [line, *caveats(say, dry_run=False, replayed=answer.replayed)]
+    return [line, *caveats(say, replayed=answer.replayed)]
 
 
 def ended(found: _Experiment, say: Words) -> list[RenderableType]:

@@ -7,7 +7,7 @@ from millwright.judgment.v1 import release_service_pb2 as pb
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import clean, glyph, marked, short, table
+from millwright_cli.drawing import caveats, clean, glyph, marked, short, table
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import clock, moment
 from millwright_cli.words import Word, Words
@@ -50,7 +50,7 @@ def mark(
     state = ruleset_pb2.Version.State.Name(answer.version.state)
     word = Term.MARKED if answer.changed else Term.MARKED_BEFORE
     sentence = say(word, version=answer.version.number, state=say.named(state), took=took)
-    return [Text.assemble(glyph(state), " ", sentence), *caveats(say, dry_run=False, replayed=answer.replayed)]
+    return [Text.assemble(glyph(state), " ", sentence), *caveats(say, replayed=answer.replayed)]
 
 
 def move(answer: pb.PromoteVersionResponse | pb.RollbackVersionResponse, took: str, say: Words) -> Text:
@@ -67,12 +67,6 @@ def points(channel: release_pb2.Channel, say: Words) -> Text:
     """Say where a channel points."""
     sentence = say(Term.POINTS, channel=short(channel.name), version=channel.version, revision=channel.revision)
     return Text.assemble(glyph("OPERATION_PROMOTE"), " ", sentence)
-
-
-def caveats(say: Words, *, dry_run: bool, replayed: bool) -> list[RenderableType]:
-    """Say what an answer to a write does not mean."""
-    words = [*([Word.DRY_RUN] if dry_run else []), *([Word.REPLAYED] if replayed else [])]
-    return [Text(say(word), style="dim") for word in words]
 
 
 def release_table(releases: Iterable[_Release], say: Words) -> RenderableType:

@@ -7,10 +7,9 @@ from millwright.judgment.v1 import replay_service_pb2 as pb
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import bar, clean, facts, marked, number, short, table
+from millwright_cli.drawing import bar, caveats, clean, facts, marked, number, short, table
 from millwright_cli.judgment.trial_words import Trial
 from millwright_cli.judgment.values import written
-from millwright_cli.judgment.views.release import caveats
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import moment, span
 from millwright_cli.words import Word, Words

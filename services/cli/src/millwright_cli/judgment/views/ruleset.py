@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
-from millwright_cli.drawing import clean, facts, marked, short, table
+from millwright_cli.drawing import caveats, clean, facts, marked, short, table
 from millwright_cli.judgment.views import gate, release
 from millwright_cli.judgment.words import Term
 from millwright_cli.times import moment
@@ -33,7 +33,7 @@ def publication(answer: pb.PublishVersionResponse, took: str, say: Words, *, dry
     if answer.HasField("channel"):
         lines.append(release.points(answer.channel, say))
     lines += [*gate.summary(version.gate_report, say), *gate.findings(version.gate_report.findings, say)]
-    return [*lines, *release.caveats(say, dry_run=dry_run, replayed=answer.replayed)]
+    return [*lines, *caveats(say, dry_run=dry_run, replayed=answer.replayed)]
 
 
 def ruleset_table(found: Iterable[ruleset_pb2.Ruleset], say: Words) -> RenderableType:

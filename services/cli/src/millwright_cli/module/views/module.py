@@ -6,7 +6,7 @@ from millwright.modules.v1 import module_pb2, module_service_pb2
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import facts, glyph, marked, short, table
+from millwright_cli.drawing import caveats, facts, glyph, marked, short, table
 from millwright_cli.module.views import problem
 from millwright_cli.module.views.amounts import size
 from millwright_cli.module.words import Term
@@ -91,12 +91,12 @@ def move(answer: module_service_pb2.RollbackModuleResponse, took: str, say: Word
     name = short(module.name)
     if not answer.HasField("activation"):
         said = say(Term.UNCHANGED, module=name, state=say.named(_Module.State.Name(module.state)))
-        return [Text(said, style="dim"), *_replayed(say, is_replayed=answer.replayed)]
+        return [Text(said, style="dim"), *caveats(say, replayed=answer.replayed)]
     done = answer.activation
     kind = _Activation.Kind.Name(done.kind)
     versions = {"from_version": done.from_version or _NONE, "to_version": done.to_version or _NONE}
     told = say(Term.CHANGED, module=name, kind=say.named(kind), **versions, took=took)
-    return [Text.assemble(glyph(kind), " ", told), *_replayed(say, is_replayed=answer.replayed)]
+    return [Text.assemble(glyph(kind), " ", told), *caveats(say, replayed=answer.replayed)]
 
 
 def removal(answer: module_service_pb2.UninstallModuleResponse, took: str, say: Words) -> list[RenderableType]:
@@ -106,7 +106,7 @@ def removal(answer: module_service_pb2.UninstallModuleResponse, took: str, say: 
         state = _Module.State.Name(module.state)
         told = say(Term.GONE, module=short(module.name), state=say.named(state), took=took)
         lines.append(Text.assemble(glyph(state), " ", told))
-    return [*lines, *_replayed(say, is_replayed=answer.replayed)]
+    return [*lines, *caveats(say, replayed=answer.replayed)]
 
 
 def live(module: module_pb2.Module, say: Words) -> Text:
@@ -159,7 +159,3 @@ def _versions(versions: Iterable[module_pb2.ModuleVersion], say: Words) -> Rende
         for each in versions
     )
     return table(headings, rows, say)
-
-
-def _replayed(say: Words, *, is_replayed: bool) -> list[RenderableType]:
-    return [Text(say(Word.REPLAYED), style="dim")] if is_replayed else []

@@ -7,7 +7,7 @@ from millwright.workflow.v1 import instance_pb2, instance_service_pb2
 from rich.console import RenderableType
 from rich.text import Text
 
-from millwright_cli.drawing import clean, facts, glyph, json_text, marked, short, table
+from millwright_cli.drawing import caveats, clean, facts, glyph, json_text, marked, short, table
 from millwright_cli.times import clock, instant, moment, span
 from millwright_cli.words import Vocabulary, Word, Words
 from millwright_cli.workflow.words import Term
@@ -152,8 +152,7 @@ def acceptance(
     )
     names = {"instance": short(found.name), "workflow": short(found.workflow)}
     lines = [Text.assemble(glyph("STATE_PENDING"), " ", say(Term.ACCEPTED, **names, target=target, took=took))]
-    if answer.replayed:
-        lines.append(Text(say(Word.REPLAYED), style="dim"))
+    lines += caveats(say, replayed=answer.replayed)
     if not watched:
         lines.append(Text(f"  {say(Term.FOLLOW, id=short(found.name))}", style="dim"))
     return [*lines]

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
-from millwright_cli.drawing import clean, facts, json_text, marked, short, table
+from millwright_cli.drawing import caveats, clean, facts, json_text, marked, short, table
 from millwright_cli.times import moment
 from millwright_cli.words import Word, Words
 from millwright_cli.workflow.views import release
@@ -33,7 +33,7 @@ def publication(
     lines = [Text.assemble(("✔ ", "green"), sentence)]
     if answer.HasField("channel"):
         lines.append(release.points(answer.channel, say))
-    return [*lines, *release.caveats(say, dry_run=dry_run, replayed=answer.replayed)]
+    return [*lines, *caveats(say, dry_run=dry_run, replayed=answer.replayed)]
 
 
 def workflow_table(found: workflow_service_pb2.ListWorkflowsResponse, say: Words) -> RenderableType:
