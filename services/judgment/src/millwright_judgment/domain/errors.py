@@ -26,10 +26,6 @@ class RequestIdReused(InvalidArgument):
     """The idempotency_key {idempotency_key} was used with another body. Use a new one for another input."""
 
 
-class InvalidDataset(InvalidArgument):
-    """The data set cannot be read: {detail}"""
-
-
 class RulesetNotFound(NotFound):
     """There is no ruleset {ruleset}."""
 
@@ -52,10 +48,6 @@ class ExecutionNotFound(NotFound):
 
 class ReplayNotFound(NotFound):
     """There is no replay {replay}, or it is no longer kept."""
-
-
-class DatasetNotFound(NotFound):
-    """There is no data set {dataset}."""
 
 
 class ExperimentNotFound(NotFound):
