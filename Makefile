@@ -46,7 +46,7 @@ lint: setup ## Check style, types, the contract and the architecture's arrows.
 format: setup ## Rewrite the code in the house style.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write --path protos/millwright
 
-bench: setup esbuild ## Print the figures; BENCH=name runs one, ARGS=--check fails on a missed target.
+bench: setup esbuild ## Measure, and write docs/benchmarks.md; BENCH=name measures one, and ARGS=--write writes it.
 	@$(BIN)/python -m tests.bench $(BENCH) $(ARGS)
 
 protos: ## Generate the Python stubs anew.

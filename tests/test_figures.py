@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.bench import pages, record
+from tests.bench.__main__ import BENCHES, purpose
 from tests.bench.figures import Figure, percentile
 
 
@@ -31,3 +33,20 @@ def test_a_target_is_met_up_to_its_value_and_missed_past_it() -> None:
     assert Figure("b", "m", 50.0, "ms", most=50.0).is_met
     assert not Figure("b", "m", 50.1, "ms", most=50.0).is_met
     assert Figure("b", "m", 50.1, "ms").is_met
+
+
+def test_a_target_may_be_a_ratio_that_must_not_be_passed() -> None:
+    assert Figure("b", "m", 2.0, "s", "unzip", 1.0, most_ratio=2).is_met
+    assert not Figure("b", "m", 2.1, "s", "unzip", 1.0, most_ratio=2).is_met
+    assert Figure("b", "m", 2.0, "s", "unzip", 1.0, most_ratio=2).target == "≤ 2 × peer"
+
+
+def test_a_bench_has_a_purpose_in_words() -> None:
+    assert all(purpose(bench) for bench in BENCHES.values())
+
+
+def test_the_pages_show_what_was_measured_and_nothing_else() -> None:
+    measured = record.read()
+    assert pages.PAGE.read_text() == pages.page(measured, {name: purpose(bench) for name, bench in BENCHES.items()})
+    for readme, head in pages.READMES.items():
+        assert readme.read_text() == pages.quote(readme.read_text(), head, measured)

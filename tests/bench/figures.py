@@ -23,6 +23,10 @@ class Figure:
     peer_value: float | None = None
     most: float | None = None
     """The target: the value is to be at most this."""
+    least: float | None = None
+    """The target: the value is to be at least this."""
+    most_ratio: float | None = None
+    """The target: the value is to be at most so many times the peer's."""
     least_ratio: float | None = None
     """The target: the value is to be at least so many times the peer's."""
 
@@ -34,15 +38,24 @@ class Figure:
     @property
     def is_met(self) -> bool:
         """Tell whether the target is met; a figure without one always meets it."""
-        is_small = self.most is None or self.value <= self.most
-        return is_small and (self.least_ratio is None or (self.ratio or 0.0) >= self.least_ratio)
+        ratio = self.ratio or 0.0
+        return (
+            (self.most is None or self.value <= self.most)
+            and (self.least is None or self.value >= self.least)
+            and (self.most_ratio is None or 0 < ratio <= self.most_ratio)
+            and (self.least_ratio is None or ratio >= self.least_ratio)
+        )
 
     @property
     def target(self) -> str:
         """The target, for people; empty if there is none."""
-        if self.most is not None:
-            return f"≤ {_text(self.most, self.unit)}"
-        return "" if self.least_ratio is None else f"≥ {self.least_ratio:g} × peer"
+        targets = (
+            ("≤", self.most, self.unit),
+            ("≥", self.least, self.unit),
+            ("≤", self.most_ratio, "× peer"),
+            ("≥", self.least_ratio, "× peer"),
+        )
+        return ", ".join(f"{sign} {text(aim, unit)}" for sign, aim, unit in targets if aim is not None)
 
     def line(self) -> str:
         """Return the figure as one JSON object."""
@@ -81,17 +94,19 @@ def table(figures: Sequence[Figure]) -> Table:
     for column in ("value", "peer", "ratio", "target"):
         shown.add_column(column, justify="right")
     for it in figures:
-        peer = "" if it.peer_value is None else _text(it.peer_value, it.unit)
+        peer = "" if it.peer_value is None else text(it.peer_value, it.unit)
         ratio = "" if it.ratio is None else f"{it.ratio:.2f}"
         target = it.target and f"{it.target} {'✓' if it.is_met else '✗'}"
-        shown.add_row(it.bench, it.metric, _text(it.value, it.unit), peer, ratio, target)
+        shown.add_row(it.bench, it.metric, text(it.value, it.unit), peer, ratio, target)
     shown.caption = "\n".join(sorted({f"peer of {it.bench}: {it.peer}" for it in figures if it.peer}))
     shown.caption_justify = "left"
     return shown
 
 
-def _text(value: float, unit: str) -> str:
-    return f"{_rounded(value):g} {unit}".strip()
+def text(value: float, unit: str) -> str:
+    """Show a value to people, with four digits that mean something."""
+    rounded = _rounded(value)
+    return f"{rounded:,.0f} {unit}".strip() if abs(rounded) >= 1000 else f"{rounded:g} {unit}".strip()
 
 
 def _rounded(value: float) -> float:
