@@ -115,9 +115,9 @@ def test_readiness_asks_for_what_the_stack_asks_for(kinds):
         assert container["readinessProbe"]["grpc"]["service"] == service.health
 
 
-def test_the_night_is_at_two_in_seoul_once_and_never_given_up(kinds):
+def test_the_night_is_at_two_in_seoul_and_when_six_oclock_plants_are_done_once_and_never_given_up(kinds):
     spec = kinds["CronJob"]["millwright-night-etl"]["spec"]
-    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 2 * * *", "Asia/Seoul", "Forbid")
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 2,7 * * *", "Asia/Seoul", "Forbid")
     assert spec["startingDeadlineSeconds"] >= 3600
     [container] = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["run", "--due"]

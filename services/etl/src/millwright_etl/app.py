@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from millwright_runtime.events.log import EventLog
@@ -19,7 +20,7 @@ from millwright_etl.api.quarantine import QuarantineServicer
 from millwright_etl.engine.night import OUT_OF_TIME, Night, exit_code, report
 from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
-from millwright_etl.store import ingest_streams
+from millwright_etl.store import ingest_streams, runs
 
 SCHEMA = "etl"
 FORGET_PAUSE_SECONDS = 3600.0
@@ -29,6 +30,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 async def compose(platform: Platform, settings: EtlSettings) -> Parts:
     """Put the service together."""
     log = EventLog(SCHEMA)
+    run_age = timedelta(days=settings.run_retention_days)
     return Parts(
         servicers=[
             IngestServicer(platform),
@@ -39,6 +41,7 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
         loops=[
             Worker(platform, log, settings),
             Removal("forgetting", platform.database, ingest_streams.forget, FORGET_PAUSE_SECONDS),
+            Removal("run-history", platform.database, lambda it: runs.forget(it, run_age), FORGET_PAUSE_SECONDS),
         ],
     )
 

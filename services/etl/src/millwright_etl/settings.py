@@ -22,3 +22,5 @@ class EtlSettings(ServiceSettings):
     """How long after its worker has ended without a word a window is begun anew by another."""
     window_memory_megabytes: Annotated[int, Field(ge=4, le=65_536)] = 256
     """What one window may use in the database (`work_mem`) before it goes to disk."""
+    run_retention_days: Annotated[int, Field(ge=1)] = 730
+    """How long runs are kept after their end; the last one of each business day is kept for good."""

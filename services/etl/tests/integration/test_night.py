@@ -128,8 +128,8 @@ async def test_told_to_end_it_gives_back_what_it_has_in_hand(processes, land, sq
         await day.wait_for_a_worker()
         night.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(night.wait(), 20) == 143
-        state = await sql.fetchval("SELECT state FROM etl.run_window WHERE tenant = $1 AND date = $2", plant, DAY)
-        assert state == "PENDING"
+        statement = "SELECT state, attempts FROM etl.run_window WHERE tenant = $1 AND date = $2"
+        assert tuple(await sql.fetchrow(statement, plant, DAY)) == ("PENDING", 0)
 
 
 async def test_killed_in_the_middle_it_leaves_nothing_and_the_next_one_goes_on(processes, land, pieces, sql, plant):

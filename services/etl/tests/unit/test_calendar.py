@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from millwright_etl.domain.calendar import DEFAULT, Calendar, Calendars, Shift, faults
+from millwright_etl.domain.planning import Cause, Day, Planned, due
 
 SEOUL, NEW_YORK = ZoneInfo("Asia/Seoul"), "America/New_York"
 DAY = date(2026, 11, 14)
@@ -70,6 +71,29 @@ def test_a_new_calendar_holds_from_its_day_on():
     assert calendars.business_date(seoul(2026, 11, 19, 5, 30)) == date(2026, 11, 18)
     assert calendars.span(date(2026, 11, 19)) == (seoul(2026, 11, 19, 6), seoul(2026, 11, 20, 5))
     assert calendars.shift_spans(date(2026, 11, 19))[-1].end_time == seoul(2026, 11, 20, 5)
+
+
+MIDNIGHT = Calendar("Asia/Seoul", time(0), (Shift("D", time(0), time(12), 600), Shift("N", time(12), time(0), 600)))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "instant", "newest"),
+    [
+        (MIDNIGHT, seoul(2026, 11, 15, 2), date(2026, 11, 14)),
+        (MIDNIGHT, seoul(2026, 11, 15, 7), date(2026, 11, 14)),
+        (DEFAULT, seoul(2026, 11, 15, 2), date(2026, 11, 13)),
+        (DEFAULT, seoul(2026, 11, 15, 7), date(2026, 11, 14)),
+        (DEFAULT, seoul(2026, 11, 15, 6) - TINY, date(2026, 11, 13)),
+        (DEFAULT, seoul(2026, 11, 15, 6), date(2026, 11, 14)),
+        (replace(DEFAULT, time_zone="Europe/Berlin"), seoul(2026, 11, 15, 2), date(2026, 11, 13)),
+    ],
+)
+def test_a_start_of_the_night_takes_the_newest_day_that_is_over_at_the_plant(calendar, instant, newest):
+    calendars = Calendars((calendar,))
+    assert calendars.newest_over(instant) == newest
+    assert calendars.span(newest)[1] <= instant < calendars.span(newest + timedelta(days=1))[1]
+    landed = dict.fromkeys((newest, newest + timedelta(days=1)), Day(is_dirty=True))
+    assert due(newest, landed) == [Planned(newest, Cause.YESTERDAY)]
 
 
 def test_the_default_has_no_faults():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from millwright.etl.v1 import production_service_pb2 as pb
@@ -74,8 +74,7 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
         """Tell how fresh the facts are."""
         async with self._platform.reading() as connection:
             plant = await calendars.read(connection, calls.current().principal.tenant)
-            today = plant.business_date(datetime.now(UTC))
-            found = await freshness.read(connection, today - timedelta(days=1))
+            found = await freshness.read(connection, plant.newest_over(datetime.now(UTC)))
         return pb.GetFreshnessResponse(
             complete_date=_text(found.complete_date),
             last_published_date=_text(found.last_published_date),

@@ -49,6 +49,8 @@ class Ending:
     tally: runs.Tally = runs.NOTHING
     quality: Sequence[Result] = ()
     """What the quality rules found."""
+    is_attempt: bool = True
+    """Whether it was tried: a window that is given back because its worker leaves was not."""
 
 
 class WindowLost(Exception):
@@ -58,9 +60,8 @@ class WindowLost(Exception):
 async def plan_due(connection: Connection, tenant: str, pipeline: str) -> Sequence[Planned]:
     """Give the days that are due."""
     plant = await calendars.read(connection, tenant)
-    yesterday = plant.business_date(await store.now(connection)) - timedelta(days=1)
-    known = await days.read(connection, pipeline, date.min, yesterday)
-    return planning.due(yesterday, known)
+    newest = plant.newest_over(await store.now(connection))
+    return planning.due(newest, await days.read(connection, pipeline, date.min, newest))
 
 
 async def plan_backfill(
@@ -167,6 +168,7 @@ async def _end(
     is_released = ending.state is WindowState.PENDING
     ended = replace(
         moved,
+        attempts=moved.attempts - (not ending.is_attempt),
         tally=ending.tally,
         reason=ending.reason,
         message=ending.message,

@@ -110,6 +110,10 @@ class Calendars:
                 return day
         return self.calendars[0].business_date(instant)
 
+    def newest_over(self, instant: datetime) -> date:
+        """Give the newest business day that is over at an instant."""
+        return self.business_date(instant) - timedelta(days=1)
+
     def span(self, day: date) -> tuple[datetime, datetime]:
         """Give the instants of a business day; where a calendar takes over, the day before ends when it begins."""
         return self.of(day).begin_time(day), self.of(day + timedelta(days=1)).begin_time(day + timedelta(days=1))

@@ -126,13 +126,13 @@ class Worker:
         except WindowLost:
             _log.warning("a window was taken over by another worker", extra={"window": str(key)})
         except asyncio.CancelledError:
-            await to_the_end(self._release(key, began))
+            await to_the_end(self._release(key, began, is_attempt=False))
             raise
         except Exception as error:
             if not _is_away(error):
                 raise
             _log.warning("a window is begun anew", extra={"window": str(key), "fault": repr(error)})
-            await self._release(key, began)
+            await self._release(key, began, is_attempt=True)
         finally:
             self._held.discard(key)
             self._platform.committed(job.tenant, names.run(job.run))
@@ -176,10 +176,13 @@ class Worker:
         async with self._platform.database.transaction(key.tenant) as connection:
             await running.end_window(connection, self._log, key, self._owner, ending)
 
-    async def _release(self, key: Key, began: float) -> None:
-        """Give a window back, so that another worker need not wait for the lease to run out."""
+    async def _release(self, key: Key, began: float, *, is_attempt: bool) -> None:
+        """Give a window back, so that another worker need not wait for the lease to run out.
+
+        Is the database gone, then that was an attempt: the window may be what ends it.
+        """
         try:
-            await self._end(key, Ending(WindowState.PENDING, _elapsed_ms(began)))
+            await self._end(key, Ending(WindowState.PENDING, _elapsed_ms(began), is_attempt=is_attempt))
         except Exception as error:  # noqa: BLE001 - the lease runs out
             _log.warning("a window could not be given back", extra={"window": str(key), "fault": repr(error)})
 

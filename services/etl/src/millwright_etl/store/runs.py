@@ -19,6 +19,7 @@ from millwright_etl.domain.quality import Check, Result, Severity
 from millwright_etl.domain.runs import Kind, Pace, Run, RunState, RunWindow, Tally, WindowState, pace
 
 _PACE_WINDOWS = 20
+_FORGET_BATCH = 100
 _DECIMALS = ("total_qty", "fact_total_qty")
 
 
@@ -169,12 +170,21 @@ async def end(connection: Connection, window: RunWindow) -> None:
         window.message,
         window.duration_ms,
         window.end_time,
+        window.attempts,
     )
 
 
 async def cancel_pending(connection: Connection, run: Run, now: datetime) -> int:
     """Cancel the windows of a locked run that are not begun; give how many."""
     return len(await connection.fetch(_CANCEL_PENDING, run.tenant, run.run, now))
+
+
+async def forget(connection: Connection, age: timedelta) -> int:
+    """Remove runs of every tenant that ended longer ago than `age`, a batch at a time; give how many.
+
+    The last run of a business day stays: it tells why the day is as it is.
+    """
+    return len(await connection.fetch(_FORGET, age, _FORGET_BATCH))
 
 
 def _run(row: asyncpg.Record) -> Run:
@@ -285,9 +295,17 @@ WHERE tenant = $1 AND run = $2 AND date = $3 AND state = 'RUNNING' AND owner = $
 """
 _END = """
 UPDATE etl.run_window
-SET state = $4, counts = $5, quality = $6, reason = $7, message = $8, duration_ms = $9, end_time = $10, owner = NULL,
-    lease_time = NULL
+SET state = $4, counts = $5, quality = $6, reason = $7, message = $8, duration_ms = $9, end_time = $10, attempts = $11,
+    owner = NULL, lease_time = NULL
 WHERE tenant = $1 AND run = $2 AND date = $3
+"""
+_FORGET = """
+DELETE FROM etl.run WHERE (tenant, run) IN (
+    SELECT tenant, run FROM etl.run
+    WHERE end_time < clock_timestamp() - $1::interval
+      AND NOT EXISTS (SELECT FROM etl.day WHERE day.tenant = run.tenant AND day.run = run.run)
+    LIMIT $2
+) RETURNING 1
 """
 _CANCEL_PENDING = """
 UPDATE etl.run_window SET state = 'CANCELLED', end_time = $3 WHERE tenant = $1 AND run = $2 AND state = 'PENDING'

@@ -232,6 +232,7 @@ CREATE TABLE etl.day (
     update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, pipeline, date)
 );
+CREATE INDEX day_run ON etl.day (tenant, run);
 COMMENT ON TABLE etl.day IS 'How the last run of each business day ended: PUBLISHED or FAILED';
 COMMENT ON COLUMN etl.day.sources IS 'the newest event of each source system in the day, in seconds since 1970';
 COMMENT ON COLUMN etl.day.publish_time IS 'when its facts were made; NULL if it was never published';
@@ -263,6 +264,7 @@ CREATE TABLE etl.run (
 );
 CREATE INDEX run_open ON etl.run (create_time) WHERE state IN ('PENDING', 'RUNNING');
 CREATE INDEX run_create_time ON etl.run (tenant, create_time, run);
+CREATE INDEX run_end_time ON etl.run (end_time);
 COMMENT ON COLUMN etl.run.counts IS 'of all its windows together, JSON';
 
 CREATE TABLE etl.run_window (
