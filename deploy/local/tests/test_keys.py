@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
+from millwright_local.__main__ import main
 from millwright_local.keys import Keys
 
 
@@ -50,3 +51,12 @@ def test_only_the_owner_reads_the_key(tmp_path: Path) -> None:
     for path in (tmp_path / "keys", tmp_path / "keys" / "signing-key.pem"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     assert "d" not in json.loads(keys.jwks_file.read_text())["keys"][0]
+
+
+def test_the_command_makes_tokens_of_a_key_that_stays(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="0"):
+            main(["keys", str(tmp_path)])
+    keys = Keys(tmp_path)
+    assert verify((tmp_path / "token").read_text(), keys)["roles"] == ["operator"]
+    assert verify((tmp_path / "worker-token").read_text(), keys)["roles"] == ["worker"]

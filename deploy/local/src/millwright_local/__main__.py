@@ -1,4 +1,4 @@
-"""The command `millwright-local`: keeps the stack running in a terminal, or performs the demo."""
+"""The command `millwright-local`: keeps the stack running in a terminal, performs the demo, or makes keys."""
 
 import argparse
 import asyncio
@@ -15,8 +15,9 @@ from rich.console import Console
 from millwright_local.databases import DATABASE
 from millwright_local.demo.performance import perform
 from millwright_local.errors import StackError
+from millwright_local.keys import Keys
 from millwright_local.services import SERVICES, Service
-from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, WORKER_ROLES, Stack
+from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, WORKER_ROLES, Stack, write_tokens
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Result = TypeVar("Result")
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.set_defaults(run=lambda options, console: up(options.home, console))
     command = commands.add_parser("demo", help="roll back, recover, replay, try; stops everything afterwards")
     command.set_defaults(run=lambda _options, console: demo(console))
+    command = commands.add_parser("keys", help="make a signing key, its key set, and tokens; what is there stays")
+    command.add_argument("directory", type=Path)
+    command.set_defaults(run=lambda options, _console: make_keys(options.directory))
     options = parser.parse_args(arguments)
     sys.exit(asyncio.run(options.run(options, Console(highlight=False))))
 
@@ -47,6 +51,12 @@ async def demo(console: Console) -> int:
         console.print("\nStopped before the end.")
         return 130
     return code
+
+
+async def make_keys(directory: Path) -> int:
+    """Make the files that stand for an identity provider where there is none, such as under Docker Compose."""
+    write_tokens(Keys(directory), directory)
+    return 0
 
 
 async def up(home: Path, console: Console, services: Sequence[Service] = SERVICES) -> int:

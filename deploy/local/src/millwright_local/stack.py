@@ -31,6 +31,8 @@ TENANT = "plant-1"
 ROLES = ("operator",)
 WORKER_ROLES = ("worker",)
 TOKEN_LIFETIME = timedelta(days=30)
+TOKEN_FILE = "token"  # noqa: S105 - a name, no secret
+WORKER_TOKEN_FILE = "worker-token"  # noqa: S105
 WATCH_SECONDS = 0.2
 
 Report = Callable[[str, float], None]
@@ -58,8 +60,8 @@ class Stack:
         report: Report = lambda what, seconds: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self.home = home.resolve()
-        self.token_file = self.home / "token"
-        self.worker_token_file = self.home / "worker-token"
+        self.token_file = self.home / TOKEN_FILE
+        self.worker_token_file = self.home / WORKER_TOKEN_FILE
         self.stack_file = self.home / "stack.json"
         self._report = report
         self._environment = environment
@@ -108,7 +110,7 @@ class Stack:
                 service.check_ports()  # before anything takes time
             await _together(*(self._timed(server.name, server.start()) for server in self._servers()))
             await self._prepare_database()
-            self._write_tokens()
+            write_tokens(self.keys, self.home)
             await _together(*(self._start_service(service) for service in self.services.values()))
             self._write_stack_file()
         except BaseException:
@@ -224,15 +226,6 @@ class Stack:
         await step
         self._report(what, time.monotonic() - begin)
 
-    def _write_tokens(self) -> None:
-        """Write a token for whoever operates, and one for workers, which may take work and nothing else."""
-        for file, roles, subject in (
-            (self.token_file, ROLES, "local"),
-            (self.worker_token_file, WORKER_ROLES, "local-worker"),
-        ):
-            token = self.keys.token(tenant=TENANT, roles=roles, subject=subject, lifetime=TOKEN_LIFETIME)
-            write_private(file, token)
-
     def _write_stack_file(self) -> None:
         first = next(iter(self._settings.values()))
         content = {
@@ -244,6 +237,13 @@ class Stack:
             "valkey_url": first["VALKEY_URL"],
         }
         write_private(self.stack_file, json.dumps(content, indent=2))
+
+
+def write_tokens(keys: Keys, directory: Path) -> None:
+    """Write a token for whoever operates, and one for workers, which may take work and nothing else."""
+    for name, roles, subject in ((TOKEN_FILE, ROLES, "local"), (WORKER_TOKEN_FILE, WORKER_ROLES, "local-worker")):
+        token = keys.token(tenant=TENANT, roles=roles, subject=subject, lifetime=TOKEN_LIFETIME)
+        write_private(directory / name, token)
 
 
 async def _together(*steps: Coroutine[Any, Any, None]) -> None:
