@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from judgment_rig.client import RULESET, given
+from judgment_rig.client import RULESET, given, version
 from judgment_samples.documents import weld, weld_rows
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, replay_pb2
 from millwright_judgment.commands import storing
@@ -17,6 +17,7 @@ from millwright_judgment.engine.versions import Versions
 from millwright_judgment.store import copied_pages, execution_pages
 from millwright_judgment.store.bases import Target
 from millwright_local.processes import until
+from millwright_local.testing.refusals import refused
 from millwright_runtime.postgres.database import ALL_TENANTS
 
 STRICT = weld(weld_rows(r_critical={"defect_rate": "> 0.04"}))["decision"]
@@ -251,3 +252,29 @@ async def test_two_copiers_write_a_day_once(line, service, sql):
     days = await files(sql, line.tenant)
     assert len(days) == len(set(days))
     assert sum(each.executions for each in done) >= len(days) * 2 * EVERY_DAY
+
+
+async def test_what_was_dropped_with_its_day_cannot_be_replayed(line, sql):
+    """One execution by its name is not there; a range of time holds what is left. It is last: no other has that day."""
+    day = day_before(DAYS[0])
+    found = await sql.fetchval(
+        "SELECT execution FROM judgment.execution WHERE tenant = $1 AND judge_time::date = $2 LIMIT 1", line.tenant, day
+    )
+    newest = (await line.ListExecutions(page_size=1)).executions[0].name
+    await sql.execute(f"DROP TABLE judgment.execution_{day:%Y%m%d}")
+    gone, target = f"executions/{found}", replay_pb2.Target(version=version(2))
+    named = replay_pb2.Selection(executions=replay_pb2.ExecutionNames(names=[newest, gone]))
+    for call in (
+        line.ReplayExecution(execution=gone, targets=[target]),
+        line.CreateReplay(selection=named, targets=[target]),
+    ):
+        assert (await refused(call)).kind == ("NOT_FOUND", "EXECUTION_NOT_FOUND")
+    filters = [
+        judgment_service_pb2.ExecutionFilter(ruleset=RULESET),
+        judgment_service_pb2.ExecutionFilter(ruleset=RULESET, to_time=datetime.combine(day, datetime.max.time(), UTC)),
+    ]
+    whole, before = [replay_pb2.Selection(filter=wanted) for wanted in filters]
+    counted = (await line.CreateReplay(selection=whole, targets=[target], validate_only=True)).replay
+    assert counted.progress.total == 2 * EVERY_DAY * len(DAYS)
+    refusal = await refused(line.CreateReplay(selection=before, targets=[target]))
+    assert refusal.kind == ("FAILED_PRECONDITION", "NOTHING_SELECTED")

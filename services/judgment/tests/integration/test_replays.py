@@ -178,6 +178,11 @@ async def test_what_cannot_be_replayed_is_refused(line, fields, kind):
     assert refusal.kind == kind
 
 
+async def test_a_version_that_was_retired_can_be_replayed(judged):
+    await judged.RetireVersion(name=version(2), reason="never went out")
+    assert (await report(judged)).targets[0].changed_outcomes == CHANGED
+
+
 async def test_a_draft_with_faults_is_refused(line):
     judged = await line.judge()
     await line.SaveDraft(name=DRAFT, document=_text(weld(weld_rows(r_warm={"temperature": "> hot"}))))
@@ -321,6 +326,19 @@ async def test_what_does_not_come_out_as_recorded_is_not_compared(judged, sql):
     refusal = await refused(judged.GetReplayReport(name=replay.name))
     assert refusal.kind == ("FAILED_PRECONDITION", "REPLAY_NOT_COMPLETED")
     assert not (await judged.ListReplayDifferences(replay=replay.name)).differences
+
+
+@pytest.mark.parametrize("missing", ["error", "allow"])
+async def test_a_number_far_outside_comes_out_again_as_it_was_recorded(client, missing):
+    temperature = {"field": "temperature", "type": "number", "outside": "indeterminate", "missing": missing}
+    await client.publish("1.0.0", promote_to="prod", inputs=[FIELDS[0], temperature, FIELDS[2]])
+    for far in (1e30, -1e30):
+        judged = await client.judge(input=given(temperature=far))
+        assert judged.judgment.status == judgment_pb2.Judgment.STATUS_INDETERMINATE
+    (target,) = (await report(client, targets=[RECORDED])).targets
+    assert target.unchanged == 2
+    (compared,) = (await client.ReplayExecution(execution=judged.name, targets=[RECORDED])).comparisons
+    assert compared.change == Comparison.CHANGE_NONE
 
 
 async def test_inputs_that_are_large_are_read_in_smaller_pages(client, service):

@@ -107,6 +107,19 @@ def test_a_value_outside_can_make_the_input_indeterminate():
     assert isinstance(checker(field).check({"defect_rate": "a", "temperature": 1, "product": "x"}), Refused)
 
 
+@pytest.mark.parametrize("kind", ["number", "integer"])
+@pytest.mark.parametrize("far", [1e30, -1e30, 1e308])
+@pytest.mark.parametrize("missing", [{"missing": "error"}, {"missing": "default", "default": 0}, {"missing": "allow"}])
+def test_a_number_far_outside_is_kept_as_one_that_is_outside_again(kind, far, missing):
+    """Kept as null, it would be missing, not outside, when the judgment is recomputed."""
+    check = checker({"field": "defect_rate", "type": kind, "outside": "indeterminate", **missing})
+    first = check.check({"defect_rate": far, "temperature": 1, "product": "x"})
+    assert isinstance(first, Indeterminate)
+    again = check.check(dict(zip(("defect_rate", "temperature", "product"), first.values, strict=True)))
+    assert (again.values, again.problems[0].code) == (first.values, "OUT_OF_RANGE")
+    assert math.copysign(1, first.values[0]) == math.copysign(1, far)
+
+
 def test_texts_are_taken_up_to_their_limit_in_bytes():
     free = checker({"field": "product", "type": "string"})
     rest = {"defect_rate": 1, "temperature": 1}

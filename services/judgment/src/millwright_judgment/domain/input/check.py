@@ -148,7 +148,7 @@ def _fitted_number(field: Field, value: object) -> Scalar:
         raise Unfit(Problem.NOT_FINITE, "Give a finite number: NaN and infinity say nothing.")
     if abs(value) > 2 * field.grid.highest:
         message = f"Numbers lie between {-field.grid.highest:g} and {field.grid.highest:g}."
-        raise Unfit(Problem.OUT_OF_RANGE, message)
+        raise Unfit(Problem.OUT_OF_RANGE, message, field.farthest(value))
     if field.type is FieldType.INTEGER and value != int(value):
         raise Unfit(Problem.WRONG_TYPE, "Give a whole number.")
     step = field.grid.step(value)

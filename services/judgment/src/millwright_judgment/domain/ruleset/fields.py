@@ -91,6 +91,15 @@ class Field:
         furthest = STEPS // self.grid.multiple
         return -furthest if self.low is None else self.low, furthest if self.high is None else self.high
 
+    def farthest(self, value: float) -> Scalar | None:
+        """Give the farthest number of a sign, which lies outside: what is farther still is kept as that.
+
+        Kept as null it would be missing when it is judged again.
+        """
+        assert self.grid is not None
+        step = 2 * (STEPS // self.grid.multiple)
+        return self.scalar(step if value > 0 else -step)
+
     def point(self, value: Scalar | None) -> int | str | None:
         """Give a checked value as predicates see it: numbers as steps, booleans as 0 and 1."""
         if value is None or isinstance(value, str):
