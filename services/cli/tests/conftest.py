@@ -100,15 +100,21 @@ class Peer:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self._answers: dict[str, deque[Any]] = {}
-        self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+        self._servers: list[grpc.Server] = []
+        self.endpoint = self.listen()
+
+    def listen(self, credentials: grpc.ServerCredentials | None = None) -> str:
+        """Listen at one more port, with TLS where there are credentials; give where."""
+        server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         for module in CONTRACT:
             for service in module.DESCRIPTOR.services_by_name.values():
                 handlers = {method.name: self._handler(method) for method in service.methods}
-                self._server.add_generic_rpc_handlers(
-                    (grpc.method_handlers_generic_handler(service.full_name, handlers),)
-                )
-        self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
-        self._server.start()
+                server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        here = "127.0.0.1:0"
+        port = server.add_secure_port(here, credentials) if credentials else server.add_insecure_port(here)
+        server.start()
+        self._servers.append(server)
+        return f"127.0.0.1:{port}"
 
     refusal = staticmethod(Refusal)
     UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -124,7 +130,8 @@ class Peer:
         return [call.request for call in self.calls if call.method == method]
 
     def stop(self) -> None:
-        self._server.stop(None).wait()
+        for server in self._servers:
+            server.stop(None).wait()
 
     def _handler(self, method: Any) -> grpc.RpcMethodHandler:
         request_class = message_factory.GetMessageClass(method.input_type)

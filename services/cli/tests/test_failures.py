@@ -7,6 +7,7 @@ import grpc
 import pytest
 from millwright.workflow.v1.workflow_service_pb2 import ListWorkflowsResponse
 from millwright_cli.words import Advice, Vocabulary
+from millwright_local.testing.certificates import Authority
 
 CODES = {
     "NOT_FOUND": 3,
@@ -175,6 +176,41 @@ def test_tls_is_spoken_where_certificates_are_given(bare, peer, tmp_path):
     assert result.exit_code == 7
     assert not peer.calls
     assert bare("workflow", "list", "--endpoint", peer.endpoint, "--ca", "ca.pem", "--plaintext").exit_code == 2
+
+
+@pytest.fixture
+def issued(tmp_path):
+    """A certificate: the peer's and the caller's alike."""
+    return Authority().issue(tmp_path / "tls")
+
+
+@pytest.fixture
+def guarded(peer, issued):
+    """Where the peer asks each client for a certificate."""
+    certificate, key, ca = (file.read_bytes() for file in issued)
+    return peer.listen(grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True))
+
+
+def test_a_certificate_is_shown_where_it_is_given(bare, peer, guarded, issued):
+    peer.answers("ListWorkflows", ListWorkflowsResponse(), ListWorkflowsResponse())
+    listing = ("workflow", "list", "--endpoint", guarded, "--timeout", "5")
+    typed = ("--ca", str(issued.ca), "--cert", str(issued.certificate), "--key", str(issued.key))
+    assert bare(*listing, *typed).exit_code == 0
+    env = {"MILLWRIGHT_CA": issued.ca, "MILLWRIGHT_CERT": issued.certificate, "MILLWRIGHT_KEY": issued.key}
+    assert bare(*listing, env={name: str(path) for name, path in env.items()}).exit_code == 0
+    assert len(peer.calls) == 2
+
+
+def test_without_a_certificate_it_is_not_let_in(bare, peer, guarded, issued):
+    result = bare("workflow", "list", "--endpoint", guarded, "--ca", str(issued.ca), "--timeout", "1")
+    assert (result.exit_code, peer.calls) == (7, [])
+
+
+def test_a_certificate_without_its_key_is_a_usage_error(bare, peer, issued):
+    for half in (("--cert", str(issued.certificate)), ("--key", str(issued.key))):
+        result = bare("workflow", "list", "--endpoint", peer.endpoint, *half)
+        assert result.exit_code == 2
+        assert "belong together" in result.stderr
 
 
 def test_the_version_and_the_exit_codes_are_told(bare):

@@ -46,6 +46,9 @@ def test_every_setting_that_is_missing_is_named_and_the_exit_code_is_2(capsys):
         ("MIGRATION_DATABASE_URL", "db", "must be a URL that begins with postgresql://"),
         ("NATS_URL", "localhost:4222", "must be a URL that begins with nats://"),
         ("VALKEY_URL", "http://valkey", "must be a URL that begins with redis://"),
+        ("HEALTH_LISTEN", "50061", "must be HOST:PORT, such as 0.0.0.0:50051"),
+        ("TLS_KEY", "/tls/tls.key", "must be set where TLS_CERTIFICATE is, and nowhere else"),
+        ("TLS_CLIENT_CA", "/tls/ca.crt", "needs TLS_CERTIFICATE: there are no clients' certificates without TLS"),
         ("LOG_LEVEL", "LOUD", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("DATABASE_CONNECTIONS", "many", "Input should be a valid integer, unable to parse string as an integer"),
         ("DATABASE_CONNECTIONS", "1", "Input should be greater than or equal to 2"),
@@ -57,6 +60,14 @@ def test_a_wrong_value_is_named_and_not_repeated(environment, capsys, name, valu
     with pytest.raises(SystemExit):
         settings.load(SampleSettings)
     assert capsys.readouterr().err == f"MILLWRIGHT_SAMPLE_{name}: {expected}\n"
+
+
+def test_a_certificate_without_its_key_is_named(environment, capsys):
+    environment(TLS_CERTIFICATE="/tls/tls.crt")
+    with pytest.raises(SystemExit):
+        settings.load(SampleSettings)
+    expected = "MILLWRIGHT_SAMPLE_TLS_KEY: must be set where TLS_CERTIFICATE is, and nowhere else\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_secrets_do_not_show(environment):

@@ -1,6 +1,7 @@
 """A service that speaks the protocol of workers: it sends what a test tells it to, and keeps what came."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from millwright.workflow.v1 import worker_service_pb2 as pb
 from millwright.workflow.v1 import worker_service_pb2_grpc
 from millwright.workflow.v1.work_pb2 import WorkItem
+from millwright_local.testing.certificates import Authority
 
 SECONDS = 10.0
 
@@ -86,11 +88,39 @@ class Service(worker_service_pb2_grpc.WorkerServiceServicer):
 async def service():
     """The service, running; `service.endpoint` is where."""
     servicer = Service()
+    async with serving(servicer, lambda server: server.add_insecure_port("127.0.0.1:0")) as servicer.endpoint:
+        yield servicer
+
+
+@asynccontextmanager
+async def serving(servicer, listen):
+    """Serve at the port that `listen` opens; give where."""
     server = grpc.aio.server()
     worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server)
-    servicer.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    port = listen(server)
     await server.start()
-    yield servicer
+    yield f"127.0.0.1:{port}"
     for stream in servicer.streams:
         stream.put_nowait(None)
     await server.stop(0)
+
+
+@pytest.fixture
+async def guarded(tmp_path):
+    """The service with TLS: it reads its certificate in `tls` for each connection, and asks for its clients'."""
+    servicer, authorities = Service(), tmp_path / "clients.pem"
+
+    def configuration():
+        pair = [((tmp_path / "tls" / "tls.key").read_bytes(), (tmp_path / "tls" / "tls.crt").read_bytes())]
+        return grpc.ssl_server_certificate_configuration(pair, authorities.read_bytes())
+
+    servicer.authorities = [Authority("first"), Authority("second")]
+    authorities.write_text("".join(authority.pem for authority in servicer.authorities))
+    servicer.authorities[0].issue(tmp_path / "tls")
+    credentials = grpc.dynamic_ssl_server_credentials(
+        configuration(), configuration, require_client_authentication=True
+    )
+    async with serving(
+        servicer, lambda server: server.add_secure_port("127.0.0.1:0", credentials)
+    ) as servicer.endpoint:
+        yield servicer

@@ -258,3 +258,23 @@ async def test_handlers_run_side_by_side_and_what_they_return_is_the_output(serv
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_with_tls_its_files_are_read_again_for_each_connection(guarded, tmp_path):
+    """The service's certificate is of another authority by then; the worker's file of authorities as well."""
+    first, second = guarded.authorities
+    own = first.issue(tmp_path / "worker", "camera")
+    files = {"ca": own.ca, "certificate": own.certificate, "key": own.key}
+    async with worker("inspect", endpoint=guarded.endpoint, token="secret", **files):
+        await guarded.hear("credit")
+        second.issue(tmp_path / "tls")
+        second.issue(tmp_path / "worker", "camera")
+        guarded.hang_up()
+        await guarded.hear("credit")
+
+
+async def test_files_that_are_not_there_are_an_error_at_once(service, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        worker("inspect", endpoint=service.endpoint, token="", ca=tmp_path / "none.pem")
+    with pytest.raises(ValueError, match="belong together"):
+        worker("inspect", endpoint=service.endpoint, token="", certificate=tmp_path / "none.pem")

@@ -193,7 +193,15 @@ def root(
     ] = None,
     ca: Annotated[
         Path | None,
-        _shared("--ca", metavar="FILE", help="Use TLS, and trust these root certificates (PEM)."),
+        _shared("--ca", metavar="FILE", envvar="MILLWRIGHT_CA", help="Use TLS, and trust these authorities (PEM)."),
+    ] = None,
+    cert: Annotated[
+        Path | None,
+        _shared("--cert", metavar="FILE", envvar="MILLWRIGHT_CERT", help="Use TLS, and show this certificate (PEM)."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        _shared("--key", metavar="FILE", envvar="MILLWRIGHT_KEY", help="The private key of that certificate (PEM)."),
     ] = None,
     plaintext: Annotated[
         bool | None,

@@ -34,6 +34,12 @@ PARTITIONS_DROPPED = Counter(
 PARTITIONS_HELD = Gauge("millwright_partitions_held", "Partitions past their time that something still needs.")
 ROWS_REMOVED = Counter("millwright_rows_removed_total", "Rows removed because they were past their time.", ["table"])
 VALKEY_FAILURES = Counter("millwright_valkey_failures_total", "Operations on Valkey that failed and were done without.")
+CERTIFICATE_EXPIRY = Gauge(
+    "millwright_certificate_expiry_timestamp_seconds", "When the certificate in use expires, as Unix time.", ["use"]
+)
+CERTIFICATE_FAILURES = Counter(
+    "millwright_certificate_failures_total", "Looks at certificates that found others, unfit to be used.", ["use"]
+)
 
 
 def serve(listen: str) -> Callable[[], None]:

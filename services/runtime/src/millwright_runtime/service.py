@@ -27,6 +27,7 @@ from google.protobuf.message import Message
 from millwright_runtime import logs, loops, metrics, settings, tracing
 from millwright_runtime.api import calls
 from millwright_runtime.api.server import ApiServer
+from millwright_runtime.certificates import CertificateUnusable
 from millwright_runtime.concurrency.patience import persist
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
@@ -167,7 +168,7 @@ def main(service: Service[SettingsT]) -> None:
         if own:
             sys.exit(uvloop.run(_do(service, own, configured, arguments)))
         uvloop.run((serve if arguments.verb == "serve" else migrate)(service, configured))
-    except (PortTaken, RoleTooPowerful) as error:
+    except (CertificateUnusable, PortTaken, RoleTooPowerful) as error:
         sys.exit(str(error))
 
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -62,6 +71,15 @@ class ServiceSettings(BaseSettings):
     """Where gRPC is served."""
     metrics_listen: Address = "0.0.0.0:9090"
     """Where Prometheus metrics are served over HTTP, at /metrics."""
+    health_listen: Address | None = None
+    """Where health, and nothing else, is served in plaintext besides: for probes that cannot do TLS. Unset: nowhere."""
+
+    tls_certificate: Path | None = None
+    """The certificate of this service in PEM, with those between it and its authority. Unset: gRPC is in plaintext."""
+    tls_key: Annotated[Path | None, Field(validate_default=True)] = None
+    """The private key of that certificate in PEM, unencrypted."""
+    tls_client_ca: Path | None = None
+    """The authorities in PEM of which each client must show a certificate. Unset: clients show none."""
 
     jwks: str
     """The keys that callers' tokens are signed with: a file or an http(s) URL of a JSON Web Key Set."""
@@ -86,6 +104,20 @@ class ServiceSettings(BaseSettings):
     """How long Postgres keeps events, and longer where what they tell of is still needed."""
     log_level: LogLevel = "INFO"
     """The least severe level that is logged."""
+
+    @field_validator("tls_key")
+    @classmethod
+    def _key_of_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if (value is None) != (info.data.get("tls_certificate") is None):
+            raise ValueError("must be set where TLS_CERTIFICATE is, and nowhere else")
+        return value
+
+    @field_validator("tls_client_ca")
+    @classmethod
+    def _clients_of_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value and info.data.get("tls_certificate") is None:
+            raise ValueError("needs TLS_CERTIFICATE: there are no clients' certificates without TLS")
+        return value
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,18 +45,27 @@ def worker(
     token: Token,
     concurrency: int = 1,
     name: str | None = None,
-    credentials: grpc.ChannelCredentials | None = None,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
     plaintext: bool | None = None,
 ) -> Tasks:
     """Take work from `queues`, at most `concurrency` tasks at a time: `async with worker(…) as tasks`.
 
     `name` is this process's own; it must never be another's. `endpoint` is a gRPC target, such as `host:port`. Unless
-    `plaintext` says otherwise, the connection is in plaintext to this machine and with TLS to any other; `credentials`
-    take the place of the system's.
+    `plaintext` says otherwise, the connection is in plaintext to this machine and with TLS to any other.
+
+    TLS trusts the authorities in the file `ca`, or else the system's, and shows the `certificate` with its `key`, if
+    there is one. The files, in PEM, are read for each connection, so that they may be replaced; any of them means TLS.
+    Raises OSError if one cannot be read now.
     """
     unique = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    is_plain = endpoint.rpartition(":")[0] in _HOME if plaintext is None else plaintext
-    return Tasks(queues, lambda: _open(endpoint, credentials, is_plain=is_plain), token, concurrency, unique)
+    if (certificate is None) != (key is None):
+        raise ValueError("a certificate and its key belong together")
+    files = (ca, key, certificate)
+    _contents(files)
+    is_plain = not any(files) and endpoint.rpartition(":")[0] in _HOME if plaintext is None else plaintext
+    return Tasks(queues, lambda: _open(endpoint, files, is_plain=is_plain), token, concurrency, unique)
 
 
 class Tasks:
@@ -120,6 +130,9 @@ class Tasks:
                 if error.code() in _FINAL and not (callable(self._token) and attempt == 0):
                     raise Refused(f"{error.code().name}: {error.details()}") from None
                 _log.info("connecting again: %s", error.details())
+                attempt += 1
+            except OSError as error:  # of its files: they are being replaced
+                _log.warning("connecting again: %s", error)
                 attempt += 1
             wait = min(_LONGEST_WAIT_SECONDS, _SHORTEST_WAIT_SECONDS * 2**attempt)
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it only spreads load
@@ -197,7 +210,12 @@ async def _handle(task: Task, handler: Handler) -> None:
         await task.complete(await handler(task))
 
 
-def _open(endpoint: str, credentials: grpc.ChannelCredentials | None, *, is_plain: bool) -> grpc.aio.Channel:
+def _open(endpoint: str, files: tuple[Path | None, ...], *, is_plain: bool) -> grpc.aio.Channel:
     if is_plain:
         return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
-    return grpc.aio.secure_channel(endpoint, credentials or grpc.ssl_channel_credentials(), options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(*_contents(files))
+    return grpc.aio.secure_channel(endpoint, credentials, options=_OPTIONS)
+
+
+def _contents(files: tuple[Path | None, ...]) -> list[bytes | None]:
+    return [path.read_bytes() if path else None for path in files]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.streams import Stream
@@ -159,7 +160,8 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
 
     circuit_states = CircuitStates(platform.valkey)
     circuits = Circuits(circuit_states)
-    remotes = _remotes(settings, circuits)
+    certificates = _certificates(settings)
+    remotes = _remotes(settings, circuits, certificates)
     calls = Calls(settings, secrets, circuits)
     work = Work(platform, log, holdings)
     events = Events(platform, settings, holdings, expressions)
@@ -198,13 +200,23 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             Canaries(platform, log),
             RunJobs(platform, log, definitions),
             Retention(platform.database, timedelta(days=settings.instance_retention_days)),
+            *([certificates] if certificates else []),
         ],
         closers=[sandbox.close, *calls.closers, *(remote.close for remote in remotes.values())],
         keep_days=dict.fromkeys(("task_result", "task_progress"), settings.instance_retention_days),
     )
 
 
-def _remotes(settings: WorkflowSettings, circuits: Circuits) -> dict[str, RemoteCalls]:
+def _certificates(settings: WorkflowSettings) -> Certificates | None:
+    """Give what other services are called with; None means in plaintext."""
+    if settings.services_ca is None:
+        return None
+    return Certificates("call", Files(settings.tls_certificate, settings.tls_key, settings.services_ca))
+
+
+def _remotes(
+    settings: WorkflowSettings, circuits: Circuits, certificates: Certificates | None
+) -> dict[str, RemoteCalls]:
     """Give what carries out the functions of other services."""
     judge = Method(
         "millwright.judgment.v1.judgment_service_pb2",
@@ -226,7 +238,8 @@ def _remotes(settings: WorkflowSettings, circuits: Circuits) -> dict[str, Remote
     )
     key = settings.signing_key
     identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None
-    return {place.function: RemoteCalls(place, circuits, identity, settings.call_seconds) for place in places}
+    seconds = settings.call_seconds
+    return {place.function: RemoteCalls(place, circuits, identity, seconds, certificates) for place in places}
 
 
 SERVICE = Service(

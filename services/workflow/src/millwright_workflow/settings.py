@@ -48,6 +48,9 @@ class WorkflowSettings(ServiceSettings):
     """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
     etl_endpoint: str | None = None
     """Where the etl service listens, for `call: run-pipeline`. Unset: it cannot be called."""
+    services_ca: Path | None = None
+    """The authorities in PEM that judgment's and etl's certificates are checked by; the service shows its own
+    certificate, if it has one. Unset: they are called in plaintext."""
     documents_directory: Path | None = None
     """Where `file:` URIs of workflows may lead, for every tenant. Unset: nowhere."""
     secrets_directory: Path | None = None

@@ -8,6 +8,7 @@ from google.protobuf.struct_pb2 import Value
 from millwright.judgment.v1 import judgment_service_pb2, release_service_pb2, ruleset_service_pb2
 from millwright_judgment.app import SERVICE as JUDGMENT
 from millwright_local.ports import find_free_port
+from millwright_local.testing.certificates import Authority
 from millwright_local.testing.client import ContractClient, rpcs_of
 from millwright_local.testing.services import opened
 from millwright_runtime.service import running
@@ -195,6 +196,34 @@ async def test_a_service_that_comes_back_in_time_has_been_waited_for(
             async with running(JUDGMENT, there) as second, opened(Judge, token, second, client.tenant) as judge:
                 assert (await client.ended(name)).state == Instance.STATE_COMPLETED
                 assert len(await executions(judge)) == 1
+
+
+async def test_judgment_is_called_over_mutual_tls_where_authorities_are_named(
+    service_databases, service_settings, judgment_settings, keys, token, tmp_path
+):
+    authority = Authority()
+    theirs, ours = authority.issue(tmp_path / "judgment"), authority.issue(tmp_path / "workflow")
+    there = judgment_settings.model_copy(
+        update={
+            "listen": f"127.0.0.1:{find_free_port()}",
+            "tls_certificate": theirs.certificate,
+            "tls_key": theirs.key,
+            "tls_client_ca": theirs.ca,
+        }
+    )
+    secure = {"tls_certificate": ours.certificate, "tls_key": ours.key, "services_ca": ours.ca}
+    calling = {"judgment_endpoint": there.listen, "signing_key": keys.private_file, **secure}
+    async with service_databases.fresh(SERVICE) as urls:
+        here = service_settings(SERVICE, urls.service, **calling)
+        async with (
+            running(JUDGMENT, there) as called,
+            running(SERVICE, here) as caller,
+            opened(Client, token, caller, tls=ours) as client,
+            opened(Judge, token, called, client.tenant, tls=ours) as judge,
+        ):
+            await judge.PublishVersion(document=json.dumps(ruleset()), promote_to="prod")
+            await client.release([judging(input={"defect_rate": 0.5})])
+            assert json_format.MessageToDict((await client.run()).output)["outcome"] == "critical"
 
 
 def test_a_key_that_signs_nothing_is_a_wrong_setting(settings, tmp_path):

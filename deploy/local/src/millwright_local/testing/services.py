@@ -13,6 +13,7 @@ from millwright_local.keys import Keys
 from millwright_local.nats import Nats
 from millwright_local.postgres import Postgres
 from millwright_local.services import named
+from millwright_local.testing.certificates import Issued
 from millwright_local.testing.client import ContractClient
 from millwright_local.testing.databases import DatabaseFactory
 from millwright_local.valkey import Valkey
@@ -87,9 +88,25 @@ class ServiceSettings:
 
 @asynccontextmanager
 async def opened(
-    client_type: type[ClientT], token: Callable[..., str], service: Running, tenant: str = "", **claims: Any
+    client_type: type[ClientT],
+    token: Callable[..., str],
+    service: Running,
+    tenant: str = "",
+    *,
+    tls: Issued | None = None,
+    **claims: Any,
 ) -> AsyncIterator[ClientT]:
-    """Give a client of a running service, of a tenant of its own unless told; `claims` are those of its token."""
+    """Give a client of a running service, of a tenant of its own unless told; `claims` are those of its token.
+
+    With a certificate, it speaks TLS and shows it.
+    """
     tenant = tenant or f"t-{uuid.uuid4().hex[:12]}"
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}") as channel:
+    async with _channel(f"127.0.0.1:{service.server.port}", tls) as channel:
         yield client_type(channel, token(tenant=tenant, **claims), tenant)
+
+
+def _channel(address: str, tls: Issued | None) -> grpc.aio.Channel:
+    if tls is None:
+        return grpc.aio.insecure_channel(address)
+    certificate, key, ca = (file.read_bytes() for file in tls)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca, key, certificate))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from millwright_runtime.api import access, servicers
+from millwright_runtime import loops
+from millwright_runtime.api import access, credentials, servicers
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.interceptor import Interceptor, Limits
+from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.settings import PortTaken, ServiceSettings
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -39,7 +42,10 @@ class ApiServer:
     """Listens from `start` on, answers health truthfully, and ends calls in an orderly way."""
 
     def __init__(self, settings: ServiceSettings, serving: Sequence[object]) -> None:
-        """Assemble the server of these servicers; raise access.AccessRuleMissing if an RPC lacks its rule."""
+        """Assemble the server of these servicers.
+
+        Raises access.AccessRuleMissing if an RPC lacks its rule, CertificateUnusable if there can be no TLS as is set.
+        """
         self._settings = settings
         descriptors = [servicers.descriptor(servicer) for servicer in serving]
         self._names = [descriptor.full_name for descriptor in descriptors]
@@ -60,17 +66,28 @@ class ApiServer:
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
-        self.port = 0
+        self._probed = grpc.aio.server(options=_OPTIONS) if settings.health_listen else None
+        if self._probed:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
+        files = Files(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        self.certificates = Certificates("serve", files) if files.certificate else None
+        self._looking: asyncio.Task[None] | None = None
+        self.port = self.health_port = 0
 
     async def start(self) -> None:
-        """Listen, alive but NOT_SERVING and letting no call in; raise PortTaken if the address is in use."""
-        try:
-            self.port = self._server.add_insecure_port(self._settings.listen)
-        except RuntimeError:
-            raise PortTaken(self._settings.listen) from None
+        """Listen, alive but NOT_SERVING and letting no call in; raise PortTaken if an address is in use."""
+        secure = credentials.serving(self.certificates) if self.certificates else None
+        self.port = _listen(self._server, self._settings.listen, secure)
+        if self._probed and self._settings.health_listen:
+            self.health_port = _listen(self._probed, self._settings.health_listen)
         await self.set_serving(serving=False)
         await self._health.set("", _SERVING)
         await self._server.start()
+        if self._probed:
+            await self._probed.start()
+        if self.certificates:
+            watched = loops.kept_up(self.certificates.name, self.certificates.run)
+            self._looking = asyncio.create_task(watched, name=self.certificates.name)
 
     async def set_serving(self, *, serving: bool) -> None:
         """Say of every service of ours whether it can be used; `""` only tells that the process is alive.
@@ -87,8 +104,12 @@ class ApiServer:
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Take no more calls, give those in progress `grace_seconds`, then end them."""
+        """Take no more calls, give those in progress `grace_seconds`, then end them; probes are answered to the end."""
         await self._server.stop(grace_seconds)
+        if self._probed:
+            await self._probed.stop(0)
+        if self._looking:
+            await loops.cancel([self._looking])
 
     def _add_reflection(self) -> None:
         # grpcio-reflection knows v1alpha only (grpc/grpc#38576). The messages of v1 are the same on the wire; it is not
@@ -102,3 +123,10 @@ class ApiServer:
         self._server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in _REFLECTION]
         )
+
+
+def _listen(server: grpc.aio.Server, address: str, secure: grpc.ServerCredentials | None = None) -> int:
+    try:
+        return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+    except RuntimeError:
+        raise PortTaken(address) from None

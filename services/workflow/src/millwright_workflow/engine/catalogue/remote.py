@@ -16,6 +16,8 @@ from typing import Any
 import grpc
 from google.protobuf import json_format, message_factory
 from google.rpc import error_details_pb2, status_pb2
+from millwright_runtime.api.credentials import Peer
+from millwright_runtime.certificates import Certificates
 from millwright_runtime.json import Json, JsonObject
 
 from millwright_workflow.domain.interpreter import errors
@@ -96,18 +98,25 @@ class Remote:
 class RemoteCalls:
     """Carries out one function."""
 
-    def __init__(self, remote: Remote, circuits: Circuits, identity: Identity | None, seconds: float) -> None:
-        """Let each attempt take `seconds`. Without an identity, nothing can be called."""
+    def __init__(
+        self,
+        remote: Remote,
+        circuits: Circuits,
+        identity: Identity | None,
+        seconds: float,
+        certificates: Certificates | None = None,
+    ) -> None:
+        """Let each attempt take `seconds`. Without an identity, nothing can be called; with certificates, by TLS."""
         self._remote = remote
         self._circuits = circuits
         self._identity = identity
         self._seconds = seconds
-        self._channel: grpc.aio.Channel | None = None
+        self._peer = Peer(remote.endpoint, certificates, _OPTIONS, seconds) if remote.endpoint else None
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._channel is not None:
-            await self._channel.close()
+        if self._peer is not None:
+            await self._peer.close()
 
     async def carry_out(self, caller: Caller, call: Invoke) -> Json:
         """Give the function's output; throw a communication fault with what the other service said.
@@ -116,8 +125,7 @@ class RemoteCalls:
         sent, also by another process, and unless the method says otherwise by a `try` that tries again.
         """
         pointer, method = call.reference.pointer, self._remote.method
-        endpoint, identity = self._place(pointer)
-        self._channel = self._channel or grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+        peer, identity = self._place(pointer)
         key = idempotency_key(caller, call, is_new_each_attempt=method.is_new_each_attempt)
         wanted = method.request(pointer, call.arguments, _shortened(key))
 
@@ -127,7 +135,7 @@ class RemoteCalls:
                 ("idempotency-key", key),
                 ("traceparent", trace_of(caller).traceparent),
             )
-            return await self._ask(caller, pointer, path, request, metadata)
+            return await self._ask(caller, peer, pointer, path, request, metadata)
 
         answer = await ask(method.path, wanted)
         while method.following and (wanted_again := method.following.look(answer)) is not None:
@@ -135,9 +143,10 @@ class RemoteCalls:
             answer = await ask(method.following.path, wanted_again)
         return method.output(pointer, answer)
 
-    async def _ask(self, caller: Caller, pointer: str, path: str, wanted: JsonObject, metadata: Metadata) -> JsonObject:
+    async def _ask(
+        self, caller: Caller, peer: Peer, pointer: str, path: str, wanted: JsonObject, metadata: Metadata
+    ) -> JsonObject:
         """Call a method of the other service, and give its answer with every field."""
-        assert self._channel is not None
         kind = _descriptor(self._remote.method.contract, path)
         try:
             request = json_format.ParseDict(wanted, message_factory.GetMessageClass(kind.input_type)())
@@ -146,24 +155,24 @@ class RemoteCalls:
             raise errors.validation(pointer, detail) from None
         body = request.SerializeToString()
         answer_type = message_factory.GetMessageClass(kind.output_type)
-        send: Any = self._channel.unary_unary(f"/{path}", None, answer_type.FromString)
 
         async def attempt() -> Any:
             await caller.confirm()
+            send: Any = peer.channel().unary_unary(f"/{path}", None, answer_type.FromString)
             return await self._send(pointer, lambda: send(body, timeout=self._seconds, metadata=metadata))
 
         found = await self._circuits.call(SHARED, self._remote.function, pointer, attempt)
         return json_format.MessageToDict(found, always_print_fields_with_no_presence=True)
 
-    def _place(self, pointer: str) -> tuple[str, Identity]:
+    def _place(self, pointer: str) -> tuple[Peer, Identity]:
         remote = self._remote
-        if remote.endpoint is None:
+        if self._peer is None:
             detail = f"{remote.function!r} cannot be called: {remote.setting} does not say where its service is."
             raise errors.configuration(pointer, detail)
         if self._identity is None:
             detail = f"{remote.function!r} cannot be called: MILLWRIGHT_WORKFLOW_SIGNING_KEY names no key for tokens."
             raise errors.configuration(pointer, detail)
-        return remote.endpoint, self._identity
+        return self._peer, self._identity
 
     async def _send(self, pointer: str, send: Any) -> Any:
         for attempt in range(_ATTEMPTS):
