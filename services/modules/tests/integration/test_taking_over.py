@@ -5,6 +5,7 @@ import uuid
 import asyncpg
 import pytest
 from millwright.modules.v1 import module_pb2
+from millwright_local.processes import until
 from millwright_modules.app import SERVICE, compose
 from millwright_modules.domain.operation import MOST_ATTEMPTS, Stage
 from millwright_modules.engine.work import Work
@@ -24,6 +25,10 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER hold BEFORE INSERT ON modules.operation FOR EACH ROW EXECUTE FUNCTION hold();
+"""
+END_WHO_WAITS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -169,6 +174,23 @@ async def test_what_is_live_and_given_up_goes_again(client, sql, die):
     assert stage(await client.end_of(name)) == "ROLLED_BACK"
     module = (await client.GetModule(name=MODULE)).module
     assert (module.state, module.generation) == (module_pb2.Module.STATE_UNINSTALLED, 2)
+
+
+async def test_an_operation_that_lost_its_connection_is_gone_on_with_by_the_same_process(client, sql, caplog):
+    name = await client.start(package(), health=1)
+    async for message in client.WatchOperation(name=name, from_sequence=0):
+        if stage(message.event) == "ACTIVATING":
+            break
+
+    async def waits() -> bool:
+        await sql.execute(END_WHO_WAITS)
+        return "an operation waits" in caplog.text
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM modules.operation WHERE operation::text = $1 FOR UPDATE", name.partition("/")[2])
+        await until(waits, 20)
+    assert stage(await client.end_of(name)) == "COMPLETED"
+    await check_whole(client, name)
 
 
 async def test_a_service_that_stops_gives_its_operations_up_at_once(service_databases, service_settings, connected):

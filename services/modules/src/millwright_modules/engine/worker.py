@@ -100,13 +100,16 @@ class Worker:
         self._platform.signals.notify(WAITING)
 
     async def _keep_leases(self) -> None:
-        """Renew leases; what is not ours any more is worked on no longer."""
+        """Renew the leases of what is worked on here; what is not ours any more is worked on no longer.
+
+        What was given up for want of a connection, or was claimed without an answer, lapses: somebody takes it again.
+        """
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
             held = dict(self._running)
             try:
                 async with self._platform.database.transaction(ALL_TENANTS) as connection:
-                    ours = await operations.renew(connection, self._owner, _LEASE)
+                    ours = await operations.renew(connection, self._owner, _LEASE, held)
             except Exception as error:
                 if not is_connection_loss(error):
                     raise

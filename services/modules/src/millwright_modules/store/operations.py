@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,9 +103,11 @@ async def claim(connection: Connection, owner: uuid.UUID, lease: timedelta, limi
     return sorted((_operation(row) for row in rows), key=lambda operation: operation.create_time)
 
 
-async def renew(connection: Connection, owner: uuid.UUID, lease: timedelta) -> set[uuid.UUID]:
-    """Keep all operations that are `owner`'s for longer; give which they are."""
-    return {row["operation"] for row in await connection.fetch(_RENEW, owner, lease)}
+async def renew(
+    connection: Connection, owner: uuid.UUID, lease: timedelta, held: Collection[uuid.UUID]
+) -> set[uuid.UUID]:
+    """Keep those of the operations that are `owner`'s for longer; give which they are."""
+    return {row["operation"] for row in await connection.fetch(_RENEW, owner, lease, list(held))}
 
 
 async def release(connection: Connection, owner: uuid.UUID) -> None:
@@ -207,7 +209,7 @@ WHERE (tenant, operation) IN (
 """
 _RENEW = """
 UPDATE modules.operation SET lease_time = clock_timestamp() + $2::interval
-WHERE owner = $1 AND end_time IS NULL RETURNING operation
+WHERE operation = ANY($3::uuid[]) AND owner = $1 AND end_time IS NULL RETURNING operation
 """
 _RELEASE = "UPDATE modules.operation SET owner = NULL, lease_time = NULL WHERE owner = $1 AND end_time IS NULL"
 _WRITE = f"""
