@@ -26,9 +26,10 @@ up: setup esbuild ## Keep the suite running in the foreground until Ctrl-C; data
 test: setup esbuild ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-chaos: setup ## Kill, freeze and cut off processes and servers while instances run; CHAOS=10 for longer.
+chaos: setup ## Harm processes, servers and links under load, and write docs/chaos.md; CHAOS=15m, SEED=n, ROUNDS=n.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/chaos.txt
-	@$(BIN)/pytest -m chaos tests/end_to_end services/etl/tests $(ARGS)
+	@$(BIN)/pytest -m chaos tests/chaos services/etl/tests $(ARGS)
+	@$(BIN)/python -m tests.chaos $(if $(CHAOS),--seconds $(CHAOS)) $(if $(SEED),--seed $(SEED)) --page docs/chaos.md
 
 cases: setup ## Judge a million random inputs by row, in columns and with ZEN: each must come out alike.
 	@JUDGMENT_CASES=1000000 $(BIN)/pytest --timeout 1800 services/judgment/tests/unit/test_evaluators.py -k as_zen_does

@@ -1,5 +1,6 @@
 """A client of one service: one connection, with a token on every call. It adds nothing to the contract."""
 
+from collections.abc import AsyncIterator
 from typing import Self, TypeVar
 
 import grpc.aio
@@ -18,15 +19,37 @@ class ServiceClient:
         self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         self._metadata = (("authorization", f"Bearer {token}"),)
 
-    async def call(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
-        """Call once. Raises grpc.aio.AioRpcError, after CALL_SECONDS at the latest."""
-        return await method(request, metadata=self._metadata, timeout=CALL_SECONDS)
+    async def call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]",
+        request: Request,
+        *,
+        seconds: float = CALL_SECONDS,
+    ) -> Response:
+        """Call once. Raises grpc.aio.AioRpcError, after `seconds` at the latest."""
+        return await method(request, metadata=self._metadata, timeout=seconds)
 
     def stream(
         self, method: "grpc.aio.UnaryStreamMultiCallable[Request, Response]", request: Request
     ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
         """Open a stream without a deadline; it is closed with the connection, or by its `cancel`."""
         return method(request, metadata=self._metadata)
+
+    async def send(
+        self,
+        method: "grpc.aio.StreamUnaryMultiCallable[Request, Response]",
+        requests: AsyncIterator[Request],
+        *,
+        seconds: float = CALL_SECONDS,
+    ) -> Response:
+        """Send a stream and give its one answer. Raises grpc.aio.AioRpcError, after `seconds` at the latest."""
+        return await method(requests, metadata=self._metadata, timeout=seconds)
+
+    def converse(
+        self, method: "grpc.aio.StreamStreamMultiCallable[Request, Response]", requests: AsyncIterator[Request]
+    ) -> "grpc.aio.StreamStreamCall[Request, Response]":
+        """Open a stream both ways without a deadline; it is closed with the connection, or by its `cancel`."""
+        return method(requests, metadata=self._metadata)
 
     async def close(self) -> None:
         """Close the connection, and with it what is under way on it."""

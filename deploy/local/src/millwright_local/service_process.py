@@ -41,6 +41,10 @@ class ServiceProcess(Server):
         """`host:port` of the metrics, for this machine."""
         return _reachable(self._metrics_listen)
 
+    def change_settings(self, settings: Mapping[str, str]) -> None:
+        """Give it these settings, without their prefix, from its next start on."""
+        self._settings |= {self.service.setting(name): value for name, value in settings.items()}
+
     def check_ports(self) -> None:
         """Raise PortTakenError, with the setting that would choose another one, if a port is taken."""
         for name, listen in (("LISTEN", self._listen), ("METRICS_LISTEN", self._metrics_listen)):

@@ -213,7 +213,7 @@ class Stack:
 
     async def _prepare_database(self) -> None:
         if self.postgres is not None:
-            services = [process.service for process in self.services.values()]
+            services = list({process.service.name: process.service for process in self.services.values()}.values())
             await create_roles(self.postgres, services)
             await create_database(self.postgres, DATABASE, services=services)
 

@@ -1,6 +1,6 @@
 """Sources keep sending, replicas are killed, runs are asked for again and again: every row is accounted for.
 
-CHAOS=10 makes the long one ten times as long.
+ROUNDS=10 makes the long one ten times as long.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from etl_rig.client import DAY, Client
 from etl_rig.feeding import DAYS, Source
 from millwright.etl.v1 import run_pb2
 
-ROUNDS = int(os.environ.get("CHAOS", "1"))
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 TENANT = "harmed"
 SOURCES = 4
 _IMPATIENT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]

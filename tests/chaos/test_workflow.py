@@ -1,6 +1,6 @@
 """Processes and servers that end, freeze, lose and fill up while instances run: nothing is lost and nothing runs twice.
 
-CHAOS=10 lets each of them happen ten times as often.
+ROUNDS=10 lets each of them happen ten times as often.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ try:
     import libfaketime
 except ImportError:
     libfaketime = None
-ROUNDS = int(os.environ.get("CHAOS", "1"))
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 TASKS = 10
 HEAP = "CREATE TABLE heap AS SELECT repeat('x', 1000) FROM generate_series(1, 1000000)"
 TAKEN_OVER_SECONDS = 60.0

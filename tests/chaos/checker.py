@@ -1,0 +1,124 @@
+"""Judges a run: whether what is there is what callers were told, each thing once, and whether all came to an end.
+
+It is given what was observed and returns the violations in words, none if all is well. It asks nobody and calls
+nothing, so that its own tests can show that it finds what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tests.chaos.book import Call, Stream, Work
+
+ENDS = {
+    "instance": {"COMPLETED", "CANCELLED"},
+    "replay": {"COMPLETED"},
+    "run": {"COMPLETED"},
+    "install": {"COMPLETED"},
+}
+"""How works of a kind may end."""
+CLOCKS_DIFFER = timedelta(seconds=0.5)
+"""By how much: results have the database's time, as a replica carries it on."""
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """When a task's result was committed, by the database's time. The path is what the task calls."""
+
+    path: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call that a task made outside: when, and with which idempotency key."""
+
+    path: str
+    time: datetime
+    key: str
+
+
+def check_calls(calls: Iterable[Call]) -> list[str]:
+    """Return the calls that were never answered."""
+    return [f"{call.service} {call.kind} {call.id} was never answered" for call in calls if call.end is None]
+
+
+def check_told(told: Mapping[str, Counter[str]], held: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return what was acknowledged and is not there, what is there and was told to nobody, and what two calls made.
+
+    Every call was repeated until it was answered: so what nobody was told of was made by a call that made another, too.
+    """
+    violations = []
+    for kind in sorted(told.keys() | held.keys()):
+        known, there = told.get(kind, Counter()), Counter(held.get(kind, ()))
+        violations += _some(f"{kind} was acknowledged and is lost", known.keys() - there.keys())
+        violations += _some(f"{kind} is there and was told to nobody", there.keys() - known.keys())
+        violations += _some(f"{kind} is there twice", {name for name, count in there.items() if count > 1})
+        violations += _some(f"{kind} is the answer to two calls", {name for name, count in known.items() if count > 1})
+    return violations
+
+
+def check_streams(streams: Iterable[Stream]) -> list[str]:
+    """Return the watches that had a gap or a repeat, did not begin at the first event, or did not come to their end."""
+    violations = []
+    for stream in streams:
+        where = f"{stream.kind} of {stream.name}"
+        if not stream.has_ended:
+            violations.append(f"{where} did not come to its end; it came to {stream.sequences[-1:]}")
+        if stream.sequences and stream.sequences[0] != 1:
+            violations.append(f"{where} begins at {stream.sequences[0]}")
+        violations += [f"{where} goes from {a} to {b}" for a, b in pairwise(stream.sequences) if b != a + 1]
+    return violations
+
+
+def check_works(works: Iterable[Work], tasks: Sequence[str]) -> list[str]:
+    """Return what has not ended, what ended as it should not, and instances whose tasks were not done once each."""
+    violations = []
+    for work in works:
+        if work.end is None:
+            violations.append(f"{work.kind} {work.name} did not end")
+        elif work.state not in ENDS[work.kind]:
+            violations.append(f"{work.kind} {work.name} ended as {work.state}")
+        elif work.kind == "instance" and not _are_tasks(work, tasks):
+            violations.append(f"{work.name} ended as {work.state} after {work.steps}")
+    return violations
+
+
+def check_outside(requests: Iterable[Request], results: Iterable[Result]) -> list[str]:
+    """Return calls that were made again though they had a result, or with another key than before."""
+    times = {result.path: result.time for result in results}
+    keys: dict[str, str] = {}
+    violations = []
+    for request in requests:
+        if request.path in times and request.time > times[request.path] + CLOCKS_DIFFER:
+            violations.append(f"{request.path} was called after it had a result")
+        if keys.setdefault(request.path, request.key) != request.key:
+            violations.append(f"{request.path} was called with two keys")
+    missing = times.keys() - keys.keys()
+    return violations + _some("has a result and was never called", missing)
+
+
+def check_amount(what: str, told: float, held: float) -> list[str]:
+    """Return whether an amount is not what was acknowledged."""
+    return [] if told == held else [f"{what}: {told:,} were acknowledged, {held:,} are there"]
+
+
+def check_live(told: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
+    """Return the modules that have another version live than the one that was made live last."""
+    return [f"{code} has {held[code]} live, not {version}" for code, version in told.items() if held[code] != version]
+
+
+def _are_tasks(work: Work, tasks: Sequence[str]) -> bool:
+    is_whole = len(work.steps) == len(tasks) or work.state == "CANCELLED"
+    return is_whole and work.steps == list(tasks[: len(work.steps)])
+
+
+def _some(what: str, names: Iterable[str]) -> list[str]:
+    """Return a violation that names a few of many."""
+    found = sorted(names)
+    return [f"{what}: {len(found)}, such as {', '.join(found[:SHOWN])}"] if found else []

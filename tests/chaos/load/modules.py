@@ -1,0 +1,161 @@
+"""The modules service's load: packages are uploaded, installed version by version, and rolled back; all is watched."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from random import Random
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from millwright.modules.v1 import module_service_pb2 as pb
+from millwright.modules.v1 import module_service_pb2_grpc
+from millwright.modules.v1.operation_pb2 import Stage
+from millwright_local.service_client import ServiceClient
+
+from tests.chaos.book import Book
+from tests.chaos.caller import ATTEMPT_SECONDS, Caller
+from tests.chaos.load import turns
+
+SERVICE = "modules"
+CODES = ("charts", "lots")
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "ROLLED_BACK"}
+INSTALLS_SECONDS = 2.5
+ROLLBACK_SHARE = 0.3
+BALLAST_BYTES = 1_200_000
+PIECE_BYTES = 256 << 10
+
+
+class ModulesClient(ServiceClient):
+    """A client of the modules service."""
+
+    def __init__(self, address: str, token: str) -> None:
+        super().__init__(address, token)
+        self.modules = module_service_pb2_grpc.ModuleServiceStub(self._channel)
+
+
+class ModulesLoad:
+    """The load. `live` is by module the version that has to be live in the end."""
+
+    def __init__(self, book: Book, clients: Sequence[ModulesClient], chance: Random) -> None:
+        self.live: dict[str, str] = {}
+        self._book = book
+        self._chance = chance
+        self._caller = Caller(book, SERVICE, clients, chance)
+
+    async def prepare(self) -> None:
+        """Install the first version of each module."""
+        for code in CODES:
+            await self._install(code, "1.0.0")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Install and roll back, one thing after the other a module, until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            for code in CODES:
+                group.create_task(self._work_on(code, stop))
+
+    async def _work_on(self, code: str, stop: asyncio.Event) -> None:
+        async for number in turns(stop, self._chance, INSTALLS_SECONDS):
+            before = self.live[code]
+            await self._install(code, f"1.{number + 1}.0")
+            if self._chance.random() < ROLLBACK_SHARE:
+                await self._roll_back(code, before)
+
+    async def _install(self, code: str, version: str) -> None:
+        package = _package(code, version)
+        digest = hashlib.sha256(package).digest()
+        _, announced = await self._caller.call(
+            "CreateUpload",
+            lambda client: client.modules.CreateUpload,
+            lambda _: pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name=f"{code}.zip"),
+        )
+        if not announced:
+            return
+        await self._upload(announced.upload.name, package)
+        options = pb.InstallOptions(health_time=Duration(), reason=version)
+        _, answer = await self._caller.call(
+            "InstallModule",
+            lambda client: client.modules.InstallModule,
+            lambda key: pb.InstallModuleRequest(upload=announced.upload.name, options=options, request_id=key),
+        )
+        if answer:
+            self._book.tell("operation", answer.operation.name)
+            if await self._follow(answer.operation.name) == "COMPLETED":
+                self.live[code] = version
+
+    async def _upload(self, name: str, package: bytes) -> None:
+        """Send a package from where it stands, again and again until it is whole."""
+
+        async def send(client: ModulesClient) -> pb.Upload:
+            asking = pb.GetUploadRequest(name=name)
+            upload = (await client.call(client.modules.GetUpload, asking, seconds=ATTEMPT_SECONDS)).upload
+            if upload.complete:
+                return upload
+            pieces = _pieces(name, package, upload.received_bytes)
+            return (await client.send(client.modules.UploadPackage, pieces, seconds=ATTEMPT_SECONDS)).upload
+
+        # A piece of an earlier attempt may still be landed while this one asks where to go on.
+        while not await self._caller.insist(
+            self._book.open_call(SERVICE, "UploadPackage"), send, refusals=(grpc.StatusCode.INVALID_ARGUMENT,)
+        ):
+            await self._caller.pause()
+
+    async def _roll_back(self, code: str, version: str) -> None:
+        _, answer = await self._caller.call(
+            "RollbackModule",
+            lambda client: client.modules.RollbackModule,
+            lambda key: pb.RollbackModuleRequest(
+                name=f"modules/{code}", target_version=version, reason=key, request_id=key
+            ),
+        )
+        if answer:
+            self._book.tell("module rollback", answer.activation.name)
+            self.live[code] = version
+
+    async def _follow(self, name: str) -> str:
+        work = self._book.open_work(SERVICE, "install", name)
+        stream = self._book.open_stream(SERVICE, "WatchOperation", name)
+        messages = self._caller.watch(
+            stream,
+            lambda client: client.modules.WatchOperation,
+            lambda sequence: pb.WatchOperationRequest(name=name, from_sequence=sequence),
+        )
+        stage = ""
+        async with aclosing(messages):
+            async for message in messages:
+                stage = Stage.Name(message.event.stage).removeprefix("STAGE_")
+                if stage in FINAL:
+                    break
+        stream.has_ended = True
+        self._book.close_work(work, stage)
+        return stage
+
+
+def _package(code: str, version: str) -> bytes:
+    """Give a package whose frontend was built before, with a picture that cannot be packed tighter."""
+    manifest = {
+        "schema_version": 1,
+        "code": code,
+        "version": version,
+        "titles": {"en": code},
+        "category": "feature",
+        "publisher": "Millwright",
+        "platform": "*",
+        "frontend": {"prebuilt": "dist/page.js"},
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("module.json", json.dumps(manifest))
+        archive.writestr("dist/page.js", f"export default {version!r};\n")
+        archive.writestr("dist/picture.png", Random(f"{code}-{version}").randbytes(BALLAST_BYTES))
+    return out.getvalue()
+
+
+async def _pieces(upload: str, package: bytes, begin: int) -> AsyncIterator[pb.UploadPackageRequest]:
+    for offset in range(begin, len(package), PIECE_BYTES):
+        yield pb.UploadPackageRequest(upload=upload, offset=offset, data=package[offset : offset + PIECE_BYTES])

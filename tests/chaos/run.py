@@ -1,0 +1,150 @@
+"""One run: the load calls while the plan is done, everything is mended and comes to rest, what is there is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from millwright_local.etl_client import EtlClient
+from millwright_local.judgment_client import JudgmentClient
+from millwright_local.scratch import scratch_directory
+from millwright_local.workflow_client import WorkflowClient
+
+from tests import evidence, history
+from tests.chaos import checker, faults
+from tests.chaos.book import Book
+from tests.chaos.load import Load
+from tests.chaos.load.etl import PIECES, EtlLoad
+from tests.chaos.load.judgment import JudgmentLoad
+from tests.chaos.load.modules import ModulesClient, ModulesLoad
+from tests.chaos.load.workflow import TASKS, WORKFLOW, WorkflowLoad
+from tests.chaos.witness import Held, Witness
+from tests.chaos.world import TENANT, World
+from tests.machine import Machine
+
+REST_SECONDS = 180.0
+"""How long all that was begun has to end once everything is mended: far above what is usual, on a busy machine, too."""
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What became of a run."""
+
+    seed: int
+    seconds: float
+    book: Book
+    violations: list[str]
+
+
+class Loads:
+    """The four loads on one world."""
+
+    def __init__(self, world: World, book: Book, seed: int, machine: Machine) -> None:
+        def chance(name: str) -> Random:
+            return Random(f"{name} {seed}")
+
+        self.workflow = WorkflowLoad(book, world.clients("workflow", WorkflowClient), chance("workflow"), machine)
+        self.judgment = JudgmentLoad(book, world.clients("judgment", JudgmentClient), chance("judgment"))
+        self.etl = EtlLoad(book, world.clients("etl", EtlClient), chance("etl"))
+        self.modules = ModulesLoad(book, world.clients("modules", ModulesClient), chance("modules"))
+
+    @property
+    def all(self) -> Sequence[Load]:
+        """All of them."""
+        return self.workflow, self.judgment, self.etl, self.modules
+
+
+async def run(seed: int, seconds: float, directory: Path) -> Course:
+    """Make a run; its journal and the logs of all processes are kept in `directory`."""
+    with scratch_directory() as home:
+        book = Book(directory / JOURNAL)
+        try:
+            async with World(home) as world, Machine() as machine:
+                loads = Loads(world, book, seed, machine)
+                violations = await _live_through(world, loads, book, faults.plan(seed, seconds), seconds)
+                violations += await _judge(world, loads, book, machine)
+        finally:
+            shutil.copytree(home / "logs", directory / "logs", dirs_exist_ok=True)
+            book.close()
+    return Course(seed, seconds, book, violations)
+
+
+async def _live_through(
+    world: World, loads: Loads, book: Book, plan: Sequence[faults.Fault], seconds: float
+) -> list[str]:
+    """Call and harm for so long, mend everything, and wait until all has ended; tell if it does not."""
+    await asyncio.gather(*(load.prepare() for load in loads.all))
+    book.begin_again()
+    stop = asyncio.Event()
+    calling = [asyncio.create_task(load.run(stop)) for load in loads.all]
+    try:
+        await faults.do(plan, world, book, seconds)
+        await asyncio.sleep(max(0.0, seconds - book.now))
+        await world.mend()
+        stop.set()
+        book.write("rest")
+        ended, late = await asyncio.wait(calling, timeout=REST_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.gather(*ended)
+    finally:
+        for task in calling:
+            task.cancel()
+        await asyncio.gather(*calling, return_exceptions=True)
+    return ["not everything has ended in time"] if late else []
+
+
+async def _judge(world: World, loads: Loads, book: Book, machine: Machine) -> list[str]:
+    held = await Witness(world, book).read()
+    requests = [
+        checker.Request(each.path, each.time, each.idempotency_key)
+        for many in list(machine.requests.values())
+        for each in many
+    ]
+    completed = [work.name for work in book.works if work.kind == "install" and work.state == "COMPLETED"]
+    return [
+        *book.surprises,
+        *checker.check_calls(book.calls),
+        *checker.check_works(book.works, TASKS),
+        *checker.check_streams(book.streams),
+        *checker.check_told(book.told, held.names),
+        *checker.check_told({"activation": checker.Counter(completed)}, {"activation": held.installs}),
+        *checker.check_outside(requests, loads.workflow.results),
+        *checker.check_amount("rows", loads.etl.rows, held.rows),
+        *checker.check_amount("pieces", loads.etl.rows * PIECES, held.pieces),
+        *checker.check_live(loads.modules.live, held.live),
+        *(f"{count} events of {name} are not published" for name, count in held.outboxes.items() if count),
+        *_judge_rulesets(held),
+        *await _judge_releases(world, loads),
+    ]
+
+
+async def _judge_releases(world: World, loads: Loads) -> list[str]:
+    """Hold the workflow's release log, and the versions that instances began on, to each other."""
+    workflow = WORKFLOW.removeprefix("workflows/")
+    moves = await evidence.read_moves(world.postgres, TENANT, workflow)
+    begins = await evidence.read_begins(world.postgres, TENANT, workflow, loads.workflow.starts)
+    state, violations = history.replay(moves)
+    channels = await evidence.read_channels(world.postgres, TENANT, workflow)
+    if {name: version for name, (version, _) in channels.items()} != state.channels:
+        violations.append(f"channels are at {channels}, and the log leads to {state.channels}")
+    violations += history.check_begins(moves, begins)
+    return violations + history.check_answers(moves, begins, loads.workflow.rollbacks)
+
+
+def _judge_rulesets(held: Held) -> list[str]:
+    moves = [
+        history.Move(
+            it.revision,
+            it.Operation.Name(it.operation).removeprefix("OPERATION_"),
+            it.channel.rpartition("/")[2],
+            it.from_version,
+            it.to_version,
+            it.marked_bad,
+        )
+        for it in reversed(held.ruleset_moves)
+    ]
+    return [f"ruleset: {violation}" for violation in history.replay(moves)[1]]

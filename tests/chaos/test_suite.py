@@ -1,0 +1,20 @@
+"""The short version of the suite: half a minute of harm. `make chaos` runs the long one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.chaos.run import run
+
+SEED = int(os.environ.get("SEED", "1"))
+SECONDS = 30.0
+
+
+@pytest.mark.timeout(600)
+async def test_nothing_acknowledged_is_lost_nothing_is_done_twice_and_everything_ends(tmp_path) -> None:
+    course = await run(SEED, SECONDS, tmp_path)
+    assert course.violations == []
+    assert {work.kind for work in course.book.works} == {"instance", "replay", "run", "install"}
+    assert len(course.book.harms) > 5
