@@ -59,4 +59,5 @@ def test_the_command_makes_tokens_of_a_key_that_stays(tmp_path: Path) -> None:
             main(["keys", str(tmp_path)])
     keys = Keys(tmp_path)
     assert verify((tmp_path / "token").read_text(), keys)["roles"] == ["operator"]
+    assert verify((tmp_path / "admin-token").read_text(), keys)["roles"] == ["admin"]
     assert verify((tmp_path / "worker-token").read_text(), keys)["roles"] == ["worker"]

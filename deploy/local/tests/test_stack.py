@@ -40,6 +40,7 @@ async def test_the_stack_serves_and_says_where(directory: Path, plain: Service) 
         assert json.loads(stack.stack_file.read_text()) == {
             "endpoints": {"workflow": stack.services["workflow"].address},
             "token_file": str(directory / "token"),
+            "admin_token_file": str(directory / "admin-token"),
             "worker_token_file": str(directory / "worker-token"),
             "nats_url": stack.nats.url,
             "database_url": stack.postgres.url("millwright", "millwright_workflow"),

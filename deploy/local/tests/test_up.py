@@ -54,6 +54,7 @@ def test_up_prints_where_everything_is(directory: Path) -> None:
         for name in ("workflow", "postgres", "valkey", "nats"):
             assert f"✓ {name}" in printed
         assert str(directory / "token") in printed
+        assert f"{directory / 'admin-token'}, admin of" in printed
         assert f"{directory / 'worker-token'}, worker of" in printed
         assert str(directory / "logs") in printed
         lines = [line.strip() for line in printed.splitlines() if line.startswith("  grpcurl")]

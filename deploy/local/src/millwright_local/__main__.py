@@ -17,7 +17,7 @@ from millwright_local.demo.performance import perform
 from millwright_local.errors import StackError
 from millwright_local.keys import Keys
 from millwright_local.services import SERVICES, Service
-from millwright_local.stack import ROLES, TENANT, TOKEN_LIFETIME, WORKER_ROLES, Stack, write_tokens
+from millwright_local.stack import ADMIN_ROLES, ROLES, TENANT, TOKEN_LIFETIME, WORKER_ROLES, Stack, write_tokens
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Result = TypeVar("Result")
@@ -112,13 +112,13 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Res
 
 def _describe(stack: Stack, console: Console) -> None:
     token_file = _relative(stack.token_file)
-    worker_token_file = _relative(stack.worker_token_file)
     rows = {name: f"{it.address}, metrics at {it.metrics_address}" for name, it in stack.services.items()}
     if stack.postgres:
         rows["postgres"] = stack.postgres.url(DATABASE)
     rows |= {server.name: server.url for server in (stack.valkey, stack.nats) if server}
     rows["token"] = f"{token_file}, {', '.join(ROLES)} of {TENANT}, valid {TOKEN_LIFETIME.days} days"
-    rows["worker token"] = f"{worker_token_file}, {', '.join(WORKER_ROLES)} of {TENANT}"
+    rows["admin token"] = f"{_relative(stack.admin_token_file)}, {', '.join(ADMIN_ROLES)} of {TENANT}"
+    rows["worker token"] = f"{_relative(stack.worker_token_file)}, {', '.join(WORKER_ROLES)} of {TENANT}"
     rows["logs"] = str(_relative(stack.logs))
 
     width = max(map(len, rows)) + 2

@@ -29,9 +29,11 @@ from millwright_local.valkey import Valkey
 
 TENANT = "plant-1"
 ROLES = ("operator",)
+ADMIN_ROLES = ("admin",)
 WORKER_ROLES = ("worker",)
 TOKEN_LIFETIME = timedelta(days=30)
 TOKEN_FILE = "token"  # noqa: S105 - a name, no secret
+ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105
 WORKER_TOKEN_FILE = "worker-token"  # noqa: S105
 WATCH_SECONDS = 0.2
 
@@ -61,6 +63,7 @@ class Stack:
     ) -> None:
         self.home = home.resolve()
         self.token_file = self.home / TOKEN_FILE
+        self.admin_token_file = self.home / ADMIN_TOKEN_FILE
         self.worker_token_file = self.home / WORKER_TOKEN_FILE
         self.stack_file = self.home / "stack.json"
         self._report = report
@@ -231,6 +234,7 @@ class Stack:
         content = {
             "endpoints": self.endpoints,
             "token_file": str(self.token_file),
+            "admin_token_file": str(self.admin_token_file),
             "worker_token_file": str(self.worker_token_file),
             "nats_url": first["NATS_URL"],
             "database_url": first["DATABASE_URL"],
@@ -240,8 +244,12 @@ class Stack:
 
 
 def write_tokens(keys: Keys, directory: Path) -> None:
-    """Write a token for whoever operates, and one for workers, which may take work and nothing else."""
-    for name, roles, subject in ((TOKEN_FILE, ROLES, "local"), (WORKER_TOKEN_FILE, WORKER_ROLES, "local-worker")):
+    """Write a token for whoever operates, one for admins, and one for workers, which may take work and nothing else."""
+    for name, roles, subject in (
+        (TOKEN_FILE, ROLES, "local"),
+        (ADMIN_TOKEN_FILE, ADMIN_ROLES, "local-admin"),
+        (WORKER_TOKEN_FILE, WORKER_ROLES, "local-worker"),
+    ):
         token = keys.token(tenant=TENANT, roles=roles, subject=subject, lifetime=TOKEN_LIFETIME)
         write_private(directory / name, token)
 

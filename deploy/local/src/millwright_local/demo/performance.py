@@ -11,6 +11,7 @@ import grpc
 from rich.console import Console
 
 from millwright_local.demo.crash import Crash
+from millwright_local.demo.installing import Installing
 from millwright_local.demo.judging import Judging
 from millwright_local.demo.night import Night
 from millwright_local.demo.plant import Plant
@@ -21,7 +22,7 @@ from millwright_local.errors import StackError
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
-ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging, Night)
+ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging, Night, Installing)
 END_SECONDS = 1.0
 
 
