@@ -20,26 +20,55 @@ released AS (
 ),
 aggregated AS MATERIALIZED (
     SELECT line, product, shift,
-           coalesce(sum(total_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS total_qty,
-           coalesce(sum(good_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS good_qty,
-           coalesce(sum(defect_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS defect_qty,
-           coalesce(sum(rework_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS rework_qty,
-           coalesce(sum(scrap_qty) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS scrap_qty,
-           coalesce(sum(planned_qty) FILTER (WHERE record_type = 'PRODUCTION_ORDER'), 0) AS planned_qty,
-           coalesce(sum(runtime_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS runtime_seconds,
-           coalesce(sum(duration_seconds) FILTER (WHERE record_type = 'EQUIPMENT_STATUS' AND status = 'DOWN'), 0)
+           coalesce(sum(total_qty) FILTER (WHERE is_order), 0) AS total_qty,
+           coalesce(sum(good_qty) FILTER (WHERE is_order), 0) AS good_qty,
+           coalesce(sum(defect_qty) FILTER (WHERE is_order), 0) AS defect_qty,
+           coalesce(sum(rework_qty) FILTER (WHERE is_order), 0) AS rework_qty,
+           coalesce(sum(scrap_qty) FILTER (WHERE is_order), 0) AS scrap_qty,
+           coalesce(sum(planned_qty) FILTER (WHERE is_plan), 0) AS planned_qty,
+           coalesce(sum(runtime_seconds) FILTER (WHERE is_order), 0) AS runtime_seconds,
+           coalesce(sum(duration_seconds) FILTER (WHERE is_status AND status = 'DOWN'), 0)
                AS downtime_seconds,
-           coalesce(sum(duration_seconds) FILTER (WHERE record_type = 'EQUIPMENT_STATUS' AND status = 'SETUP'), 0)
+           coalesce(sum(duration_seconds) FILTER (WHERE is_status AND status = 'SETUP'), 0)
                AS setup_seconds,
-           coalesce(sum(planned_seconds) FILTER (WHERE record_type = 'PRODUCTION_ORDER'), 0) AS planned_seconds,
-           coalesce(sum(total_qty * cycle_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0) AS cycle_seconds_sum,
-           coalesce(sum(total_qty * ideal_cycle_seconds) FILTER (WHERE record_type = 'WORK_ORDER'), 0)
+           coalesce(sum(planned_seconds) FILTER (WHERE is_plan), 0) AS planned_seconds,
+           coalesce(sum(total_qty * cycle_seconds) FILTER (WHERE is_order), 0) AS cycle_seconds_sum,
+           coalesce(sum(total_qty * ideal_cycle_seconds) FILTER (WHERE is_order), 0)
                AS ideal_seconds_sum,
-           count(*) FILTER (WHERE record_type = 'WORK_ORDER') AS work_orders,
+           count(*) FILTER (WHERE is_order) AS work_orders,
            count(*) AS rows
-    FROM judged WHERE is_good AND record_type <> 'QUALITY' GROUP BY line, product, shift
+    FROM judged WHERE is_good AND NOT is_defect GROUP BY line, product, shift
 ),
-written AS (
+-- Where the facts of the day are not what they should be. A full join, which is always one by hashes: whatever the planner
+-- believes of a day that it has not seen yet, it does not compare each fact with each.
+changed AS MATERIALIZED (
+    SELECT made.*, known.line IS NULL AS is_new, made.line IS NULL AS is_gone
+    FROM aggregated AS made FULL JOIN (
+        SELECT line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+               runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
+               work_orders
+        FROM bi.fact_daily_production WHERE tenant = :tenant AND date = :date
+    ) AS known USING (line, product, shift)
+    WHERE (made.total_qty, made.good_qty, made.defect_qty, made.rework_qty, made.scrap_qty, made.planned_qty,
+           made.runtime_seconds, made.downtime_seconds, made.setup_seconds, made.planned_seconds,
+           made.cycle_seconds_sum, made.ideal_seconds_sum, made.work_orders)
+          IS DISTINCT FROM
+          (known.total_qty, known.good_qty, known.defect_qty, known.rework_qty, known.scrap_qty, known.planned_qty,
+           known.runtime_seconds, known.downtime_seconds, known.setup_seconds, known.planned_seconds,
+           known.cycle_seconds_sum, known.ideal_seconds_sum, known.work_orders)
+),
+inserted AS (
+    INSERT INTO bi.fact_daily_production
+        (tenant, date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+         runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
+         work_orders, run)
+    SELECT :tenant, :date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
+           runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
+           work_orders, :run
+    FROM changed WHERE is_new
+    RETURNING 1
+),
+updated AS (
     INSERT INTO bi.fact_daily_production AS fact
         (tenant, date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
          runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
@@ -47,7 +76,7 @@ written AS (
     SELECT :tenant, :date, line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
            runtime_seconds, downtime_seconds, setup_seconds, planned_seconds, cycle_seconds_sum, ideal_seconds_sum,
            work_orders, :run
-    FROM aggregated
+    FROM changed WHERE NOT is_new AND NOT is_gone
     ON CONFLICT (tenant, date, line, product, shift) DO UPDATE
     SET total_qty = excluded.total_qty, good_qty = excluded.good_qty, defect_qty = excluded.defect_qty,
         rework_qty = excluded.rework_qty, scrap_qty = excluded.scrap_qty, planned_qty = excluded.planned_qty,
@@ -55,14 +84,7 @@ written AS (
         setup_seconds = excluded.setup_seconds, planned_seconds = excluded.planned_seconds,
         cycle_seconds_sum = excluded.cycle_seconds_sum, ideal_seconds_sum = excluded.ideal_seconds_sum,
         work_orders = excluded.work_orders, run = excluded.run, update_time = clock_timestamp()
-    WHERE (fact.total_qty, fact.good_qty, fact.defect_qty, fact.rework_qty, fact.scrap_qty, fact.planned_qty,
-           fact.runtime_seconds, fact.downtime_seconds, fact.setup_seconds, fact.planned_seconds,
-           fact.cycle_seconds_sum, fact.ideal_seconds_sum, fact.work_orders)
-          IS DISTINCT FROM
-          (excluded.total_qty, excluded.good_qty, excluded.defect_qty, excluded.rework_qty, excluded.scrap_qty,
-           excluded.planned_qty, excluded.runtime_seconds, excluded.downtime_seconds, excluded.setup_seconds,
-           excluded.planned_seconds, excluded.cycle_seconds_sum, excluded.ideal_seconds_sum, excluded.work_orders)
-    RETURNING old.tenant IS NULL AS is_new
+    RETURNING 1
 ),
 removed AS (
     DELETE FROM bi.fact_daily_production AS fact
@@ -72,7 +94,7 @@ removed AS (
 ),
 defects AS MATERIALIZED (
     SELECT line, product, shift, defect_type, sum(defect_qty) AS defect_qty, count(*) AS rows
-    FROM judged WHERE is_good AND record_type = 'QUALITY' GROUP BY line, product, shift, defect_type
+    FROM judged WHERE is_good AND is_defect GROUP BY line, product, shift, defect_type
 ),
 written_defects AS (
     INSERT INTO bi.fact_daily_defect AS fact (tenant, date, line, product, shift, defect_type, defect_qty, run)
@@ -111,13 +133,13 @@ known_shifts AS (
 known_equipment AS (
     INSERT INTO bi.dim_equipment (tenant, equipment, line, inferred)
     SELECT DISTINCT ON (equipment) :tenant, equipment, line, true
-    FROM judged WHERE is_good AND record_type = 'EQUIPMENT_STATUS' ORDER BY equipment ON CONFLICT DO NOTHING
+    FROM judged WHERE is_good AND is_status ORDER BY equipment ON CONFLICT DO NOTHING
 ),
 counted AS MATERIALIZED (
     SELECT source_system, count(*) AS rows, count(*) FILTER (WHERE deleted) AS deleted_rows,
            count(*) FILTER (WHERE ignored AND NOT deleted) AS ignored_rows,
-           count(*) FILTER (WHERE is_good AND record_type = 'WORK_ORDER') AS work_orders,
-           coalesce(sum(total_qty) FILTER (WHERE is_good AND record_type = 'WORK_ORDER'), 0) AS total_qty,
+           count(*) FILTER (WHERE is_good AND is_order) AS work_orders,
+           coalesce(sum(total_qty) FILTER (WHERE is_good AND is_order), 0) AS total_qty,
            max(event_time) AS newest_time{rule_counts}
     FROM judged GROUP BY source_system
 )
@@ -130,8 +152,8 @@ SELECT coalesce(sum(rows), 0)::bigint AS rows_read,
        coalesce(sum(work_orders), 0)::bigint AS work_orders,
        coalesce(sum(total_qty), 0) AS total_qty,
        (SELECT count(*) FROM aggregated) AS facts,
-       (SELECT count(*) FROM written WHERE is_new) AS facts_inserted,
-       (SELECT count(*) FROM written WHERE NOT is_new) AS facts_updated,
+       (SELECT count(*) FROM inserted) AS facts_inserted,
+       (SELECT count(*) FROM updated) AS facts_updated,
        (SELECT count(*) FROM removed) AS facts_deleted,
        coalesce(jsonb_object_agg(source_system, extract(epoch FROM newest_time)) FILTER (WHERE source_system <> ''), '{}')
            AS sources{rule_totals}

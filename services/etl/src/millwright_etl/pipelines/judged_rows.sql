@@ -1,26 +1,25 @@
 -- The rows of one business day, each with whether it can be used. What the columns hold was read when the row was landed
 -- (core.erp_mes_data), so that a cell that cannot be read is NULL here, and ends nothing.
 judged AS MATERIALIZED (
-    SELECT source_system, record_type, external_id, revision, event_time, deleted, ignored, line, product, shift,
-           equipment, status, defect_type, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty,
-           planned_seconds, runtime_seconds, duration_seconds, cycle_seconds, ideal_cycle_seconds{rule_columns},
-           NOT deleted AND NOT ignored AND (
+    -- What is asked of every row comes first: the rest of a row that does not matter is not taken apart.
+    SELECT NOT deleted AND NOT ignored AND (
                line <> '' AND length(line) <= 63 AND product <> '' AND length(product) <= 63
                AND shift = ANY (:shift_codes::text[])
                AND time_faults IS NULL
                AND CASE record_type
                    WHEN 'WORK_ORDER' THEN
-                       total_qty BETWEEN 0 AND 1e12 AND good_qty BETWEEN 0 AND 1e12 AND defect_qty BETWEEN 0 AND 1e12
+                       -- Parts that are not negative, and together not more than the whole, are each within its bounds.
+                       total_qty <= 1e12 AND good_qty >= 0 AND defect_qty >= 0
+                       AND good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty
+                       AND (scrap_qty >= 0 OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL)
                        AND (rework_qty BETWEEN 0 AND 1e12
                             OR rework_qty IS NULL AND payload ->> 'rework_qty' IS NULL)
-                       AND (scrap_qty BETWEEN 0 AND 1e12 OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL)
                        AND (runtime_seconds BETWEEN 0 AND 1e7
                             OR runtime_seconds IS NULL AND payload ->> 'runtime_seconds' IS NULL)
                        AND (cycle_seconds BETWEEN 0 AND 1e7
                             OR cycle_seconds IS NULL AND payload ->> 'cycle_seconds' IS NULL)
                        AND (ideal_cycle_seconds BETWEEN 0 AND 1e7
                             OR ideal_cycle_seconds IS NULL AND payload ->> 'ideal_cycle_seconds' IS NULL)
-                       AND good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty
                    WHEN 'PRODUCTION_ORDER' THEN
                        planned_qty BETWEEN 0 AND 1e12
                        AND (planned_seconds BETWEEN 0 AND 1e7
@@ -31,10 +30,16 @@ judged AS MATERIALIZED (
                    WHEN 'QUALITY' THEN
                        defect_type <> '' AND length(defect_type) <= 63 AND defect_qty BETWEEN 0 AND 1e12
                    ELSE false
-               END{rule_conditions}) IS TRUE AS is_good
+               END{rule_conditions}) IS TRUE AS is_good,
+           deleted, ignored, is_order, is_plan, is_status, is_defect, event_time, source_system, total_qty, line, product,
+           shift, good_qty, defect_qty, rework_qty, scrap_qty, runtime_seconds, cycle_seconds, ideal_cycle_seconds,
+           planned_qty, planned_seconds, duration_seconds, status, equipment, defect_type, record_type, external_id,
+           revision{rule_columns}
     FROM (
         SELECT source_system, record_type, external_id, revision, event_time, deleted,
-               ignored, time_faults, coalesce(payload || corrections, payload) AS payload, line,
+               ignored, time_faults, record_type = 'WORK_ORDER' AS is_order,
+               record_type = 'PRODUCTION_ORDER' AS is_plan, record_type = 'EQUIPMENT_STATUS' AS is_status,
+               record_type = 'QUALITY' AS is_defect, coalesce(payload || corrections, payload) AS payload, line,
                CASE WHEN record_type = 'EQUIPMENT_STATUS' THEN coalesce(product, '-') ELSE product END AS product,
                -- A shift that is there and cannot be read is no missing one: it is not made up from the time.
                coalesce(shift, CASE WHEN event_time < :end_time
