@@ -22,6 +22,7 @@ from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from millwright.etl.v1 import pipeline_service_pb2
 from millwright.judgment.v1 import (
     experiment_service_pb2,
     judgment_service_pb2,
@@ -50,6 +51,7 @@ CONTRACT = (
     replay_service_pb2,
     experiment_service_pb2,
     module_service_pb2,
+    pipeline_service_pb2,
 )
 
 

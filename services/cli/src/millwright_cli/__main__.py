@@ -10,6 +10,7 @@ from millwright_cli.etl import etl
 from millwright_cli.judgment import execution, experiment, replay, ruleset
 from millwright_cli.judgment.judge import judge
 from millwright_cli.module import module
+from millwright_cli.watch.watch import watch
 from millwright_cli.workflow import approval, instance, workflow
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(module.app, name="module")
 app.add_typer(etl.app, name="etl")
+app.command("watch", cls=session.Verb)(watch)
 
 
 def main() -> None:

@@ -182,6 +182,12 @@ class Words:
         """Prefer a room's words and advice: another room may have the same names for other things."""
         self._room = room
 
+    def of(self, room: tuple[type[Enum], ...]) -> "Words":
+        """Give what says phrases in the same language, and prefers another room's."""
+        words = Words(self._language)
+        words.enter(room)
+        return words
+
     def __call__(self, word: Vocabulary, **values: object) -> str:
         """Say a word, with the values put in."""
         return self._spoken(word.value).format(**values)

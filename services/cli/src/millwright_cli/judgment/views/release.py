@@ -87,7 +87,7 @@ def release_table(releases: Iterable[_Release], say: Words) -> RenderableType:
     return table(headings, rows, say)
 
 
-def release_line(release: _Release, say: Words) -> RenderableType:
+def release_line(release: _Release, say: Words) -> Text:
     """Say one row of the log in one line, as it happens."""
     why = _why(release, say)
     return Text.assemble(

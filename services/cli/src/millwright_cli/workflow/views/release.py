@@ -80,7 +80,7 @@ def release_table(releases: Iterable[release_pb2.Release], say: Words) -> Render
     return table(headings, rows, say)
 
 
-def release_line(release: release_pb2.Release, say: Words) -> RenderableType:
+def release_line(release: release_pb2.Release, say: Words) -> Text:
     """Say one move in one line, as it happens."""
     return Text.assemble(
         (f"{clock(release.create_time)}  ", "dim"),

@@ -1,0 +1,1 @@
+"""One view over all services: `millwright watch`."""
