@@ -20,7 +20,7 @@ from millwright_judgment.domain.evaluation.columns import ColumnEvaluator
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.input.changes import InputChange, Operation, change_columns, change_input
 from millwright_judgment.domain.input.decoding import decode, text_column, to_columns
-from millwright_judgment.domain.replays.comparing import Aim, Comparer, NotReproducible
+from millwright_judgment.domain.replays.comparing import Aim, Comparer, Difference, NotReproducible
 from millwright_judgment.domain.replays.page import Texts
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 
@@ -42,10 +42,13 @@ def inputs(count):
 
 
 def compared(pages, targets, recorded, changes=(), baseline=RECORDED):
-    """The tally of pages, and the differences."""
+    """The tally of pages, and by target the differences."""
     tally = Tally([TargetTally() for _ in targets])
     comparer = Comparer(baseline, targets, changes)
-    differences = [each for one in pages for each in comparer.compare(one, recorded, tally)]
+    differences = {target: [] for target in range(len(targets))}
+    for found in (found for one in pages for found in comparer.compare(one, recorded, tally)):
+        for execution, move, cause in zip(found.executions, found.move, found.cause, strict=True):
+            differences[found.target].append(Difference(execution, found.moves[move], int(cause)))
     return tally, differences
 
 
@@ -60,7 +63,7 @@ def test_a_page_is_compared_as_its_inputs_one_by_one_are(seed):
     old, new = Evaluator(before.ruleset), Evaluator(after.ruleset)
     whole = page([(1, old, each) for each in random_inputs(random, old.ruleset, 120)])
     tally, differences = compared([whole], [Aim(new)], {1: old})
-    found = {each.execution: each for each in differences}
+    found = {each.execution: each for each in differences[0]}
     hybrids = Hybrids(old, new)
     has_one_table = len(old.ruleset.tables) == 1
     transitions = Counter()
@@ -69,7 +72,7 @@ def test_a_page_is_compared_as_its_inputs_one_by_one_are(seed):
         transitions[(label_of(first), label_of(second))] += 1
         change = change_of(first, second)
         difference = found.get(execution)
-        assert (difference.change if difference else Change.NONE) is change
+        assert (difference.move.change if difference else Change.NONE) is change
         if difference and has_one_table:
             cause = Causes(hybrids).find(given_input, change)
             assert tally.targets[0].causes[difference.cause].cause.key == cause.key
@@ -81,7 +84,7 @@ def test_causes_are_counted_with_those_nearest_to_the_threshold():
     tally, differences = compared([whole], [Aim(STRICT)], {1: WELD})
     (cause,) = tally.targets[0].causes
     assert cause.cause.kind is CauseKind.RULE_STARTED_MATCHING
-    assert cause.count == len(differences) == sum(cause.transitions.values())
+    assert cause.count == len(differences[0]) == sum(cause.transitions.values())
     by_id = dict(zip(ids(whole), decode(whole.inputs.texts), strict=True))
     assert [by_id[execution]["defect_rate"] for _, execution in cause.examples] == [0.041] * 5
 
@@ -106,7 +109,8 @@ def test_a_tally_is_what_it_was_after_it_was_kept():
 def test_executions_of_several_versions_are_each_held_against_their_own():
     both = [each for one in inputs(100) for each in ((1, WELD, one), (2, STRICT, one))]
     tally, differences = compared([page(both)], [Aim(STRICT), RECORDED], {1: WELD, 2: STRICT})
-    assert {each.target for each in differences} == {0}
+    assert differences[0]
+    assert not differences[1]
     assert tally.targets[1].changes == Counter({Change.NONE: 200})
 
 
@@ -139,7 +143,7 @@ def test_an_input_that_a_target_refuses_is_an_error_of_its_own():
     narrow = Evaluator(ruleset(weld(inputs=[{**FIELDS[0], "max": 0.05}, *FIELDS[1:]])))
     whole = page([(1, WELD, each) for each in inputs(200)])
     tally, differences = compared([whole], [Aim(narrow)], {1: WELD})
-    refused = {each.execution for each in differences if each.change is Change.ERROR}
+    refused = {each.execution for each in differences[0] if each.move.change is Change.ERROR}
     rates = dict(zip(ids(whole), (each["defect_rate"] for each in decode(whole.inputs.texts)), strict=True))
     assert refused == {execution for execution, rate in rates.items() if rate > 0.05}
     assert tally.targets[0].causes[0].cause.kind is CauseKind.SCHEMA_CHANGED

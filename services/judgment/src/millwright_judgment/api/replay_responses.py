@@ -209,10 +209,10 @@ def difference(value: Difference, cause_id: str) -> replay_service_pb2.ReplayDif
     """Give an execution that differs."""
     return replay_service_pb2.ReplayDifference(
         execution=f"executions/{value.execution}",
-        change=value.change.value,  # type: ignore[arg-type]  # numbered as the contract does
-        from_outcome=value.from_outcome,
-        to_outcome=value.to_outcome,
-        from_rule=value.from_rule,
-        to_rule=value.to_rule,
+        change=value.move.change.value,  # type: ignore[arg-type]  # numbered as the contract does
+        from_outcome=value.move.from_outcome,
+        to_outcome=value.move.to_outcome,
+        from_rule=value.move.from_rule,
+        to_rule=value.move.to_rule,
         cause=cause_id,
     )

@@ -18,7 +18,7 @@ from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.difference.comparison import Change
 from millwright_judgment.domain.errors import ReplayNotFound
-from millwright_judgment.domain.replays.comparing import Difference
+from millwright_judgment.domain.replays.comparing import Difference, Differences, Move
 from millwright_judgment.domain.replays.replay import KEPT, Order, Progress, Replay, ReplayState
 from millwright_judgment.domain.replays.tally import Tally
 
@@ -142,11 +142,19 @@ async def read_tally(connection: Connection, replay: uuid.UUID) -> Tally | None:
     return Tally.from_json(orjson.loads(text)) if text else None
 
 
-async def insert_differences(connection: Connection, claimed: Claim, differences: Sequence[Difference]) -> None:
+async def insert_differences(connection: Connection, claimed: Claim, found: Sequence[Differences]) -> None:
     """Write what differs."""
-    if differences:
-        columns = [list(column) for column in zip(*differences, strict=True)]
-        await connection.execute(_INSERT_DIFFERENCES, claimed.tenant, claimed.replay.replay, *columns)
+    for each in found:
+        await connection.execute(
+            _INSERT_DIFFERENCES,
+            claimed.tenant,
+            claimed.replay.replay,
+            each.target,
+            each.executions,
+            each.move.tolist(),
+            each.cause.tolist(),
+            *map(list, zip(*each.moves, strict=True)),
+        )
 
 
 async def page_of_differences(
@@ -164,7 +172,7 @@ async def page_of_differences(
         wanted.to_outcome,
         limit,
     )
-    return [Difference(**{**row, "change": Change(row["change"])}) for row in rows]
+    return [Difference(execution, Move(Change(change), *move), cause) for execution, cause, change, *move in rows]
 
 
 async def clear(connection: Connection, replay: uuid.UUID) -> None:
@@ -246,12 +254,13 @@ ON CONFLICT (tenant, replay) DO UPDATE SET tally = excluded.tally
 _READ_TALLY = f"SELECT tally FROM judgment.replay_tally WHERE tenant = {TENANT} AND replay = $1"
 _INSERT_DIFFERENCES = """
 INSERT INTO judgment.replay_difference
-    (tenant, replay, target, execution, change, from_outcome, to_outcome, from_rule, to_rule, cause)
-SELECT $1, $2, * FROM unnest($3::smallint[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                             $9::text[], $10::integer[])
+    (tenant, replay, target, execution, cause, change, from_outcome, to_outcome, from_rule, to_rule)
+SELECT $1, $2, $3, execution, cause, ($7::smallint[])[move + 1], ($8::text[])[move + 1], ($9::text[])[move + 1],
+       ($10::text[])[move + 1], ($11::text[])[move + 1]
+FROM unnest($4::text[], $5::smallint[], $6::integer[]) AS found (execution, move, cause)
 """
 _PAGE_OF_DIFFERENCES = f"""
-SELECT target, execution, change, from_outcome, to_outcome, from_rule, to_rule, cause FROM judgment.replay_difference
+SELECT execution, cause, change, from_outcome, to_outcome, from_rule, to_rule FROM judgment.replay_difference
 WHERE tenant = {TENANT} AND replay = $1 AND target = $2 AND execution > $3
   AND ($4::smallint IS NULL OR change = $4) AND ($5::integer IS NULL OR cause = $5)
   AND ($6::text IS NULL OR from_outcome = $6) AND ($7::text IS NULL OR to_outcome = $7)

@@ -19,7 +19,6 @@ from millwright_judgment.domain.difference.comparison import Change, change_of, 
 from millwright_judgment.domain.difference.hybrids import Hybrids
 from millwright_judgment.domain.difference.signatures import Signatures
 from millwright_judgment.domain.evaluation.columns import ColumnEvaluator, Indices, JudgedColumns
-from millwright_judgment.domain.evaluation.decisions import Decision
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.executions import STATUS_NUMBERS
 from millwright_judgment.domain.input.changes import InputChange, change_columns
@@ -45,18 +44,42 @@ class NotReproducible(Exception):
         self.count = count
 
 
-class Difference(NamedTuple):
-    """An execution that differs on a target."""
+class Move(NamedTuple):
+    """What becomes of a judgment."""
 
-    target: int
-    execution: str
     change: Change
     from_outcome: str
     to_outcome: str
     from_rule: str
     to_rule: str
+
+    @property
+    def transition(self) -> tuple[str, str]:
+        """Give the outcomes before and after."""
+        return self.from_outcome, self.to_outcome
+
+
+class Difference(NamedTuple):
+    """An execution that differs."""
+
+    execution: str
+    move: Move
     cause: int
     """The place of its cause in the tally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Executions that differ on a target, in columns."""
+
+    target: int
+    executions: Sequence[str]
+    moves: Sequence[Move]
+    """Those that occur, and perhaps others."""
+    move: Indices
+    """The place of each execution's among them."""
+    cause: NDArray[np.int64]
+    """The place of each execution's cause in the tally."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +113,7 @@ class Comparer:
         self._columns: dict[int, ColumnEvaluator] = {}
         self._pairs: dict[tuple[int, int, int], _Pair] = {}
 
-    def compare(self, page: Page, recorded: Mapping[int, Evaluator], tally: Tally) -> list[Difference]:
+    def compare(self, page: Page, recorded: Mapping[int, Evaluator], tally: Tally) -> list[Differences]:
         """Judge a page again, count it, and give what differs; raise NotReproducible before anything is counted.
 
         `recorded` are the versions that the page's executions were judged with.
@@ -101,7 +124,7 @@ class Comparer:
             self._reproduce(page, page.recorded, judged)
             tally.reproduced += page.rows
         clusters = _clusters(page)
-        differences: list[Difference] = []
+        differences: list[Differences] = []
         for evaluator, part, own in judged:
             for number, target in enumerate(self._targets):
                 before = self._baseline.evaluator or evaluator
@@ -109,7 +132,8 @@ class Comparer:
                 old = own if before is evaluator else self._judge(before, part, part.given)
                 new = self._judge(pair.after, part, part.changed)
                 counted = tally.targets[number]
-                differences += pair.compare(part, old, new, clusters[part.rows], counted)
+                if (found := pair.compare(part, old, new, clusters[part.rows], counted)) is not None:
+                    differences.append(found)
         tally.done += page.rows
         tally.see(page.milliseconds)
         tally.position = str(page.execution(page.rows - 1))
@@ -151,7 +175,7 @@ class Comparer:
                 is_same &= (stored == own.matched.astype("<u8").view(np.uint8)[:, :size]).all(axis=1)
             different += part.rows[~is_same].tolist()
         if different or not is_whole:
-            raise NotReproducible([str(page.execution(row)) for row in sorted(different)[:EXAMPLES]], len(different))
+            raise NotReproducible(page.names(np.array(sorted(different)[:EXAMPLES], dtype=np.intp)), len(different))
 
 
 def _has_same_decision(recorded: Recorded, rows: Indices, own: JudgedColumns) -> NDArray[np.bool_]:
@@ -199,20 +223,6 @@ class _Found:
     cause: Cause | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """What becomes of a decision."""
-
-    change: Change
-    before: Decision | None
-    after: Decision | None
-
-    @property
-    def labels(self) -> tuple[str, str]:
-        """Give the outcomes before and after."""
-        return label_of(self.before), label_of(self.after)
-
-
 @dataclass(slots=True)
 class _Pair:
     """Two versions on one target."""
@@ -232,65 +242,74 @@ class _Pair:
 
     def compare(
         self, part: _Part, old: JudgedColumns, new: JudgedColumns, clusters: NDArray[np.int64], tally: TargetTally
-    ) -> list[Difference]:
-        """Count what becomes of a part's executions, and give those that differ."""
+    ) -> Differences | None:
+        """Count what becomes of a part's executions, and give those that differ; None if there are none."""
         moves, move = self._moves(old, new)
-        depth = np.array([each.change for each in moves])[move]
+        depths = np.array([each.change for each in moves])
         counts = np.bincount(move, minlength=len(moves))
         for each, count in zip(moves, counts.tolist(), strict=True):
             tally.changes[each.change] += count
-            tally.transitions[each.labels] += count
+            tally.transitions[each.transition] += count
             self._count_direction(each, count, tally)
-        is_moved = depth >= Change.OUTCOME
+        is_moved = (depths >= Change.OUTCOME)[move]
         _count_segments(part, is_moved, tally)
         tally.clusters[:, 0] += np.bincount(clusters[is_moved], minlength=CLUSTERS)
         tally.clusters[:, 1] += np.bincount(clusters, minlength=CLUSTERS)
-        changed = np.flatnonzero(depth > Change.NONE)
-        return self._explain(part, changed, [moves[place] for place in move[changed]], tally) if len(changed) else []
+        changed = np.flatnonzero((depths > Change.NONE)[move])
+        if not len(changed):
+            return None
+        causes = self._explain(part, changed, moves, move[changed], tally)
+        kept = changed[: max(0, DIFFERENCES - tally.kept)]
+        tally.kept += len(kept)
+        return Differences(self.target, part.page.names(part.rows[kept]), moves, move[kept], causes[: len(kept)])
 
-    def _moves(self, old: JudgedColumns, new: JudgedColumns) -> tuple[list[_Move], Indices]:
+    def _moves(self, old: JudgedColumns, new: JudgedColumns) -> tuple[list[Move], Indices]:
         width = len(new.decisions) + 1
         keys, move = np.unique((old.decision.astype(np.int64) + 1) * width + new.decision + 1, return_inverse=True)
         moves = []
         for key in keys.tolist():
             before = old.decisions[key // width - 1] if key // width else None
             after = new.decisions[key % width - 1] if key % width else None
-            moves.append(_Move(change_of(before, after, self.tolerance), before, after))
+            rules = (decision.rule if decision else "" for decision in (before, after))
+            moves.append(Move(change_of(before, after, self.tolerance), label_of(before), label_of(after), *rules))
         return moves, move
 
-    def _count_direction(self, move: _Move, count: int, tally: TargetTally) -> None:
+    def _count_direction(self, move: Move, count: int, tally: TargetTally) -> None:
         levels = self.after.ruleset.levels
-        before, after = move.labels
+        before, after = move.transition
         if before in levels and after in levels:
             step = levels.index(after) - levels.index(before)
             tally.escalated += count * (step > 0)
             tally.relaxed += count * (step < 0)
 
-    def _explain(self, part: _Part, rows: Indices, moves: Sequence[_Move], tally: TargetTally) -> list[Difference]:
-        """Find the causes of what changed; `rows` are those of the part."""
+    def _explain(
+        self, part: _Part, rows: Indices, moves: Sequence[Move], move: Indices, tally: TargetTally
+    ) -> NDArray[np.int64]:
+        """Find and count the causes of what changed, and give their places; `rows` are those of the part."""
         if self._signatures is None:
             self._signatures = Signatures(self.hybrids, self.changes)
-            self._causes = Causes(self.hybrids, self.changes)
         groups = self._signatures.group(take(part.given, rows), len(rows))
         places = np.empty(len(groups.first), dtype=np.int64)
         by_group = np.argsort(groups.group, kind="stable")
         ends = np.cumsum(np.bincount(groups.group, minlength=len(groups.first)))
         for number in np.argsort(groups.first).tolist():  # the newest first, wherever pages are cut
             first = groups.first[number]
-            given = part.page.inputs.at(int(part.rows[rows[first]]))
-            found = self._find(groups.signatures[number], given, moves[first].change, tally)
+            became = moves[move[first]]
+            found = self._find(groups.signatures[number], part, rows[first], became.change, tally)
             places[number] = found.place
             if found.cause is not None:
                 members = by_group[ends[number - 1] if number else 0 : ends[number]]
                 examples = self._examples(part, rows[members], found.cause)
-                tally.causes[found.place].add(moves[first].labels, len(members), examples)
-        return self._differences(part, rows, moves, places[groups.group], tally)
+                tally.causes[found.place].add(became.transition, len(members), examples)
+        return places[groups.group]
 
-    def _find(self, signature: bytes, given: Mapping[str, object], change: Change, tally: TargetTally) -> _Found:
+    def _find(self, signature: bytes, part: _Part, row: np.intp, change: Change, tally: TargetTally) -> _Found:
+        """Give what a signature comes to, which a row of the part has."""
         found = self._found.get(signature)
         if found is None:
-            assert self._causes is not None
-            cause = self._causes.find(given, change)
+            if self._causes is None:
+                self._causes = Causes(self.hybrids, self.changes)
+            cause = self._causes.find(part.page.inputs.at(int(part.rows[row])), change)
             place = tally.place_of(cause)
             found = _Found(place, cause if place != NO_CAUSE else None)
             if len(self._found) < _KEPT_SIGNATURES:
@@ -306,7 +325,7 @@ class _Pair:
                 for threshold in self._thresholds(flip.rule, flip.field):
                     np.minimum(distances, np.abs(column.values[rows] - threshold), out=distances)
         nearest = np.lexsort((-rows, distances))[:EXAMPLES]
-        return [(float(distances[at]), str(part.page.execution(part.rows[rows[at]]))) for at in nearest]
+        return list(zip(distances[nearest].tolist(), part.page.names(part.rows[rows[nearest]]), strict=True))
 
     def _thresholds(self, rule_id: str, name: str) -> list[float]:
         found = []
@@ -320,25 +339,6 @@ class _Pair:
                         ends = [end for span in values.spans for end in span] if isinstance(values, Numbers) else []
                         found += [grid.value(end) for end in ends if grid and abs(end) < UNBOUNDED]
         return found
-
-    def _differences(
-        self, part: _Part, rows: Indices, moves: Sequence[_Move], places: NDArray[np.int64], tally: TargetTally
-    ) -> list[Difference]:
-        room = max(0, DIFFERENCES - tally.kept)
-        kept = [
-            Difference(
-                self.target,
-                str(part.page.execution(part.rows[row])),
-                move.change,
-                *move.labels,
-                move.before.rule if move.before else "",
-                move.after.rule if move.after else "",
-                place,
-            )
-            for row, move, place in zip(rows[:room].tolist(), moves, places.tolist(), strict=False)
-        ]
-        tally.kept += len(kept)
-        return kept
 
 
 def _count_segments(part: _Part, is_moved: NDArray[np.bool_], tally: TargetTally) -> None:

@@ -106,7 +106,7 @@ class TargetTally:
                 for each in self.causes
             ],
             "segments": self.segments,
-            "clusters": [[int(place), *map(int, self.clusters[place])] for place in used],
+            "clusters": np.column_stack([used, self.clusters[used]]).tolist(),
             "kept": self.kept,
         }
 

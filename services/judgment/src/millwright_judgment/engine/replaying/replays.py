@@ -21,7 +21,7 @@ from millwright_runtime.service import Platform
 
 from millwright_judgment.domain import names
 from millwright_judgment.domain.evaluation.rows import Evaluator
-from millwright_judgment.domain.replays.comparing import Aim, Comparer, Difference, NotReproducible
+from millwright_judgment.domain.replays.comparing import Aim, Comparer, Differences, NotReproducible
 from millwright_judgment.domain.replays.page import Page
 from millwright_judgment.domain.replays.replay import Progress, ReplayState
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
@@ -195,7 +195,7 @@ class _Turn:
                 version = await self._versions.compiled(self._claim.tenant, self._order.ruleset, number)
                 self._recorded[number] = version.evaluator
 
-    async def _owning(self, page: Page) -> Sequence[Difference]:
+    async def _owning(self, page: Page) -> Sequence[Differences]:
         """Compare a page in a thread, and stay the owner for as long as that takes."""
         work = asyncio.create_task(asyncio.to_thread(self._comparer.compare, page, self._recorded, self._tally))
         try:
@@ -207,7 +207,7 @@ class _Turn:
         finally:
             work.cancel()
 
-    async def _commit(self, progress: Progress, differences: Sequence[Difference]) -> None:
+    async def _commit(self, progress: Progress, differences: Sequence[Differences]) -> None:
         is_told = time.monotonic() >= self._told_time + _TELL_SECONDS
         async with self._platform.database.transaction(self._claim.tenant) as connection:
             sequence = await store.advance(
