@@ -7,15 +7,18 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild demo up test chaos cases manifests lint format bench protos lock clean
+.PHONY: help setup esbuild s3 demo up test chaos cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## Make .venv with everything the project needs.
 
 esbuild: setup ## Bring the esbuild that builds frontends into this user's cache.
 	@deploy/local/esbuild
+
+s3: setup ## Bring the S3 server of the tests into this user's cache, where Go is installed.
+	@deploy/local/s3
 
 demo: setup esbuild ## Walk through the story: publish, break, roll back, recover; stops everything afterwards.
 	@$(BIN)/millwright-local demo
@@ -23,7 +26,7 @@ demo: setup esbuild ## Walk through the story: publish, break, roll back, recove
 up: setup esbuild ## Keep the suite running in the foreground until Ctrl-C; data stays in .millwright/.
 	@$(BIN)/millwright-local up
 
-test: setup esbuild ## Run every test against real Postgres, Valkey and NATS.
+test: setup esbuild s3 ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 chaos: setup ## Harm processes, servers and links under load, and write docs/chaos.md; CHAOS=15m, SEED=n, ROUNDS=n.

@@ -4,6 +4,7 @@ Servers start when the first test asks for them, once a test run (once a worker 
 its end. They are shared: a test takes a database of its own, a tenant of its own, or both.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from millwright_local.databases import create_roles
 from millwright_local.keys import Keys
 from millwright_local.nats import Nats
 from millwright_local.postgres import Postgres
+from millwright_local.s3 import S3, cached_binary
 from millwright_local.scratch import scratch_directory
 from millwright_local.testing.databases import DatabaseFactory
 from millwright_local.testing.services import ServiceDatabases, ServiceSettings
@@ -50,6 +52,16 @@ async def valkey(local_directory: Path) -> AsyncIterator[Valkey]:
 async def nats(local_directory: Path) -> AsyncIterator[Nats]:
     """A running NATS server with JetStream."""
     server = Nats(local_directory / "nats")
+    async with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def s3(local_directory: Path) -> AsyncIterator[S3]:
+    """A running S3 server."""
+    if not os.access(cached_binary(), os.X_OK):
+        pytest.skip("no S3 server is here: `make s3` brings it where Go is installed")
+    server = S3(local_directory / "s3")
     async with server:
         yield server
 

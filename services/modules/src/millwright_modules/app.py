@@ -12,14 +12,17 @@ from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_modules.api.servicer import ModuleServicer
 from millwright_modules.archive.limits import Limits
-from millwright_modules.artifacts.blobs import PostgresBlobs
 from millwright_modules.artifacts.files import BlobFiles
 from millwright_modules.artifacts.workplace import Workplace
+from millwright_modules.blobs.keeper import Keeper
+from millwright_modules.blobs.postgres import PostgresPlace
+from millwright_modules.blobs.s3 import S3Place
 from millwright_modules.building import toolchain
 from millwright_modules.building.builder import Builder
 from millwright_modules.building.toolchain import Esbuild, Missing
 from millwright_modules.domain.versions import Version
 from millwright_modules.engine.assets import Assets
+from millwright_modules.engine.gathering import Gathering
 from millwright_modules.engine.health import Health
 from millwright_modules.engine.installing import Installing
 from millwright_modules.engine.receiving import Receiving
@@ -37,23 +40,29 @@ async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
     log = EventLog(SCHEMA)
     limits = Limits()
     version = Version.parse(metadata.version("millwright-modules"))
-    store = PostgresBlobs(platform.database)
+    keeper = _keeper(platform, settings)
     workplace = await asyncio.to_thread(Workplace, settings.work_directory)
-    files = BlobFiles(store, workplace.folder("blobs"), settings.cache_megabytes << 20)
+    files = BlobFiles(keeper, workplace.folder("blobs"), settings.cache_megabytes << 20)
     packages = Packages(files, limits)
     esbuild = await asyncio.to_thread(_esbuild, settings.esbuild)
-    assets = Assets(platform.database, store, Builder(esbuild, workplace.folder("builds")))
+    assets = Assets(platform.database, keeper, Builder(esbuild, workplace.folder("builds")))
     installing = Installing(workplace, packages, assets, Health(files), version)
     return Parts(
         servicers=[
-            ModuleServicer(platform, log, Receiving(platform.database, store, limits), packages, files, version)
+            ModuleServicer(platform, log, Receiving(platform.database, keeper, limits), packages, files, version)
         ],
         loops=[
             Worker(platform, log, installing, settings.operations_at_once),
-            Tidying(platform.database, store, settings.versions_kept, settings.operation_retention_days),
+            Tidying(platform.database, keeper, settings.versions_kept, settings.operation_retention_days),
+            Gathering(keeper),
         ],
         closers=[workplace.close],
     )
+
+
+def _keeper(platform: Platform, settings: ModulesSettings) -> Keeper:
+    buckets = [S3Place(settings.bucket)] if settings.bucket else []
+    return Keeper(platform.database, PostgresPlace(platform.database), buckets, settings.artifacts)
 
 
 def _esbuild(path: Path | None) -> Esbuild | Missing:

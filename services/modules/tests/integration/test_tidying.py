@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 from millwright_local.testing.refusals import refused
-from millwright_modules.artifacts.blobs import BlobIncomplete, PostgresBlobs
+from millwright_modules.blobs.keeper import Keeper
+from millwright_modules.blobs.postgres import PostgresPlace
 from millwright_modules.engine.tidying import Tidying
 from modules_rig.client import MODULE, package, upload_name
 
@@ -16,7 +17,7 @@ AT_ONCE = timedelta(0)
 def tidying(service):
     """Keeps two versions, and operations for a day."""
     database = service.platform.database
-    return Tidying(database, PostgresBlobs(database), versions_kept=2, operation_days=1)
+    return Tidying(database, Keeper(database, PostgresPlace(database)), versions_kept=2, operation_days=1)
 
 
 async def versions(client):
@@ -92,38 +93,3 @@ async def test_operations_that_ended_long_ago_go(client, sql, tidying):
     )
     await tidying.run_once()
     assert [operation.name for operation in (await client.ListOperations()).operations] == [new.name]
-
-
-async def read(store, client, digest):
-    """The bytes of a blob."""
-    return b"".join([piece async for piece in store.read(client.tenant, digest)])
-
-
-async def test_a_blob_that_is_there_again_is_not_removed(client, service):
-    store, data = PostgresBlobs(service.platform.database), b"x" * 100
-    digest = hashlib.sha256(data).digest()
-
-    async def pieces():
-        yield data
-
-    await store.write(client.tenant, digest, pieces())
-    await store.remove(client.tenant, digest)
-    assert await read(store, client, digest) == data
-
-
-async def test_a_blob_whose_chunks_went_while_it_was_written_is_no_blob(client, service, sql):
-    store, data = PostgresBlobs(service.platform.database), bytes(9 << 20)
-    digest = hashlib.sha256(data).digest()
-
-    async def pieces(*, is_disturbed):
-        yield data[: 5 << 20]
-        yield b""
-        if is_disturbed:
-            await store.remove(client.tenant, digest)
-        yield data[5 << 20 :]
-
-    with pytest.raises(BlobIncomplete):
-        await store.write(client.tenant, digest, pieces(is_disturbed=True))
-    assert not await sql.fetch("SELECT FROM modules.blob WHERE tenant = $1", client.tenant)
-    await store.write(client.tenant, digest, pieces(is_disturbed=False))
-    assert await read(store, client, digest) == data

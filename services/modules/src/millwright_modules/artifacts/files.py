@@ -9,20 +9,13 @@ import tempfile
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 
-from millwright_modules.artifacts.blobs import BlobStore
-
-
-class BlobDamaged(Exception):
-    """A blob is not there, or its bytes are not those of its digest."""
-
-    def __init__(self, digest: bytes) -> None:
-        super().__init__(f"the blob {digest.hex()} is missing or damaged")
+from millwright_modules.blobs.keeper import BlobDamaged, Keeper
 
 
 class BlobFiles:
     """Copies of blobs, at most `limit_bytes` of them."""
 
-    def __init__(self, blobs: BlobStore, directory: Path, limit_bytes: int) -> None:
+    def __init__(self, blobs: Keeper, directory: Path, limit_bytes: int) -> None:
         self._blobs = blobs
         self._directory = directory
         self._limit_bytes = limit_bytes

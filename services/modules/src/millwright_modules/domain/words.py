@@ -103,6 +103,7 @@ class Reason(StrEnum):
     PACKAGE_MISSING = "PACKAGE_MISSING"
     UNHEALTHY = "UNHEALTHY"
     LEFT_BY_OTHERS = "LEFT_BY_OTHERS"
+    BACKEND_UNAVAILABLE = "BACKEND_UNAVAILABLE"
     GIVEN_UP = "GIVEN_UP"
     INTERNAL = "INTERNAL"
 
@@ -429,6 +430,10 @@ MESSAGES = {
         "While its health was watched, another change was made: {found} is live.",
         "상태를 확인하는 동안 다른 변경이 있었습니다. 현재 버전: {found}.",
     ),
+    Reason.BACKEND_UNAVAILABLE: Text(
+        "What it needs did not answer for a while: {found}",
+        "필요한 서비스가 한동안 응답하지 않았습니다: {found}",
+    ),
     Reason.GIVEN_UP: Text(
         "The operation was begun {found} times and never came to an end.",
         "작업을 {found}번 시작했지만 끝내지 못했습니다.",
@@ -529,4 +534,8 @@ HINTS = {
     ),
     Reason.GENERATION_MISMATCH: Text("Look at the module, and install again.", "모듈을 확인한 뒤 다시 설치하세요."),
     Reason.PACKAGE_MISSING: Text("Upload it again.", "다시 업로드하세요."),
+    Reason.BACKEND_UNAVAILABLE: Text(
+        "Install it again once that is back; the package need not be uploaded again.",
+        "복구된 뒤 다시 설치하세요. 패키지를 다시 업로드할 필요는 없습니다.",
+    ),
 }

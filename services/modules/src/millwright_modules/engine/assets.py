@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from millwright_runtime.postgres.database import Database
 
-from millwright_modules.artifacts.blobs import BlobStore
+from millwright_modules.blobs.keeper import Keeper
 from millwright_modules.building.builder import Builder
 from millwright_modules.building.result import Step
 from millwright_modules.domain import contents, signing
@@ -42,9 +42,9 @@ class Bundle:
 class Assets:
     """Makes the assets of versions."""
 
-    def __init__(self, database: Database, store: BlobStore, builder: Builder) -> None:
+    def __init__(self, database: Database, keeper: Keeper, builder: Builder) -> None:
         self._database = database
-        self._store = store
+        self._keeper = keeper
         self._builder = builder
 
     async def bundle(self, tree: Tree, frontend: Frontend | None, room: Path, teller: Teller) -> Bundle:
@@ -74,7 +74,7 @@ class Assets:
 
         async def keep_one(asset: Asset) -> None:
             nonlocal stored, files
-            await self._store.write(tenant, asset.digest, _pieces(bundle.root / asset.path))
+            await self._keeper.write(tenant, asset.digest, _pieces(bundle.root / asset.path))
             stored, files = stored + asset.size_bytes, files + 1
             done = Done(stored, total, files, len(missing))
             teller.hear(_BUILT_SHARE + (1.0 - _BUILT_SHARE) * done.share, done, Activity.STORING)

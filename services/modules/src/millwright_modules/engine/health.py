@@ -7,7 +7,8 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from millwright_modules.artifacts.files import BlobDamaged, BlobFiles
+from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.blobs.keeper import BlobDamaged
 from millwright_modules.domain.module import Asset
 from millwright_modules.domain.operation import Activity, Done
 from millwright_modules.domain.problem import Problem

@@ -11,7 +11,7 @@ import time
 from millwright_runtime.postgres.database import Database
 
 from millwright_modules.archive.limits import Limits
-from millwright_modules.artifacts.blobs import BlobStore
+from millwright_modules.blobs.keeper import Keeper
 from millwright_modules.domain.errors import (
     DigestMismatch,
     OffsetMismatch,
@@ -31,9 +31,9 @@ _READ_AT_ONCE = 8
 class Receiving:
     """Takes packages in."""
 
-    def __init__(self, database: Database, blobs: BlobStore, limits: Limits) -> None:
+    def __init__(self, database: Database, keeper: Keeper, limits: Limits) -> None:
         self.database = database
-        self.blobs = blobs
+        self.keeper = keeper
         self._limits = limits
 
     async def announce(self, tenant: str, digest: bytes, total_bytes: int, file_name: str) -> Upload:
@@ -73,7 +73,7 @@ class Reception:
 
     def __init__(self, receiving: Receiving, tenant: str, upload: Upload) -> None:
         self._database = receiving.database
-        self._blobs = receiving.blobs
+        self._keeper = receiving.keeper
         self._tenant = tenant
         self.upload = upload
         self._position = upload.received_bytes
@@ -128,9 +128,10 @@ class Reception:
         if found != digest:
             await self._begin_anew()
             raise DigestMismatch(expected=digest.hex(), found=found.hex())
-        await self._blobs.adopt(self._tenant, digest, self.upload.total_bytes)
+        await self._keeper.adopt(self._tenant, digest, self.upload.total_bytes)
         async with self._database.transaction(self._tenant) as connection:
             self.upload = await uploads.complete(connection, digest, self.upload.total_bytes)
+            await chunks.remove_left(connection, self._tenant, digest)  # where blobs lie elsewhere
         return self.upload
 
     async def _digest_of_chunks(self) -> bytes:

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from millwright_runtime.postgres.database import ALL_TENANTS, Database
 
-from millwright_modules.artifacts.blobs import BlobStore
-from millwright_modules.store import blobs, operations, uploads, versions
+from millwright_modules.blobs.keeper import Keeper
+from millwright_modules.store import chunks, operations, uploads, versions
 
 GRACE = timedelta(hours=1)
 """For so long a blob is left alone that nothing names yet: what names it may be on its way."""
@@ -25,9 +25,9 @@ class Tidying:
 
     name = "tidying"
 
-    def __init__(self, database: Database, store: BlobStore, versions_kept: int, operation_days: int) -> None:
+    def __init__(self, database: Database, keeper: Keeper, versions_kept: int, operation_days: int) -> None:
         self._database = database
-        self._store = store
+        self._keeper = keeper
         self._versions_kept = versions_kept
         self._operation_age = timedelta(days=operation_days)
 
@@ -47,7 +47,7 @@ class Tidying:
         await self._remove_versions()
         while await self._remove_upload():
             pass
-        while await self._remove_blob(grace):
+        while await self._keeper.remove_one(grace):
             pass
 
     async def _forget_operations(self) -> int:
@@ -64,17 +64,7 @@ class Tidying:
     async def _remove_upload(self) -> bool:
         async with self._database.transaction(ALL_TENANTS) as connection:
             removed = await uploads.remove_old(connection)
-        if removed is None:
-            return False
-        tenant, digest, is_complete = removed
-        if not is_complete:  # a whole one is a blob: it goes with those that nothing names
-            await self._store.remove(tenant, digest)
-        return True
-
-    async def _remove_blob(self, grace: timedelta) -> bool:
-        async with self._database.transaction(ALL_TENANTS) as connection:
-            removed = await blobs.remove_orphan(connection, grace)
-        if removed is None:
-            return False
-        await self._store.remove(*removed)
+            if removed is None:
+                return False
+            await chunks.remove_left(connection, *removed)  # those of a whole one go with the blob
         return True

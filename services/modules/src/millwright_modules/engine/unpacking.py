@@ -12,7 +12,8 @@ from typing import TypeVar
 from millwright_modules.archive import extraction, index
 from millwright_modules.archive.extraction import StagedFile
 from millwright_modules.archive.limits import Limits
-from millwright_modules.artifacts.files import BlobDamaged, BlobFiles
+from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.blobs.keeper import BlobDamaged
 from millwright_modules.domain.manifest import reader, source
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.operation import Done

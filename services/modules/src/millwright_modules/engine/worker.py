@@ -130,16 +130,21 @@ class Worker:
         except LeaseLost:
             _log.info("an operation is not ours any more", extra=extra)
         except Exception as error:  # noqa: BLE001 - whatever it met, the worker goes on
-            if is_connection_loss(error) or isinstance(error, Unavailable):
-                _log.warning("an operation waits: what it needs is away", extra={**extra, "fault": repr(error)})
+            if not is_connection_loss(error) and not isinstance(error, Unavailable):
+                await self._fail(work, extra)
                 return
-            await self._fail(work, extra)
+            _log.warning("an operation waits: what it needs is away", extra={**extra, "fault": repr(error)})
+            if isinstance(error, Unavailable) and operation.epoch >= MOST_ATTEMPTS:
+                await self._end(work, Problem(Reason.BACKEND_UNAVAILABLE, found=str(error)), extra)
 
     async def _fail(self, work: Work, extra: dict[str, str]) -> None:
         """End an operation that met a fault of ours, with the id under which the log has it."""
         error_id = uuid.uuid4().hex[:12]
         _log.exception("an operation failed", extra={**extra, "error_id": error_id})
+        await self._end(work, Problem(Reason.INTERNAL, found=error_id), extra)
+
+    async def _end(self, work: Work, problem: Problem, extra: dict[str, str]) -> None:
         try:
-            await self._installing.give_up(work, Problem(Reason.INTERNAL, found=error_id))
+            await self._installing.give_up(work, problem)
         except Exception as error:  # noqa: BLE001 - it is taken again once its lease has run out, and given up in the end
             _log.warning("an operation could not be ended", extra={**extra, "fault": repr(error)})

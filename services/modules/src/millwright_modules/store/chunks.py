@@ -36,9 +36,10 @@ async def count_bytes(connection: Connection, digest: bytes) -> int:
     return int(await connection.fetchval(_COUNT_BYTES, digest))
 
 
-async def remove_left(connection: Connection, digest: bytes) -> None:
-    """Remove chunks of which neither a blob nor an upload is noted; they are to be held."""
-    await connection.execute(_REMOVE_LEFT, digest)
+async def remove_left(connection: Connection, tenant: str, digest: bytes) -> None:
+    """Hold chunks, and remove them unless they are a blob, or will be, or an upload on its way."""
+    await hold(connection, tenant, digest)
+    await connection.execute(_REMOVE_LEFT, tenant, digest)
 
 
 _APPEND = """
@@ -53,8 +54,10 @@ _HOLD = "SELECT pg_advisory_xact_lock(hashtextextended('chunks:' || $1, 0))"
 _COUNT_BYTES = f"""
 SELECT coalesce(sum(octet_length(data)), 0) FROM modules.chunk WHERE tenant = {TENANT} AND digest = $1
 """
-_REMOVE_LEFT = f"""
-DELETE FROM modules.chunk WHERE tenant = {TENANT} AND digest = $1
-    AND NOT EXISTS (SELECT FROM modules.blob WHERE (blob.tenant, blob.digest) = (chunk.tenant, chunk.digest))
-    AND NOT EXISTS (SELECT FROM modules.upload WHERE (upload.tenant, upload.digest) = (chunk.tenant, chunk.digest))
+_REMOVE_LEFT = """
+DELETE FROM modules.chunk WHERE tenant = $1 AND digest = $2
+    AND NOT EXISTS (
+        SELECT FROM modules.blob WHERE (tenant, digest, place) = ($1, $2, 'postgres') AND state <> 'LEAVING'
+    )
+    AND NOT EXISTS (SELECT FROM modules.upload WHERE (tenant, digest) = ($1, $2) AND NOT is_complete)
 """

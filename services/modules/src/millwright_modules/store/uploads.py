@@ -71,13 +71,13 @@ async def touch(connection: Connection, digest: bytes) -> None:
     await connection.execute(_TOUCH, digest)
 
 
-async def remove_old(connection: Connection) -> tuple[str, bytes, bool] | None:
-    """Remove one upload of any tenant that was not touched for a day; give its tenant, its digest, and if it was whole.
+async def remove_old(connection: Connection) -> tuple[str, bytes] | None:
+    """Remove one upload of any tenant that was not touched for a day; give its tenant and its digest.
 
     The package of an open operation stays.
     """
     row = await connection.fetchrow(_REMOVE_OLD)
-    return (row["tenant"], row["digest"], row["is_complete"]) if row else None
+    return (row["tenant"], row["digest"]) if row else None
 
 
 def _upload(row: asyncpg.Record) -> Upload:
@@ -113,5 +113,5 @@ DELETE FROM modules.upload WHERE (tenant, digest) IN (
           WHERE (operation.tenant, operation.package_digest) = (upload.tenant, upload.digest) AND end_time IS NULL
       )
     LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING tenant, digest, is_complete
+) RETURNING tenant, digest
 """

@@ -39,12 +39,18 @@ COMMENT ON COLUMN modules.chunk.position IS 'where in the blob, or in the upload
 CREATE TABLE modules.blob (
     tenant text NOT NULL,
     digest bytea NOT NULL,
-    bytes bigint NOT NULL,
+    place text NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL DEFAULT 'ARRIVING' CHECK (state IN ('ARRIVING', 'WHOLE', 'LEAVING')),
+    bytes bigint NOT NULL DEFAULT 0,
     create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant, digest)
+    PRIMARY KEY (tenant, digest, place, name)
 );
 CREATE INDEX blob_create_time ON modules.blob (create_time);
-COMMENT ON TABLE modules.blob IS 'What is whole and was checked, by SHA-256: it never changes';
+COMMENT ON TABLE modules.blob IS 'Copies of what was checked, by SHA-256: noted before they come, until they are gone';
+COMMENT ON COLUMN modules.blob.place IS 'postgres, where the bytes are chunks, or s3';
+COMMENT ON COLUMN modules.blob.name IS 'tells copies in one place apart; empty where there is one at most';
+COMMENT ON COLUMN modules.blob.create_time IS 'when it was last of use: what is young is left alone';
 """
 
 MODULES = """
@@ -219,7 +225,7 @@ GRANT INSERT ON modules.activation TO {role};
 GRANT INSERT, UPDATE, DELETE ON modules.kept_setting TO {role};
 GRANT INSERT, DELETE ON modules.signing_key TO {role};
 GRANT INSERT, UPDATE ON modules.signature_policy TO {role};
-GRANT UPDATE (create_time) ON modules.blob TO {role};
+GRANT UPDATE (state, bytes, create_time) ON modules.blob TO {role};
 """
 
 
