@@ -89,7 +89,8 @@ def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds):
         own = {f"millwright-{service}"}
         assert secrets == (own | {f"millwright-{service}-migration"} if "migrate" in name else own)
         keys = {it["secret"]["secretName"] for it in template["spec"]["volumes"] if "secret" in it}
-        assert keys == ({"millwright-workflow-keys"} if name == "millwright-workflow" else set())
+        calls_others = name in ("millwright-workflow", "millwright-modules")
+        assert keys == ({f"{name}-keys"} if calls_others else set())
 
 
 def test_settings_are_those_of_the_service(kinds):

@@ -64,6 +64,7 @@ SERVICES = (
         health="millwright.modules.v1.ModuleService",
         example="millwright.modules.v1.ModuleService/ListModules",
         command=(sys.executable, "-m", "millwright_modules"),
+        calls=(("JUDGMENT_ENDPOINT", "judgment"), ("WORKFLOW_ENDPOINT", "workflow")),
     ),
 )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from importlib import metadata
 from pathlib import Path
 
+from millwright_runtime.api.identity import Identity, read_key
+from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
@@ -20,11 +23,13 @@ from millwright_modules.blobs.s3 import S3Place
 from millwright_modules.building import toolchain
 from millwright_modules.building.builder import Builder
 from millwright_modules.building.toolchain import Esbuild, Missing
+from millwright_modules.domain.brought import Kind
 from millwright_modules.domain.versions import Version
 from millwright_modules.engine.assets import Assets
 from millwright_modules.engine.gathering import Gathering
 from millwright_modules.engine.health import Health
 from millwright_modules.engine.installing import Installing
+from millwright_modules.engine.owners import Owner, Owners
 from millwright_modules.engine.receiving import Receiving
 from millwright_modules.engine.tidying import Tidying
 from millwright_modules.engine.unpacking import Packages
@@ -46,23 +51,61 @@ async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
     packages = Packages(files, limits)
     esbuild = await asyncio.to_thread(_esbuild, settings.esbuild)
     assets = Assets(platform.database, keeper, Builder(esbuild, workplace.folder("builds")))
-    installing = Installing(workplace, packages, assets, Health(files), version)
+    certificates = _certificates(settings)
+    owners = _owners(settings, certificates)
+    seconds = settings.owner_seconds
+    installing = Installing(workplace, packages, assets, Health(files), owners, version, seconds)
+    receiving = Receiving(platform.database, keeper, limits)
     return Parts(
-        servicers=[
-            ModuleServicer(platform, log, Receiving(platform.database, keeper, limits), packages, files, version)
-        ],
+        servicers=[ModuleServicer(platform, log, receiving, packages, files, owners, version)],
         loops=[
             Worker(platform, log, installing, settings.operations_at_once),
             Tidying(platform.database, keeper, settings.versions_kept, settings.operation_retention_days),
             Gathering(keeper),
+            *([certificates] if certificates else []),
         ],
-        closers=[workplace.close],
+        closers=[workplace.close, owners.close],
     )
 
 
 def _keeper(platform: Platform, settings: ModulesSettings) -> Keeper:
-    buckets = [S3Place(settings.bucket)] if settings.bucket else []
+    try:
+        buckets = [S3Place(settings.bucket)] if settings.bucket else []
+    except ValueError as error:
+        sys.exit(f"MILLWRIGHT_MODULES_S3_CREDENTIALS {error}")
     return Keeper(platform.database, PostgresPlace(platform.database), buckets, settings.artifacts)
+
+
+def _certificates(settings: ModulesSettings) -> Certificates | None:
+    """Give what other services are called with; None means in plaintext."""
+    if settings.services_ca is None:
+        return None
+    return Certificates("call", Files(settings.tls_certificate, settings.tls_key, settings.services_ca))
+
+
+def _owners(settings: ModulesSettings, certificates: Certificates | None) -> Owners:
+    """Give the services that check what modules bring."""
+    key = settings.signing_key
+    identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None
+    judgment = Owner(
+        Kind.RULESET,
+        "judgment",
+        "MILLWRIGHT_MODULES_JUDGMENT_ENDPOINT",
+        settings.judgment_endpoint,
+        "millwright.judgment.v1.ruleset_service_pb2",
+        "millwright.judgment.v1.RulesetService/PublishVersion",
+        lambda document: {"document": document, "validate_only": True, "replay_executions": 0},
+    )
+    workflow = Owner(
+        Kind.WORKFLOW,
+        "workflow",
+        "MILLWRIGHT_MODULES_WORKFLOW_ENDPOINT",
+        settings.workflow_endpoint,
+        "millwright.workflow.v1.workflow_service_pb2",
+        "millwright.workflow.v1.WorkflowService/PublishVersion",
+        lambda document: {"definition": document, "validate_only": True},
+    )
+    return Owners([judgment, workflow], identity, certificates)
 
 
 def _esbuild(path: Path | None) -> Esbuild | Missing:

@@ -7,15 +7,16 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
+from millwright_runtime.api.identity import read_key
 from millwright_runtime.settings import ServiceSettings
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from millwright_modules.blobs.s3 import Bucket, read_credentials
+from millwright_modules.blobs.s3 import Bucket
 
 
-def _credentials(path: Path) -> Path:
-    read_credentials(path)
+def _signing_key(path: Path) -> Path:
+    read_key(path)
     return path
 
 
@@ -40,7 +41,7 @@ class ModulesSettings(ServiceSettings):
     """The server of the bucket. Unset: AWS, in its region."""
     s3_region: str = "us-east-1"
     """The region of the bucket."""
-    s3_credentials: Annotated[Path, AfterValidator(_credentials)] | None = None
+    s3_credentials: Path | None = None
     """A file in the form of `~/.aws/credentials`. Unset: as AWS_* variables or the machine's identity have them."""
     operations_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     """How many operations one process works on at once; the others wait their turn."""
@@ -48,6 +49,17 @@ class ModulesSettings(ServiceSettings):
     """How many versions of a module are kept to roll back to, the live one among them."""
     operation_retention_days: Annotated[int, Field(ge=1)] = 90
     """How long operations are kept after their end."""
+    judgment_endpoint: str | None = None
+    """Where the judgment service listens, which checks the rulesets that modules bring. Unset: they are not checked."""
+    workflow_endpoint: str | None = None
+    """Where the workflow service listens, which checks the workflows that modules bring. Unset: they are not."""
+    signing_key: Annotated[Path, AfterValidator(_signing_key)] | None = None
+    """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
+    services_ca: Path | None = None
+    """The authorities in PEM that their certificates are checked by; the service shows its own certificate, if it has
+    one. Unset: they are called in plaintext."""
+    owner_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """How long an install waits for one of them that is away."""
 
     @model_validator(mode="after")
     def _has_bucket(self) -> ModulesSettings:

@@ -15,10 +15,12 @@ from millwright_modules.blobs.postgres import PostgresPlace
 from millwright_modules.blobs.s3 import Bucket, S3Place
 from millwright_modules.engine.gathering import Gathering
 from millwright_modules.engine.tidying import Tidying
+from millwright_modules.settings import ModulesSettings
 from millwright_modules.store import blobs
 from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import running
 from modules_rig.client import MODULE, package, stage
+from pydantic import ValidationError
 
 AT_ONCE = timedelta(0)
 PART = 8 << 20
@@ -282,6 +284,7 @@ async def test_a_server_that_is_gone_is_unavailable_and_everything_goes_on_when_
 ):
     async with running(SERVICE, in_s3) as service, connected(service) as client:
         await client.installed(package())
+        served = await client.asset()
         await s3.stop()
         try:
             again = service_of_its_own(in_s3, tmp_path)
@@ -291,7 +294,7 @@ async def test_a_server_that_is_gone_is_unavailable_and_everything_goes_on_when_
             upgrade = package("1.1.0")
             await client.announce(upgrade)
             assert (await refused(client.send_package(upgrade))).kind == ("UNAVAILABLE", "BLOB_STORE_UNAVAILABLE")
-            assert (await client.asset())[1] == b"export default 1;\n"  # from this replica's files
+            assert await client.asset() == served  # from this replica's files
         finally:
             await s3.start()
         assert (await client.send_package(upgrade, begin=len(upgrade))).complete
@@ -374,3 +377,18 @@ async def test_blobs_move_to_the_other_place_while_they_are_read(service, keeper
     assert [await read(moved, client, digest) for _, digest in samples] == [data for data, _ in samples]
     chunks = await sql.fetchval("SELECT count(*) FROM modules.chunk WHERE tenant = $1", client.tenant)
     assert (bool(chunks), bool(objects())) == (target == "postgres", target == "s3")
+
+
+def test_a_bucket_must_be_named_where_artifacts_lie_in_one(settings):
+    with pytest.raises(ValidationError, match="needs s3_bucket"):
+        ModulesSettings(**{**settings.model_dump(), "artifacts": "s3"})
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[other]\naws_access_key_id = a\n", "[default]\naws_access_key_id = a\n", "\x00"]
+)
+def test_a_file_that_holds_no_keys_is_told_of_without_what_is_in_it(tmp_path, content):
+    path = tmp_path / "credentials"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"^must (be a file with|have aws_access_key_id)"):
+        S3Place(Bucket("artifacts", credentials=path))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from millwright_runtime.api.identity import Identity, read_key
 from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
@@ -40,7 +41,6 @@ from millwright_workflow.engine.catalogue import judgments, pipelines
 from millwright_workflow.engine.catalogue.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.catalogue.catalogue import Catalogue
 from millwright_workflow.engine.catalogue.circuits import Circuits, guard_http
-from millwright_workflow.engine.catalogue.identity import Identity, read_key
 from millwright_workflow.engine.catalogue.remote import Following, Method, Remote, RemoteCalls
 from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children

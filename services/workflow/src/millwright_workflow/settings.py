@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from millwright_runtime.api.identity import read_key
 from millwright_runtime.settings import ServiceSettings
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from millwright_workflow.engine.calls.network import parse_networks
-from millwright_workflow.engine.catalogue.identity import read_key
 
 
 def _networks(text: str) -> str:

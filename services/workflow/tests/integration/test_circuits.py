@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web as web_server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from millwright.workflow.v1 import catalogue_service_pb2 as pb
+from millwright_runtime.api.identity import Identity, read_key
 from millwright_runtime.valkey import Valkey
 from millwright_workflow.app import SERVICE
 from millwright_workflow.domain.circuit import FAILURES_TO_OPEN, State
@@ -17,7 +18,6 @@ from millwright_workflow.domain.interpreter import TaskReference, WorkflowFault
 from millwright_workflow.domain.interpreter import errors as faults
 from millwright_workflow.domain.interpreter.effects import Invoke
 from millwright_workflow.engine.catalogue.circuits import Circuits
-from millwright_workflow.engine.catalogue.identity import Identity, read_key
 from millwright_workflow.engine.catalogue.remote import Method, Remote, RemoteCalls
 from millwright_workflow.store.circuits import CircuitStates
 from workflow_rig.client import Instance

@@ -22,8 +22,12 @@ from millwright_modules.domain.module import Actor, check_installed
 from millwright_modules.domain.problem import Refused
 from millwright_modules.domain.resolution import Consent, Plan
 from millwright_modules.domain.versions import Version
+from millwright_modules.engine.owners import Owners
 from millwright_modules.engine.unpacking import Packages
 from millwright_modules.store import modules, uploads
+
+_OWNER_SECONDS = 2.0
+"""For so long a plan waits for another service that is away."""
 
 Change = Callable[[Connection, EventLog, str, str, "int | None", Actor], Awaitable[Moved]]
 
@@ -34,6 +38,7 @@ class ChangeRpcs:
     _platform: Platform
     _log: EventLog
     _packages: Packages
+    _owners: Owners
     _version: Version
 
     async def RollbackModule(self, request: pb.RollbackModuleRequest, _context: Any) -> pb.RollbackModuleResponse:
@@ -96,12 +101,17 @@ class ChangeRpcs:
         if not upload.is_complete:
             missing = upload.total_bytes - upload.received_bytes
             raise UploadIncomplete(upload=names.upload(digest), missing_bytes=missing)
+        principal = calls.current().principal
         try:
-            manifest = await self._packages.read_manifest(calls.current().principal.tenant, digest)
+            manifest = await self._packages.read_manifest(principal.tenant, digest)
+            documents = await self._packages.documents(principal.tenant, digest, manifest)
         except Refused as refused:
             return pb.PlanChangeResponse(problems=[responses.problem(each) for each in refused.problems])
+        told = await self._owners.check(principal.subject, principal.tenant, manifest, documents, _OWNER_SECONDS)
         async with self._platform.reading() as connection:
-            return _plan(await self._plan_going_live(connection, manifest))
+            plan = _plan(await self._plan_going_live(connection, manifest))
+        plan.problems.extend(responses.problem(each) for each in told)
+        return plan
 
     async def _plan_going_live(self, connection: Connection, manifest: Manifest) -> Plan:
         """Plan an install; who signed it is known only once all of it was unpacked."""

@@ -13,6 +13,7 @@ from millwright_modules.api.settings import SettingsRpcs
 from millwright_modules.api.uploads import UploadRpcs
 from millwright_modules.artifacts.files import BlobFiles
 from millwright_modules.domain.versions import Version
+from millwright_modules.engine.owners import Owners
 from millwright_modules.engine.receiving import Receiving
 from millwright_modules.engine.unpacking import Packages
 
@@ -27,6 +28,7 @@ class ModuleServicer(UploadRpcs, OperationRpcs, ChangeRpcs, ReadingRpcs, Setting
         receiving: Receiving,
         packages: Packages,
         files: BlobFiles,
+        owners: Owners,
         version: Version,
     ) -> None:
         """`version` is the platform's, which modules say what they need of."""
@@ -35,4 +37,5 @@ class ModuleServicer(UploadRpcs, OperationRpcs, ChangeRpcs, ReadingRpcs, Setting
         self._receiving = receiving
         self._packages = packages
         self._files = files
+        self._owners = owners
         self._version = version

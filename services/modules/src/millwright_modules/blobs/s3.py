@@ -63,8 +63,10 @@ class S3Place:
     name = "s3"
 
     def __init__(self, bucket: Bucket) -> None:
-        """Connect to nothing yet."""
+        """Connect to nothing yet; raise ValueError if the file of credentials is none."""
         provider = _Credentials(bucket.credentials) if bucket.credentials else None
+        if provider:
+            provider()
         self._bucket = bucket.name
         config: S3Config = {"region": bucket.region}
         if bucket.endpoint:

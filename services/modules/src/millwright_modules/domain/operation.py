@@ -77,6 +77,7 @@ class Activity(StrEnum):
     UNPACKING = "UNPACKING"
     READING = "READING"
     CHECKING = "CHECKING"
+    ASKING = "ASKING"
     BUILDING = "BUILDING"
     STORING = "STORING"
     SWITCHING = "SWITCHING"
@@ -98,6 +99,7 @@ _WORDS = {
     Activity.UNPACKING: Text("Checking and unpacking files", "파일 검사 및 압축 해제 중"),
     Activity.READING: Text("Reading the manifest", "매니페스트를 읽는 중"),
     Activity.CHECKING: Text("Checking signature and dependencies", "서명과 의존 관계를 확인하는 중"),
+    Activity.ASKING: Text("Having rulesets and workflows checked", "규칙과 워크플로를 확인하는 중"),
     Activity.BUILDING: Text("Building the frontend", "프런트엔드를 빌드하는 중"),
     Activity.STORING: Text("Storing what browsers load", "브라우저용 파일을 저장하는 중"),
     Activity.SWITCHING: Text("Going live", "새 버전으로 전환하는 중"),

@@ -70,6 +70,8 @@ class Reason(StrEnum):
     UNKNOWN_EXTERNAL = "UNKNOWN_EXTERNAL"
     FORBIDDEN_FILE_TYPE = "FORBIDDEN_FILE_TYPE"
     FILE_MISSING = "FILE_MISSING"
+    DOCUMENT_REFUSED = "DOCUMENT_REFUSED"
+    BACKEND_UNCHECKED = "BACKEND_UNCHECKED"
     # Dependencies.
     PLATFORM_UNSUITABLE = "PLATFORM_UNSUITABLE"
     DEPENDENCY_MISSING = "DEPENDENCY_MISSING"
@@ -320,6 +322,14 @@ MESSAGES = {
         "{path} names {expected}, which is not in the package.",
         "{path}이(가) 가리키는 {expected} 파일이 패키지에 없습니다.",
     ),
+    Reason.DOCUMENT_REFUSED: Text(
+        "The {expected} service would not take {path}: {found}",
+        "{expected} 서비스가 {path} 파일을 받아들이지 않습니다: {found}",
+    ),
+    Reason.BACKEND_UNCHECKED: Text(
+        "What the module brings under {path} was not checked: without {expected}, the {found} service cannot be asked.",
+        "모듈의 {path} 파일은 검사하지 않았습니다. {expected} 설정이 없어 {found} 서비스에 물을 수 없습니다.",
+    ),
     Reason.PLATFORM_UNSUITABLE: Text(
         "The module needs a platform {expected}; this one is {found}.",
         "이 모듈은 플랫폼 {expected}이(가) 필요하지만 현재 버전은 {found}입니다.",
@@ -431,8 +441,8 @@ MESSAGES = {
         "상태를 확인하는 동안 다른 변경이 있었습니다. 현재 버전: {found}.",
     ),
     Reason.BACKEND_UNAVAILABLE: Text(
-        "What it needs did not answer for a while: {found}",
-        "필요한 서비스가 한동안 응답하지 않았습니다: {found}",
+        "What it needs did not answer as it should: {found}",
+        "필요한 서비스가 정상적으로 응답하지 않았습니다: {found}",
     ),
     Reason.GIVEN_UP: Text(
         "The operation was begun {found} times and never came to an end.",
@@ -505,6 +515,13 @@ HINTS = {
         "모듈 폴더 자체가 아니라 폴더 안의 내용을 압축하세요.",
     ),
     Reason.FORBIDDEN_FILE_TYPE: _SMALLER,
+    Reason.DOCUMENT_REFUSED: Text(
+        "Mend the file, and pack the module again.", "파일을 고친 뒤 모듈을 다시 압축하세요."
+    ),
+    Reason.BACKEND_UNCHECKED: Text(
+        "Set {expected}, or check the files before you publish them.",
+        "{expected}을(를) 설정하거나, 게시하기 전에 파일을 확인하세요.",
+    ),
     Reason.DEPENDENCY_MISSING: Text("Install it first.", "먼저 설치하세요."),
     Reason.DEPENDENCY_DISABLED: Text("Enable it first.", "먼저 활성화하세요."),
     Reason.DEPENDENCY_VERSION: Text("Upgrade it first.", "먼저 업그레이드하세요."),

@@ -6,6 +6,7 @@ that was unpacked does not; who takes an operation over unpacks the package agai
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from millwright_modules.domain.words import Reason
 from millwright_modules.engine import validating
 from millwright_modules.engine.assets import Assets, Bundle
 from millwright_modules.engine.health import Health
+from millwright_modules.engine.owners import Owners
 from millwright_modules.engine.progress import Point, Teller, measured
 from millwright_modules.engine.unpacking import Packages
 from millwright_modules.engine.validating import Tree, Validated
@@ -59,13 +61,18 @@ class Installing:
         packages: Packages,
         assets: Assets,
         health: Health,
+        owners: Owners,
         platform: Version,
+        owner_seconds: float,
     ) -> None:
+        """Wait `owner_seconds` for another service that is away."""
         self._workplace = workplace
         self._packages = packages
         self._assets = assets
         self._health = health
+        self._owners = owners
         self._platform = platform
+        self._owner_seconds = owner_seconds
         self._stages = {
             Stage.UPLOADED: self._begin,
             Stage.EXTRACTING: self._extract,
@@ -116,14 +123,25 @@ class Installing:
 
     async def _validate(self, job: Job) -> None:
         async with Teller(job.work).telling() as teller:
-            teller.hear(0.0, Done(steps_total=2), Activity.READING)
+            teller.hear(0.0, Done(steps_total=3), Activity.READING)
             await self._unpacked(job)
-            teller.hear(0.5, Done(steps_done=1, steps_total=2), Activity.CHECKING)
+            teller.hear(0.3, Done(steps_done=1, steps_total=3), Activity.CHECKING)
             validated = await self._validated(job)
             if not job.operation.code:  # when it was asked for, the package could not be read
                 raise refusal(Reason.PACKAGE_MISSING, job.operation.package_digest.hex())
-            teller.hear(1.0, Done(steps_done=2, steps_total=2), Activity.CHECKING)
-        await job.work.enter(Stage.BUILDING, validated.warnings)
+            teller.hear(0.7, Done(steps_done=2, steps_total=3), Activity.ASKING)
+            told = await self._ask(job, validated)
+            teller.hear(1.0, Done(steps_done=3, steps_total=3), Activity.ASKING)
+        await job.work.enter(Stage.BUILDING, [*validated.warnings, *told])
+
+    async def _ask(self, job: Job, validated: Validated) -> Sequence[Problem]:
+        """Have what the module brings checked by who owns it, once nothing else is wrong; raise Refused."""
+        contents = await asyncio.to_thread(validating.documents, await self._unpacked(job), validated.manifest)
+        subject = names.operation(job.operation.id)
+        told = await self._owners.check(subject, job.work.tenant, validated.manifest, contents, self._owner_seconds)
+        if any(problem.severity is Severity.ERROR for problem in told):
+            raise Refused([*told, *validated.warnings])
+        return told
 
     async def _validated(self, job: Job) -> Validated:
         """Give what the package is, judged here if it was not yet."""
@@ -171,7 +189,7 @@ class Installing:
             manifest=validated.manifest_text,
             entry=bundle.entry,
             signer=validated.signer,
-            warnings=[*validated.warnings, *bundle.warnings],
+            warnings=[*operation.problems, *bundle.warnings],
             create_time=datetime.now(UTC),
         )
         await versions.insert(connection, work.tenant, version, kept)

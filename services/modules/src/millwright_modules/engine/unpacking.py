@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from millwright_modules.archive.extraction import StagedFile
 from millwright_modules.archive.limits import Limits
 from millwright_modules.artifacts.files import BlobFiles
 from millwright_modules.blobs.keeper import BlobDamaged
+from millwright_modules.domain import brought
 from millwright_modules.domain.manifest import reader, source
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.operation import Done
@@ -41,6 +42,11 @@ class Packages:
     async def read_manifest(self, tenant: str, digest: bytes) -> Manifest:
         """Give what a package says of itself; raise Refused."""
         return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._limits))
+
+    async def documents(self, tenant: str, digest: bytes, manifest: Manifest) -> Mapping[str, bytes]:
+        """Read what a package brings for other services, except what is too large for them; raise Refused."""
+        paths = brought.all_paths(manifest)
+        return await self._with_package(tenant, digest, lambda fd: _read(fd, paths, self._limits))
 
     async def fetch(self, tenant: str, digest: bytes) -> None:
         """Bring a package onto this machine; raise Refused if it is not there."""
@@ -87,6 +93,12 @@ class Packages:
             return await self._files.open(tenant, digest)
         except BlobDamaged:
             raise refusal(Reason.PACKAGE_MISSING, digest.hex()) from None
+
+
+def _read(fd: int, paths: Sequence[str], limits: Limits) -> Mapping[str, bytes]:
+    listed = index.read(fd, limits)
+    found = {path: extraction.read_file(fd, listed, path, brought.LARGEST_BYTES) for path in paths}
+    return {path: content for path, content in found.items() if content is not None}
 
 
 def _peek(fd: int, limits: Limits) -> Manifest:

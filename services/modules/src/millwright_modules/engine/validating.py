@@ -12,7 +12,7 @@ from millwright_runtime.postgres.database import Connection, Database
 
 from millwright_modules.archive.extraction import StagedFile
 from millwright_modules.commands import moving, planning
-from millwright_modules.domain import contents, resolution, settings, signing
+from millwright_modules.domain import brought, contents, resolution, settings, signing
 from millwright_modules.domain.manifest import reader, source
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.operation import Options
@@ -63,6 +63,16 @@ async def validate(
     if any(problem.severity is Severity.ERROR for problem in found):
         raise Refused(found)
     return Validated(manifest, content.decode("utf-8-sig"), verdict.signer, found)
+
+
+def documents(tree: Tree, manifest: Manifest) -> Mapping[str, bytes]:
+    """Read what a package brings for other services; of what is too large, enough to tell."""
+    return {path: _begin(tree.root / path) for path in brought.all_paths(manifest) if path in tree.files}
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(brought.LARGEST_BYTES + 1)
 
 
 async def obstacles(

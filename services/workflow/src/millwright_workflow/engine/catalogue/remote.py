@@ -17,14 +17,15 @@ import grpc
 from google.protobuf import json_format, message_factory
 from google.rpc import error_details_pb2, status_pb2
 from millwright_runtime.api.credentials import Peer
+from millwright_runtime.api.identity import Identity
 from millwright_runtime.certificates import Certificates
 from millwright_runtime.json import Json, JsonObject
 
+from millwright_workflow.domain import names
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Invoke
 from millwright_workflow.engine.calls.http import idempotency_key, trace_of
 from millwright_workflow.engine.catalogue.circuits import Circuits
-from millwright_workflow.engine.catalogue.identity import Identity
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.store.circuits import SHARED
 
@@ -131,7 +132,7 @@ class RemoteCalls:
 
         async def ask(path: str, request: JsonObject) -> JsonObject:
             metadata = (
-                ("authorization", f"Bearer {identity.token(caller.instance)}"),
+                ("authorization", f"Bearer {_token(identity, caller)}"),
                 ("idempotency-key", key),
                 ("traceparent", trace_of(caller).traceparent),
             )
@@ -187,6 +188,11 @@ class RemoteCalls:
                 said = f"{self._remote.function} answered {error.code().name}: {error.details()}{_fields(error)}"
                 raise errors.communication(pointer, said, status) from None
         raise AssertionError(_ATTEMPTS)
+
+
+def _token(identity: Identity, caller: Caller) -> str:
+    instance = caller.instance
+    return identity.token(names.instance(instance.instance), instance.tenant)
 
 
 def _descriptor(contract: str, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Who this service is to the other services of Millwright: it signs the tokens that it calls them with."""
+"""Who a service is to the other services of Millwright: it signs the tokens that it calls them with."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import OKPAlgorithm
-from millwright_runtime.api.keys import thumbprint
 
-from millwright_workflow.domain import names
-from millwright_workflow.domain.instances import Instance
+from millwright_runtime.api.keys import thumbprint
 
 _LIFETIME: Final = timedelta(minutes=5)
 _ROLES: Final = ("operator",)
 
 
 class Identity:
-    """Signs tokens for instances: each says which instance acts, in its tenant, as an operator, for five minutes."""
+    """Signs tokens: each says what acts, such as an instance, in its tenant, as an operator, for five minutes."""
 
     def __init__(self, key: Ed25519PrivateKey, issuer: str, audience: str) -> None:
         self._key = key
@@ -28,14 +26,14 @@ class Identity:
         self._audience = audience
         self._key_id = thumbprint(OKPAlgorithm.to_jwk(key.public_key(), as_dict=True))
 
-    def token(self, instance: Instance) -> str:
-        """Give a token that an instance acts with."""
+    def token(self, subject: str, tenant: str) -> str:
+        """Give a token that `subject` acts with."""
         now = datetime.now(UTC)
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": names.instance(instance.instance),
-            "tenant": instance.tenant,
+            "sub": subject,
+            "tenant": tenant,
             "roles": _ROLES,
             "iat": now,
             "exp": now + _LIFETIME,
