@@ -17,6 +17,7 @@ PAGE = ROOT / "docs/benchmarks.md"
 PLOT = ROOT / "docs/benchmarks/ratios.png"
 READMES = {
     ROOT / "README.md": ("what", "measured", "beside", "ratio", "target"),
+    ROOT / "README.ko.md": ("항목", "측정값", "비교 대상", "비율", "목표"),
 }
 QUOTED = re.compile(r"(?<=<!-- figures: begin -->\n).*?(?=<!-- figures: end -->)", re.DOTALL)
 PREFACE = """\
