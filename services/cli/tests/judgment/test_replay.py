@@ -147,6 +147,31 @@ def test_rows_are_uploaded_in_pieces_after_what_they_are(run, peer, tmp_path):
     assert b"".join(each.data for each in pieces) == file.read_bytes()
 
 
+async def test_a_file_is_uploaded_replayed_and_held_against_what_was_expected(call, answer, judged, tmp_path):
+    file = tmp_path / "lab.csv"
+    rows = "".join(f"{rate},80,gear,L1,critical\n" for rate in RATES)
+    file.write_bytes(("defect_rate,temperature,product,설비,truth\n" + rows + "much,80,gear,L1,\n").encode("cp949"))
+    options = ("--encoding", "cp949", "--expected-column", "truth", "--line-column", "설비")
+    sent = await call("replay", "upload", NAME, "lab", str(file), *options)
+    assert sent.exit_code == 0, sent.stderr
+    assert "data set lab: 5 rows" in sent.stdout
+    assert "1 rows of the file do not fit" in sent.stdout
+    (reason,) = [row for row in sent.stdout.splitlines() if "WRONG_TYPE" in row]
+    assert reason.split() == ["defect_rate", "WRONG_TYPE", "1", "6"]
+    again = await call("replay", "upload", NAME, "lab", str(file), *options)
+    assert "the same file was known" in again.stdout
+    result = await call("replay", "start", NAME, "--dataset", "lab", "--baseline", "1", "--to", "2", "--watch")
+    assert result.exit_code == 0, result.stderr + result.stdout
+    assert "2 of 5 change their outcome" in result.stdout
+    assert "3 of 5 rows as expected, 1 before" in result.stdout
+    assert "lab" in (await call("replay", "dataset", "list", NAME)).stdout
+    assert (await answer("replay", "dataset", "get", "lab"))["dataset"]["rejectedRows"] == "1"
+    assert (await call("replay", "dataset", "delete", "lab")).exit_code == 0
+    gone = await call("replay", "dataset", "get", "lab")
+    assert gone.exit_code == 3
+    assert "millwright replay dataset list" in gone.stderr
+
+
 def test_a_data_set_is_replayed_beside_a_baseline(run, peer):
     peer.answers("CreateReplay", CreateReplayResponse(replay=Replay(name="replays/7")))
     result = run(

@@ -14,6 +14,7 @@ from millwright_judgment.api.releases import ReleaseServicer
 from millwright_judgment.api.replays import ReplayServicer
 from millwright_judgment.api.rulesets import RulesetServicer
 from millwright_judgment.engine.copying import Copies
+from millwright_judgment.engine.datasets.receiving import Receiving
 from millwright_judgment.engine.experiments import Experiments
 from millwright_judgment.engine.gate import Gate
 from millwright_judgment.engine.judging import Judging
@@ -23,7 +24,7 @@ from millwright_judgment.engine.replaying.gate import GateReplays
 from millwright_judgment.engine.replaying.replays import Replays
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
-from millwright_judgment.store import executions, experiments
+from millwright_judgment.store import datasets, executions, experiments
 
 SCHEMA = "judgment"
 REMOVAL_PAUSE_SECONDS = 600.0
@@ -41,7 +42,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             ReleaseServicer(platform, log),
             JudgmentServicer(platform, judging),
             ExperimentServicer(platform, log, versions),
-            ReplayServicer(platform, log, versions, judging),
+            ReplayServicer(platform, log, versions, judging, Receiving(platform.database, versions)),
         ],
         loops=[
             Plans(platform, log),
@@ -49,6 +50,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             Copies(platform.database, versions, settings.execution_retention_days),
             Experiments(platform, log, versions),
             Removal("units", platform.database, experiments.forget_units, REMOVAL_PAUSE_SECONDS),
+            Removal("datasets", platform.database, datasets.forget, REMOVAL_PAUSE_SECONDS),
             Replays(platform, log, versions, settings.replay_page_executions),
         ],
         # The recorder is no loop: calls that are still served while the service drains need it.

@@ -309,12 +309,6 @@ async def test_a_replay_of_nothing_is_refused(line):
     assert refusal.fields == ["selection"]
 
 
-async def test_data_sets_are_refused_in_this_release(line):
-    stub = line.channel.stream_unary("/millwright.judgment.v1.ReplayService/UploadDataset")
-    refusal = await refused(stub(iter([b""]), metadata=[("authorization", f"Bearer {line.token}")]))
-    assert refusal.kind == ("UNIMPLEMENTED", "NO_DATASETS")
-
-
 async def test_what_does_not_come_out_as_recorded_is_not_compared(judged, sql):
     await sql.execute(
         "UPDATE judgment.execution SET outcome = 'normal' WHERE tenant = $1 AND winning_rule = 'r-critical'",

@@ -71,6 +71,15 @@ class Client(ContractClient):
         """Judge one input of the weld line, and give the execution."""
         return (await self.Judge(**{"ruleset": ruleset, "input": given(), **fields})).execution
 
+    async def upload(self, requests):
+        """Send a data set, message by message."""
+        stub = self.channel.stream_unary(
+            "/millwright.judgment.v1.ReplayService/UploadDataset",
+            replay_service_pb2.UploadDatasetRequest.SerializeToString,
+            replay_service_pb2.UploadDatasetResponse.FromString,
+        )
+        return await stub(requests, metadata=[("authorization", f"Bearer {self.token}")])
+
     def judge_stream(self, requests):
         """Open a stream of judgments."""
         path = "/millwright.judgment.v1.JudgmentService/JudgeStream"

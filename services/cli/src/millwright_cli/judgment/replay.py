@@ -11,6 +11,7 @@ from millwright.judgment.v1 import replay_service_pb2 as pb
 
 from millwright_cli import errors
 from millwright_cli.arguments import DryRun, Limit
+from millwright_cli.judgment import dataset as dataset_noun
 from millwright_cli.judgment import executions, replay_watch, upload
 from millwright_cli.judgment.arguments import RulesetName, ruleset_name
 from millwright_cli.judgment.executions import (
@@ -259,6 +260,7 @@ def differences(
 
 
 app.command(cls=Verb)(upload.upload)
+app.add_typer(dataset_noun.app, name="dataset")
 
 
 def _select(

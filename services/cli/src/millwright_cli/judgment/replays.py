@@ -31,6 +31,9 @@ def dataset_name(text: str) -> str:
     return named("datasets", text)
 
 
+DatasetName = Annotated[
+    str, typer.Argument(parser=dataset_name, metavar="ID", help="What it is called.", show_default=False)
+]
 ReplayName = Annotated[
     str, typer.Argument(parser=replay_name, metavar="ID", help="The replay's id.", show_default=False)
 ]

@@ -17,6 +17,13 @@ class Trial(Vocabulary):
     CHANGE_RATE = Phrase("Changed outcomes", "결과 변경률")
     CONFIDENCE = Phrase("Confidence", "신뢰도")
     CONTROL_RATE = Phrase("Of the control", "대조군 비율")
+    COLUMN = Phrase("Column", "열")
+    DATASET = Phrase("Data set", "데이터 세트")
+    EXPECTED_FOUND = Phrase("expected ↓  judged →", "기대 ↓  판정 →")
+    FIRST_ROWS = Phrase("First rows", "처음 행")
+    REASON = Phrase("Reason", "사유")
+    REJECTED_ROWS = Phrase("Left out", "제외")
+    ROWS = Phrase("Rows", "행")
     CUMULATIVE = Phrase("Cumulative", "누적")
     DIFFERENCE = Phrase("Difference", "차이")
     EDITS = Phrase("Edits", "변경 내용")
@@ -85,6 +92,15 @@ class Trial(Vocabulary):
     AT_MOST = Phrase("at most {n}", "최대 {n}건")
     UPLOADED = Phrase(
         "data set {dataset}: {rows} rows, {bytes} bytes", "데이터 세트 {dataset}: {rows}행, {bytes}바이트"
+    )
+    REJECTED = Phrase(
+        "{n} rows of the file do not fit and were left out", "파일의 {n}행은 스키마에 맞지 않아 제외했습니다"
+    )
+    KNOWN_FILE = Phrase("the same file was known: nothing was stored anew", "같은 파일이 이미 있어 새로 저장하지 않음")
+    READING_FILE = Phrase("sent; the service reads it", "전송 완료, 서비스가 읽는 중")
+    DATASET_REMOVED = Phrase("{dataset} is removed", "{dataset} 삭제됨")
+    AS_EXPECTED = Phrase(
+        "{met} of {n} rows as expected, {before} before", "{n}행 중 {met}행 기대와 일치, 이전 {before}행"
     )
     IGNORED = Phrase("columns left out, no field of the ruleset: {columns}", "룰셋에 없어 제외한 열: {columns}")
     PAGE_WRITTEN = Phrase("the page is in {path}", "페이지: {path}")

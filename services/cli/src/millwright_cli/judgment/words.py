@@ -197,7 +197,10 @@ class Hint(Advice):
     ARM_NOT_FOUND = Phrase(
         "See the arms with `millwright experiment get ID`.", "`millwright experiment get ID`로 확인하십시오."
     )
-    DATASET_NOT_FOUND = Phrase("Upload it with `millwright replay upload`.", "`millwright replay upload`로 올리십시오.")
+    DATASET_NOT_FOUND = Phrase(
+        "See the data sets with `millwright replay dataset list`; they are kept for 30 days.",
+        "`millwright replay dataset list`로 확인하십시오. 30일간 보관됩니다.",
+    )
     EXPERIMENT_ENDED = Phrase(
         "See how with `millwright experiment get ID`.", "`millwright experiment get ID`로 확인하십시오."
     )

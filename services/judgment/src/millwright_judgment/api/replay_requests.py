@@ -54,6 +54,17 @@ def check_ruleset(named: Iterable[Named], ruleset: str, field: str) -> None:
         raise InvalidFields(violations)
 
 
+def check_known(named: Iterable[Named], field: str) -> None:
+    """Raise InvalidFields if something is to be judged with what was recorded, where nothing was."""
+    violations = [
+        Violation(f"{field}[{place}]", "NOT_RECORDED", "must name a version: of a data set nothing was recorded")
+        for place, each in enumerate(named)
+        if each is None
+    ]
+    if violations:
+        raise InvalidFields(violations)
+
+
 def selection(given: replay_pb2.Selection) -> Selection:
     """Give what is replayed; raise InvalidFields."""
     violations = []
@@ -78,7 +89,10 @@ def selection(given: replay_pb2.Selection) -> Selection:
             if wanted.ruleset is None:
                 raise InvalidFields([Violation("selection.filter.ruleset", "REQUIRED", "must name a ruleset")])
             return Selection((), wanted, sample_rate, most, given.seed)
-    what = "must be executions by name, or a filter"
+        case "dataset":
+            dataset = names.parse_dataset(given.dataset, "selection.dataset")
+            return Selection((), None, sample_rate, most, given.seed, dataset)
+    what = "must be executions by name, a filter, or a data set"
     raise InvalidFields([Violation("selection", "REQUIRED", what)])
 
 

@@ -17,6 +17,7 @@ from millwright_judgment.domain.replays.comparing import Difference
 from millwright_judgment.domain.replays.replay import Progress, Replay, Selection, Target, TargetKind
 from millwright_judgment.domain.replays.report import (
     CauseReport,
+    Expectation,
     NamedTest,
     Report,
     SegmentReport,
@@ -58,7 +59,9 @@ def _target(ruleset: str, target: Target) -> replay_pb2.Target:
 
 def _selection(value: Selection) -> replay_pb2.Selection:
     message = replay_pb2.Selection(sample_rate=value.sample_rate, max_executions=value.most_executions, seed=value.seed)
-    if value.filter is None:
+    if value.dataset:
+        message.dataset = names.dataset(value.dataset)
+    elif value.filter is None:
         message.executions.names.extend(names.execution(each) for each in value.executions)
     else:
         message.filter.CopyFrom(_filter(value.filter))
@@ -172,7 +175,22 @@ def _target_report(ruleset: str, value: TargetReport) -> replay_pb2.TargetReport
         causes=map(_cause_report, value.causes),
         segments=map(_segment, value.segments),
         warnings=[replay_pb2.ReportWarning(code=code, texts=WARNINGS[code]) for code in value.warnings],
+        expectation=_expectation(value.expectation) if value.expectation else None,
     )
+
+
+def _expectation(value: Expectation) -> replay_pb2.Expectation:
+    return replay_pb2.Expectation(
+        rows=value.rows,
+        met=value.met,
+        met_before=value.met_before,
+        transitions=responses.transitions(value.transitions),
+    )
+
+
+def _judged(name: str) -> str:
+    """Give an execution's name, or the number of a row of a data set."""
+    return str(int(name)) if name.isdecimal() else f"executions/{name}"
 
 
 def _test(value: NamedTest) -> replay_pb2.TestResult:
@@ -191,7 +209,7 @@ def _cause_report(value: CauseReport) -> replay_pb2.CauseReport:
         share=value.share,
         cumulative_share=value.cumulative_share,
         transitions=responses.transitions(value.transitions),
-        examples=[f"executions/{each}" for each in value.examples],
+        examples=map(_judged, value.examples),
     )
 
 
@@ -208,7 +226,7 @@ def _segment(value: SegmentReport) -> replay_pb2.SegmentReport:
 def difference(value: Difference, cause_id: str) -> replay_service_pb2.ReplayDifference:
     """Give an execution that differs."""
     return replay_service_pb2.ReplayDifference(
-        execution=f"executions/{value.execution}",
+        execution=_judged(value.execution),
         change=value.move.change.value,  # type: ignore[arg-type]  # numbered as the contract does
         from_outcome=value.move.from_outcome,
         to_outcome=value.move.to_outcome,

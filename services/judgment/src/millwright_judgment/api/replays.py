@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -22,9 +23,10 @@ from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
 from millwright_judgment.api import executions, replay_requests, replay_responses
+from millwright_judgment.api.datasets import DatasetRpcs
 from millwright_judgment.commands import replaying
 from millwright_judgment.domain import names
-from millwright_judgment.domain.errors import NoDatasets, NothingSelected, ReplayNotCompleted
+from millwright_judgment.domain.errors import NothingSelected, ReplayNotCompleted
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.input.changes import InputChange, change_input
 from millwright_judgment.domain.replays.html.report import write_page
@@ -32,11 +34,12 @@ from millwright_judgment.domain.replays.html.words import LANGUAGES
 from millwright_judgment.domain.replays.replay import Order, Progress, Replay, ReplayState, Selection, Target
 from millwright_judgment.domain.replays.report import Report, make_report, rank
 from millwright_judgment.domain.replays.single import Comparison, compare_one
+from millwright_judgment.engine.datasets.receiving import Receiving
 from millwright_judgment.engine.judging import Judged, Judging
 from millwright_judgment.engine.replaying.replays import WAITING
 from millwright_judgment.engine.replaying.targets import evaluator_of, resolve
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import execution_pages, rulesets
+from millwright_judgment.store import datasets, execution_pages, rulesets
 from millwright_judgment.store import executions as execution_store
 from millwright_judgment.store import replays as store
 from millwright_judgment.store.replays import DifferenceFilter
@@ -45,14 +48,17 @@ _ENDED = frozenset(replay_pb2.Replay.State.Value(f"STATE_{state.value}") for sta
 _LABEL_LIMIT = 63
 
 
-class ReplayServicer(pb_grpc.ReplayServiceServicer):
+class ReplayServicer(DatasetRpcs, pb_grpc.ReplayServiceServicer):
     """Serves ReplayService."""
 
-    def __init__(self, platform: Platform, log: EventLog, versions: Versions, judging: Judging) -> None:
+    def __init__(
+        self, platform: Platform, log: EventLog, versions: Versions, judging: Judging, receiving: Receiving
+    ) -> None:
         self._platform = platform
         self._log = log
         self._versions = versions
         self._judging = judging
+        self._receiving = receiving
 
     async def ReplayExecution(self, request: pb.ReplayExecutionRequest, _context: Any) -> pb.ReplayExecutionResponse:
         """Judge one past execution again."""
@@ -205,12 +211,6 @@ class ReplayServicer(pb_grpc.ReplayServiceServicer):
             next_page_token=token,
         )
 
-    async def UploadDataset(
-        self, _requests: AsyncIterator[pb.UploadDatasetRequest], _context: Any
-    ) -> pb.UploadDatasetResponse:
-        """Refuse: there are no data sets in this release."""
-        raise NoDatasets
-
     async def _order(self, request: pb.CreateReplayRequest) -> tuple[Order, int]:
         """Give what is asked for, every target resolved, and how many executions that concerns."""
         selection = replay_requests.selection(request.selection)
@@ -219,12 +219,19 @@ class ReplayServicer(pb_grpc.ReplayServiceServicer):
         changes = replay_requests.changes(request.input_changes)
         tolerance = replay_requests.tolerance(request.confidence_tolerance)
         async with self._platform.reading() as connection:
-            ruleset = await self._ruleset(connection, selection)
+            if selection.dataset:
+                replay_requests.check_known(named, "targets")
+                baseline = baseline or named[0]
+                dataset = await datasets.get(connection, selection.dataset)
+                selection = replace(selection, content=dataset.content.content.hex())
+                ruleset, total = dataset.content.ruleset, selection.share_of(dataset.content.rows)
+            else:
+                ruleset = await self._ruleset(connection, selection)
+                total = await execution_pages.count(connection, selection)
             replay_requests.check_ruleset(named, ruleset, "targets")
             replay_requests.check_ruleset([baseline], ruleset, "baseline")
             targets = [await resolve(connection, each) for each in named]
             order = Order(ruleset, selection, await resolve(connection, baseline), tuple(targets), changes, tolerance)
-            total = await execution_pages.count(connection, selection)
         if not total:
             raise NothingSelected
         await self._check_changes(order, changes)

@@ -10,7 +10,6 @@ from millwright_runtime.errors import (
     InvalidFields,
     NotFound,
     ResourceExhausted,
-    Unimplemented,
 )
 
 
@@ -20,6 +19,10 @@ class InvalidRuleset(InvalidFields):
 
 class InvalidInput(InvalidFields):
     """The input has {count} fault(s). First: {first}"""
+
+
+class InvalidDataset(InvalidArgument):
+    """The file cannot be used. {why}"""
 
 
 class RequestIdReused(InvalidArgument):
@@ -48,6 +51,10 @@ class ExecutionNotFound(NotFound):
 
 class ReplayNotFound(NotFound):
     """There is no replay {replay}, or it is no longer kept."""
+
+
+class DatasetNotFound(NotFound):
+    """There is no data set {dataset}, or it is no longer kept."""
 
 
 class ExperimentNotFound(NotFound):
@@ -102,10 +109,6 @@ class ArmIsControl(FailedPrecondition):
     """The arm {arm} has version {version}, which the channel {channel} points to already."""
 
 
-class NoDatasets(Unimplemented):
-    """Data sets cannot be uploaded in this release: replay executions that were stored."""
-
-
 class NothingSelected(FailedPrecondition):
     """The selection has no executions."""
 
@@ -120,6 +123,18 @@ class RevisionMismatch(Aborted):
 
 class EtagMismatch(Aborted):
     """{resource} is not as the etag says: it was changed. Read it again."""
+
+
+class UploadStalled(Aborted):
+    """Nothing of the file came for {seconds} s. Send it again."""
+
+
+class TooManyUploads(ResourceExhausted):
+    """{limit} files are being taken in. Try again in a while."""
+
+
+class TooManyDatasets(ResourceExhausted):
+    """There are {limit} data sets already. Delete one that is not needed."""
 
 
 class StoreBusy(ResourceExhausted):

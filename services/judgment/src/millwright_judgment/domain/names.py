@@ -13,6 +13,7 @@ _CHANNEL = NameForm("rulesets/{namespace}.{name}/channels/{channel}")
 _DRAFT = NameForm("rulesets/{namespace}.{name}/drafts/{draft}")
 _EXECUTION = NameForm("executions/{uuid}")
 _REPLAY = NameForm("replays/{uuid}")
+_DATASET = NameForm("datasets/{dataset}")
 _EXPERIMENT = NameForm("experiments/{experiment}")
 
 
@@ -72,6 +73,11 @@ def replay(replay: uuid.UUID) -> str:
     return f"replays/{replay}"
 
 
+def dataset(dataset: str) -> str:
+    """Give the resource name of a data set."""
+    return f"datasets/{dataset}"
+
+
 def experiment(experiment: str) -> str:
     """Give the resource name of an experiment."""
     return f"experiments/{experiment}"
@@ -106,6 +112,11 @@ def parse_execution(name: str, field: str) -> uuid.UUID:
 def parse_replay(name: str, field: str) -> uuid.UUID:
     """Give the id in a replay's name; raise InvalidFields for `field` if it is malformed."""
     return _REPLAY.parse_uuid(name, field)
+
+
+def parse_dataset(name: str, field: str) -> str:
+    """Give the id in a data set's name; raise InvalidFields for `field` if it is malformed."""
+    return _DATASET.parse(name, field)[0]
 
 
 def parse_experiment(name: str, field: str) -> str:

@@ -72,11 +72,11 @@ def to_page(table: pa.Table) -> Page:
         executions=np.frombuffer(_octets(table.column("execution"), 16), dtype="V16"),
         versions=table.column("version").to_numpy().astype(np.int32),
         inputs=CopiedInputs(table),
-        segments={name: _texts(table.column(name)) for name in _SEGMENTS},
+        segments={name: texts(table.column(name)) for name in _SEGMENTS},
         recorded=Recorded(
             status=table.column("status").to_numpy().astype(np.int16),
-            outcome=_texts(table.column("outcome")),
-            rule=_texts(table.column("rule")),
+            outcome=texts(table.column("outcome")),
+            rule=texts(table.column("rule")),
             confidence=table.column("confidence").to_numpy().astype(np.float64),
             matched=b"".join(table.column("matched").to_pylist()),
         ),
@@ -93,7 +93,7 @@ class CopiedInputs(Inputs):
 
     def columns(self, fields: Sequence[Field], rows: NDArray[np.intp]) -> dict[str, Column]:
         """Give the inputs of some rows in columns."""
-        found = {field.name: self._column(f"{_KINDS[field.type]}.{field.name}") for field in fields}
+        found = {field.name: self.column(column_name(field)) for field in fields}
         return found if len(rows) == self._table.num_rows else take(found, rows)
 
     def at(self, row: int) -> Mapping[str, object]:
@@ -105,7 +105,8 @@ class CopiedInputs(Inputs):
                 found[field] = value
         return found
 
-    def _column(self, name: str) -> Column:
+    def column(self, name: str) -> Column:
+        """Give one column by the name that the file has for it."""
         if name not in self._columns:
             self._columns[name] = self._read(name)
         return self._columns[name]
@@ -116,7 +117,7 @@ class CopiedInputs(Inputs):
             return _absent(kind, self._table.num_rows)
         column = self._table.column(name)
         if kind == "text":
-            return _texts(column)
+            return texts(column)
         if kind == "flag":
             return FlagColumn(column.cast(pa.int8()).fill_null(-1).to_numpy().astype(np.int8))
         is_null = column.is_null().to_numpy() if column.null_count else None
@@ -138,7 +139,7 @@ def _inputs(page: Page, recorded: Mapping[int, Evaluator]) -> dict[str, pa.Chunk
         rows = np.flatnonzero(page.versions == version)
         fields = recorded[version].ruleset.fields
         columns = page.inputs.columns(fields, rows)
-        made = {f"{_KINDS[field.type]}.{field.name}": _array(columns[field.name]) for field in fields}
+        made = {column_name(field): array(columns[field.name]) for field in fields}
         tables.append(pa.table({"at": pa.array(rows), **made}))
         places.append(rows)
     whole = pa.concat_tables(tables, promote_options="default").drop_columns("at")
@@ -146,7 +147,13 @@ def _inputs(page: Page, recorded: Mapping[int, Evaluator]) -> dict[str, pa.Chunk
     return {name: ordered.column(name) for name in ordered.column_names}
 
 
-def _array(column: Column) -> pa.Array:
+def column_name(field: Field) -> str:
+    """Give what the column of a field is called."""
+    return f"{_KINDS[field.type]}.{field.name}"
+
+
+def array(column: Column) -> pa.Array:
+    """Give a column as Arrow has it."""
     if isinstance(column, TextColumn):
         return _strings(column)
     if isinstance(column, FlagColumn):
@@ -168,7 +175,8 @@ def _masks(page: Page, known: Recorded, recorded: Mapping[int, Evaluator]) -> pa
     return pa.Array.from_buffers(pa.binary(), page.rows, [None, offsets, pa.py_buffer(known.matched)])
 
 
-def _texts(column: pa.ChunkedArray) -> TextColumn:
+def texts(column: pa.ChunkedArray) -> TextColumn:
+    """Give a column of texts as ours."""
     encoded = column.combine_chunks() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     whole = encoded if isinstance(encoded, pa.DictionaryArray) else encoded.chunk(0)
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)

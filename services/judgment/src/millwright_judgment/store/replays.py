@@ -68,6 +68,7 @@ async def insert(connection: Connection, tenant: str, replay: Replay) -> None:
         replay.creator,
         replay.sequence,
         replay.create_time,
+        bytes.fromhex(replay.order.selection.content) or None,
     )
 
 
@@ -208,8 +209,9 @@ def _text(value: Any) -> str:
 _COLUMNS = "replay, request, state, progress, error, creator, sequence, create_time, start_time, end_time"
 _COUNT_OPEN = f"SELECT count(*) FROM judgment.replay WHERE tenant = {TENANT} AND state IN ('PENDING', 'RUNNING')"
 _INSERT = """
-INSERT INTO judgment.replay (tenant, replay, ruleset, request, state, progress, creator, sequence, create_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO judgment.replay
+    (tenant, replay, ruleset, request, state, progress, creator, sequence, create_time, content)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _GET = f"SELECT {_COLUMNS} FROM judgment.replay WHERE tenant = {TENANT} AND replay = $1"
 _GET_LOCKED = f"{_GET} FOR UPDATE"

@@ -1,4 +1,4 @@
-"""What replays and uploads look like to a person. Pure functions from an answer to lines."""
+"""What replays look like to a person. Pure functions from an answer to lines."""
 
 from collections.abc import Iterable
 
@@ -124,15 +124,6 @@ def input_change(found: replay_pb2.InputChange) -> str:
         case "multiply":
             return f"{clean(found.field)} × {number(found.multiply)}"
     return f"{clean(found.field)} = –"
-
-
-def dataset(found: replay_pb2.Dataset, say: Words) -> list[RenderableType]:
-    """Say what was uploaded."""
-    sentence = say(Trial.UPLOADED, dataset=short(found.name), rows=f"{found.rows:,}", bytes=f"{found.bytes:,}")
-    lines: list[RenderableType] = [Text.assemble(("✔ ", "green"), sentence)]
-    if found.ignored_columns:
-        lines.append(Text(f"  {say(Trial.IGNORED, columns=clean(', '.join(found.ignored_columns)))}", style="yellow"))
-    return lines
 
 
 def _filtered(found: replay_pb2.Selection, say: Words) -> list[str]:

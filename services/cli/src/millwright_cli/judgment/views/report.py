@@ -37,6 +37,8 @@ def replay(found: replay_pb2.ReplayReport, say: Words) -> list[RenderableType]:
 def target(found: replay_pb2.TargetReport, say: Words) -> list[RenderableType]:
     """Draw the report on one target."""
     lines: list[RenderableType] = [_headline(found, say), Text(_counts(found, say)), matrix(found.transitions, say)]
+    if found.HasField("expectation"):
+        lines += _expectation(found.expectation, say)
     lines += [Text(f"  {_test(each, say)}", style="dim") for each in found.tests]
     if found.causes:
         lines += [Text(), Text(say(Trial.CAUSES), style="bold"), cause_table(found.causes[:_CAUSES_SHOWN], say)]
@@ -50,7 +52,7 @@ def target(found: replay_pb2.TargetReport, say: Words) -> list[RenderableType]:
     return [*lines, *warnings(found.warnings, say)]
 
 
-def matrix(found: Iterable[ruleset_pb2.Transition], say: Words) -> RenderableType:
+def matrix(found: Iterable[ruleset_pb2.Transition], say: Words, corner: Trial = Trial.BEFORE_AFTER) -> RenderableType:
     """Draw from which outcome to which, how often: a row for each outcome before, a column for each after."""
     cells = {(each.from_outcome, each.to_outcome): each.executions for each in found}
     outcomes = list(dict.fromkeys(outcome for pair in cells for outcome in pair))
@@ -60,7 +62,7 @@ def matrix(found: Iterable[ruleset_pb2.Transition], say: Words) -> RenderableTyp
         return Text(f"{count:,}" if count else "·", style="dim" if before == after or not count else "bold yellow")
 
     rows: list[list[str | Text]] = [[before, *(cell(before, after) for after in outcomes)] for before in outcomes]
-    return table([Trial.BEFORE_AFTER, *outcomes], rows, say)
+    return table([corner, *outcomes], rows, say)
 
 
 def cause_table(found: Iterable[replay_pb2.CauseReport], say: Words) -> RenderableType:
@@ -131,6 +133,12 @@ def interval(found: replay_pb2.Interval) -> str:
 def p_value(value: float) -> str:
     """Write a p-value: what is tiny as that."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _expectation(found: replay_pb2.Expectation, say: Words) -> list[RenderableType]:
+    counts = {"met": f"{found.met:,}", "n": f"{found.rows:,}", "before": f"{found.met_before:,}"}
+    told = Text(f"{say(Trial.AS_EXPECTED, **counts)}  {found.met / max(found.rows, 1):.2%}", style="bold")
+    return [Text(), told, matrix(found.transitions, say, Trial.EXPECTED_FOUND)]
 
 
 def _headline(found: replay_pb2.TargetReport, say: Words) -> Text:

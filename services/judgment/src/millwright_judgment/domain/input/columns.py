@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,28 @@ def check_columns(fields: Sequence[Field], given: Mapping[str, Column], rows: in
         checked.append(column)
     is_indeterminate &= ~is_refused
     return CheckedColumns(tuple(checked), is_refused, is_indeterminate)
+
+
+def misfits(fields: Sequence[Field], given: Mapping[str, Column], rows: int) -> Iterator[tuple[str, Problem, Booleans]]:
+    """Give which inputs are refused, by field and by what is wrong there: together they are those that are refused."""
+    for field in fields:
+        column = given.get(field.name)
+        _, is_null, is_outside, is_wrong = _fit(field, column, rows)
+        if field.missing is Missing.ERROR:
+            yield field.name, Problem.MISSING, is_null
+        if field.outside is Outside.ERROR:
+            outside = Problem.UNKNOWN_VALUE if field.type is FieldType.STRING else Problem.OUT_OF_RANGE
+            yield field.name, outside, is_outside
+        if isinstance(column, TextColumn) and field.type is FieldType.STRING:
+            problems = [_problem(field, text) for text in column.texts]
+            for problem in sorted({each for each in problems if each not in (None, Problem.UNKNOWN_VALUE)}):
+                yield field.name, problem, np.array([each is problem for each in problems] + [False])[column.codes]
+        elif isinstance(column, NumberColumn) and field.type.is_numeric:
+            is_finite = np.isfinite(column.values)
+            yield field.name, Problem.NOT_FINITE, is_wrong & ~is_finite
+            yield field.name, Problem.WRONG_TYPE, is_wrong & is_finite
+        else:
+            yield field.name, Problem.WRONG_TYPE, is_wrong
 
 
 def values_at(fields: Sequence[Field], columns: Sequence[Column], row: int) -> Values:

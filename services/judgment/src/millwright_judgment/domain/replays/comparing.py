@@ -7,6 +7,7 @@ come out as it was recorded cannot be explained by rules, and ends the replay.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millwright_judgment.domain.difference.causes import Cause, Causes
-from millwright_judgment.domain.difference.comparison import Change, change_of, label_of
+from millwright_judgment.domain.difference.comparison import ERROR, Change, change_of, label_of
 from millwright_judgment.domain.difference.hybrids import Hybrids
 from millwright_judgment.domain.difference.signatures import Signatures
 from millwright_judgment.domain.evaluation.columns import ColumnEvaluator, Indices, JudgedColumns
@@ -132,11 +133,13 @@ class Comparer:
                 old = own if before is evaluator else self._judge(before, part, part.given)
                 new = self._judge(pair.after, part, part.changed)
                 counted = tally.targets[number]
+                if page.expected is not None:
+                    _count_expected(page.expected, part.rows, old, new, counted)
                 if (found := pair.compare(part, old, new, clusters[part.rows], counted)) is not None:
                     differences.append(found)
         tally.done += page.rows
         tally.see(page.milliseconds)
-        tally.position = str(page.execution(page.rows - 1))
+        tally.position = page.name(page.rows - 1)
         return differences
 
     def _part(self, page: Page, version: int, recorded: Mapping[int, Evaluator]) -> _Part:
@@ -205,7 +208,8 @@ def _places(texts: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:
 def _clusters(page: Page) -> NDArray[np.int64]:
     """Give the group of each execution's lot; without a lot, of its line and hour."""
     unit, line = page.segments["unit"], page.segments["line"]
-    hours = page.milliseconds // _HOUR_MILLISECONDS
+    # Of rows of a data set nobody knows when they were made: without a lot, each is for itself.
+    hours = page.milliseconds // _HOUR_MILLISECONDS if page.recorded is not None else page.numbers
     by_hour = _hashes(line)[line.codes] * 31 + hours
     return np.where(unit.codes >= 0, _hashes(unit)[unit.codes], by_hour) % CLUSTERS
 
@@ -339,6 +343,22 @@ class _Pair:
                         ends = [end for span in values.spans for end in span] if isinstance(values, Numbers) else []
                         found += [grid.value(end) for end in ends if grid and abs(end) < UNBOUNDED]
         return found
+
+
+def _count_expected(
+    expected: TextColumn, rows: Indices, old: JudgedColumns, new: JudgedColumns, tally: TargetTally
+) -> None:
+    """Count what rows should be beside what they are."""
+    wanted = expected.codes[rows]
+    before, after = (np.array([*_labels(judged), ERROR], dtype=object)[judged.decision] for judged in (old, new))
+    for code in np.unique(wanted[wanted >= 0]).tolist():
+        text, is_so = expected.texts[code], wanted == code
+        tally.expected.update({(text, label): count for label, count in Counter(after[is_so].tolist()).items()})
+        tally.met_before += int((before[is_so] == text).sum())
+
+
+def _labels(judged: JudgedColumns) -> list[str]:
+    return [label_of(decision) for decision in judged.decisions]
 
 
 def _count_segments(part: _Part, is_moved: NDArray[np.bool_], tally: TargetTally) -> None:

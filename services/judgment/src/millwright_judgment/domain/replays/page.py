@@ -17,6 +17,10 @@ from millwright_judgment.domain.ruleset.fields import Field
 
 DIMENSIONS = ("line", "product", "shift")
 """What reports are split by."""
+_DIGITS = 8
+"""Of the largest number of a row."""
+DATASET_VERSION = 0
+"""What rows of a data set were judged with: no version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Page:
     """Executions, the newest first."""
 
     executions: NDArray[np.void]
-    """Their ids, 16 bytes each."""
+    """Their ids, 16 bytes each; the numbers of rows of a data set."""
     versions: NDArray[np.int32]
     """What each was judged with; 0 for rows of a data set."""
     inputs: Inputs
@@ -73,6 +77,8 @@ class Page:
     """By dimension, and the unit."""
     recorded: Recorded | None
     """None for rows of a data set."""
+    expected: TextColumn | None = None
+    """Which outcome each row of a data set says it should have; null where it says none."""
 
     @property
     def rows(self) -> int:
@@ -84,12 +90,23 @@ class Page:
         """Give when each was judged, since 1970."""
         return (self.executions.view(">u8")[::2] >> np.uint64(16)).astype(np.int64)
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Give the numbers of rows of a data set."""
+        return self.executions.view(">u8")[1::2].astype(np.int64)
+
+    def name(self, row: int) -> str:
+        """Give what one is known by: its id, or the number of a row of a data set. As texts they are in their order."""
+        return self.names(np.array([row], dtype=np.intp))[0]
+
     def execution(self, row: int) -> uuid.UUID:
         """Give one execution's id."""
         return uuid.UUID(bytes=bytes(self.executions[row]))
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
-        """Give the ids of some executions as they are written."""
+        """Give what some are known by."""
+        if self.recorded is None:
+            return [f"{number:0{_DIGITS}d}" for number in self.numbers[rows].tolist()]
         digits = self.executions[rows].tobytes().hex()
         each = (digits[at : at + 32] for at in range(0, len(digits), 32))
         return [f"{it[:8]}-{it[8:12]}-{it[12:16]}-{it[16:20]}-{it[20:]}" for it in each]

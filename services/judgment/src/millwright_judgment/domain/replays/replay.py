@@ -76,16 +76,24 @@ class Selection:
     """Which executions are replayed."""
 
     executions: tuple[uuid.UUID, ...] = ()
-    """By their ids, the newest first; empty for a filter."""
+    """By their ids, the newest first; empty for a filter and for a data set."""
     filter: Filter | None = None
     sample_rate: float = 1.0
     most_executions: int = MOST_EXECUTIONS
     seed: int = 0
+    dataset: str = ""
+    """A data set, whose rows take the place of executions."""
+    content: str = ""
+    """The hash of what it held when the replay was created."""
 
     @property
     def is_whole(self) -> bool:
         """Tell whether it is all that the filter lets through, as far as there are not too many."""
-        return self.filter is not None and self.sample_rate >= 1.0
+        return (self.filter is not None or bool(self.dataset)) and self.sample_rate >= 1.0
+
+    def share_of(self, rows: int) -> int:
+        """Give about how many of a data set's rows are selected."""
+        return min(self.most_executions, max(1, round(rows * self.sample_rate)) if rows else 0)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as it is kept."""
@@ -95,6 +103,8 @@ class Selection:
             "sampleRate": self.sample_rate,
             "mostExecutions": self.most_executions,
             "seed": self.seed,
+            "dataset": self.dataset,
+            "content": self.content,
         }
 
     @classmethod
@@ -106,6 +116,8 @@ class Selection:
             value["sampleRate"],
             value["mostExecutions"],
             value["seed"],
+            value["dataset"],
+            value["content"],
         )
 
 

@@ -67,6 +67,17 @@ class SegmentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """How far judgments are what rows say that they should be."""
+
+    rows: int
+    met: int
+    met_before: int
+    transitions: Sequence[tuple[str, str, int]]
+    """From what is expected to what the target says, also where they are the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetReport:
     """The report on one target."""
 
@@ -89,6 +100,8 @@ class TargetReport:
     segments: Sequence[SegmentReport]
     warnings: Sequence[str]
     """Codes of `words.WARNINGS`."""
+    expectation: Expectation | None
+    """None if no row says what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +156,7 @@ def _target(order: Order, target: Target, tally: TargetTally, levels: Sequence[s
         "SMALL_SAMPLE": compared < _SMALL or 0 < changed < _FEW,
         "CLUSTERED_DATA": effect >= _CLUSTERED,
         "MULTIPLE_TESTING": len(segments) >= _MANY_SEGMENTS,
-        "SELECTION": True,
+        "SELECTION": not order.selection.dataset,
     }
     return TargetReport(
         target=target,
@@ -162,7 +175,14 @@ def _target(order: Order, target: Target, tally: TargetTally, levels: Sequence[s
         causes=_causes(tally),
         segments=segments,
         warnings=[code for code, applies in warnings.items() if applies],
+        expectation=_expectation(tally),
     )
+
+
+def _expectation(tally: TargetTally) -> Expectation | None:
+    rows = tally.expected.total()
+    met = sum(count for (wanted, found), count in tally.expected.items() if wanted == found)
+    return Expectation(rows, met, tally.met_before, _listed(tally.expected)) if rows else None
 
 
 def _tests(tally: TargetTally, levels: Sequence[str]) -> Sequence[NamedTest]:

@@ -64,6 +64,10 @@ class TargetTally:
     """Of each group of lots: how many changed their outcome, and how many were compared."""
     kept: int = 0
     """How many differences are kept."""
+    expected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of rows that say what they should be: what that is, and what the target says."""
+    met_before: int = 0
+    """How many of them got that on the baseline."""
     _places: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     @property
@@ -108,6 +112,8 @@ class TargetTally:
             "segments": self.segments,
             "clusters": np.column_stack([used, self.clusters[used]]).tolist(),
             "kept": self.kept,
+            "expected": _pairs(self.expected),
+            "metBefore": self.met_before,
         }
 
     @classmethod
@@ -120,6 +126,8 @@ class TargetTally:
             relaxed=value["relaxed"],
             segments=value["segments"],
             kept=value["kept"],
+            expected=_counter(value["expected"]),
+            met_before=value["metBefore"],
         )
         for each in value["causes"]:
             cause = written.to_cause(each["cause"])

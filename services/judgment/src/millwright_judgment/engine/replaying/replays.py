@@ -22,12 +22,12 @@ from millwright_runtime.service import Platform
 from millwright_judgment.domain import names
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.replays.comparing import Aim, Comparer, Differences, NotReproducible
-from millwright_judgment.domain.replays.page import Page
+from millwright_judgment.domain.replays.page import DATASET_VERSION, Page
 from millwright_judgment.domain.replays.replay import Progress, ReplayState
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 from millwright_judgment.engine.replaying.targets import evaluator_of
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import copied_pages, events
+from millwright_judgment.store import copied_pages, dataset_pages, events
 from millwright_judgment.store import replays as store
 from millwright_judgment.store.replays import Claim
 
@@ -154,6 +154,8 @@ class _Turn:
             Aim(await evaluator_of(self._versions, self._claim.tenant, order.ruleset, target))
             for target in (order.baseline, *order.targets)
         ]
+        if order.selection.dataset and baseline.evaluator is not None:
+            self._recorded[DATASET_VERSION] = baseline.evaluator
         self._comparer = Comparer(baseline, targets, order.changes, order.tolerance)
 
     async def page(self) -> bool:
@@ -184,9 +186,8 @@ class _Turn:
         if left <= 0:
             return None
         async with self._platform.database.snapshot(self._claim.tenant) as connection:
-            return await copied_pages.page(
-                connection, self._order.selection, self._tally.position, min(left, self._page_rows)
-            )
+            read = dataset_pages.page if self._order.selection.dataset else copied_pages.page
+            return await read(connection, self._order.selection, self._tally.position, min(left, self._page_rows))
 
     async def _make_ready(self, page: Page) -> None:
         """Compile the versions that the page's executions were judged with."""

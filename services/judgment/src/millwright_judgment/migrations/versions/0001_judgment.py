@@ -225,12 +225,14 @@ CREATE TABLE judgment.replay (
     create_time timestamptz NOT NULL,
     start_time timestamptz,
     end_time timestamptz,
+    content bytea,
     PRIMARY KEY (tenant, replay)
 );
 CREATE INDEX replay_open ON judgment.replay (lease_time) WHERE state IN ('PENDING', 'RUNNING');
 CREATE INDEX replay_create_time ON judgment.replay (tenant, create_time);
 CREATE INDEX replay_ended ON judgment.replay (end_time) WHERE end_time IS NOT NULL;
 COMMENT ON COLUMN judgment.replay.request IS 'what was asked for, every target resolved, as JSON';
+COMMENT ON COLUMN judgment.replay.content IS 'of a replay of a data set: what it reads';
 COMMENT ON COLUMN judgment.replay.owner IS 'who may write until lease_time, on the database''s clock';
 
 CREATE TABLE judgment.replay_tally (
@@ -257,27 +259,38 @@ CREATE TABLE judgment.replay_difference (
     FOREIGN KEY (tenant, replay) REFERENCES judgment.replay ON DELETE CASCADE
 );
 
+CREATE TABLE judgment.dataset_content (
+    tenant text NOT NULL,
+    content bytea NOT NULL,
+    about text NOT NULL,
+    rows bigint NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, content)
+);
+COMMENT ON COLUMN judgment.dataset_content.about IS 'what the file was, and why rows of it were left out, as JSON';
+CREATE TABLE judgment.dataset_part (
+    tenant text NOT NULL,
+    content bytea NOT NULL,
+    last_row bigint NOT NULL,
+    rows bigint NOT NULL,
+    octets bytea NOT NULL,
+    PRIMARY KEY (tenant, content, last_row),
+    FOREIGN KEY (tenant, content) REFERENCES judgment.dataset_content ON DELETE CASCADE
+);
+ALTER TABLE judgment.dataset_part ALTER COLUMN octets SET STORAGE EXTERNAL;
 CREATE TABLE judgment.dataset (
     tenant text NOT NULL,
     dataset text NOT NULL,
     ruleset text NOT NULL,
-    rows bigint NOT NULL,
-    bytes bigint NOT NULL,
-    ignored_columns text[] NOT NULL,
+    content bytea NOT NULL,
     creator text NOT NULL,
     create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant, dataset)
+    PRIMARY KEY (tenant, dataset),
+    FOREIGN KEY (tenant, content) REFERENCES judgment.dataset_content
 );
-CREATE TABLE judgment.dataset_part (
-    tenant text NOT NULL,
-    dataset text NOT NULL,
-    part integer NOT NULL,
-    rows bigint NOT NULL,
-    content bytea NOT NULL,
-    PRIMARY KEY (tenant, dataset, part),
-    FOREIGN KEY (tenant, dataset) REFERENCES judgment.dataset ON DELETE CASCADE
-);
-ALTER TABLE judgment.dataset_part ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE INDEX dataset_by_content ON judgment.dataset (tenant, content);
+CREATE INDEX dataset_create_time ON judgment.dataset (create_time);
+COMMENT ON TABLE judgment.dataset IS 'Names of contents: the same file is one content, however often it is sent';
 """
 
 EXPERIMENTS = """
@@ -381,6 +394,7 @@ TENANTED = (
     "replay_tally",
     "replay_difference",
     "dataset",
+    "dataset_content",
     "dataset_part",
     "experiment",
     "experiment_count",
@@ -401,7 +415,9 @@ GRANT INSERT ON judgment.release TO {role};
 GRANT INSERT ON judgment.execution TO {role};
 GRANT INSERT, DELETE ON judgment.execution_key, judgment.column_file TO {role};
 GRANT INSERT, UPDATE, DELETE ON judgment.replay, judgment.replay_tally, judgment.replay_difference TO {role};
-GRANT INSERT, UPDATE, DELETE ON judgment.dataset, judgment.dataset_part TO {role};
+GRANT INSERT, UPDATE, DELETE ON judgment.dataset TO {role};
+GRANT INSERT, UPDATE (create_time), DELETE ON judgment.dataset_content TO {role};
+GRANT INSERT, DELETE ON judgment.dataset_part TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment_split TO {role};
 GRANT INSERT, DELETE ON judgment.experiment_unit TO {role};

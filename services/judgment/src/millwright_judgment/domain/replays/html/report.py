@@ -41,7 +41,10 @@ def write_page(replay: str, report: Report, language: str) -> str:
 
 
 def _header(replay: str, report: Report, words: Words) -> Markup:
-    facts = [(words["ruleset"], report.order.ruleset), (words["selected"], words.count(report.selected))]
+    selected = words["rows" if report.order.selection.dataset else "selected"]
+    facts = [(words["ruleset"], report.order.ruleset), (selected, words.count(report.selected))]
+    if report.order.selection.dataset:
+        facts.insert(1, (words["dataset"], report.order.selection.dataset))
     if report.oldest_time and report.newest_time:
         period = f"{report.oldest_time:%Y-%m-%d %H:%M} – {report.newest_time:%Y-%m-%d %H:%M} UTC"
         facts.append((words["period"], period))
@@ -65,7 +68,8 @@ def _target(report: Report, target: TargetReport, words: Words) -> Markup:
         _headline(target, words),
         _composition(target, words),
         tag("h3", words["matrix"]),
-        _matrix(target, words),
+        _matrix(target.levels, target.transitions, (words["before"], words["after"], words["matrix_note"]), words),
+        *_expectation(target, words),
         tag("h3", words["causes"]),
         _causes(target, words),
         *_segments(target, words),
@@ -114,9 +118,24 @@ def _composition(target: TargetReport, words: Words) -> Markup:
     return tag("div", charts.stacked_bar(parts, label), tag("ul", *legend, class_="legend"), class_="composition")
 
 
-def _matrix(target: TargetReport, words: Words) -> Markup:
-    labels = _labels(target)
-    counts = {(before, after): count for before, after, count in target.transitions}
+def _expectation(target: TargetReport, words: Words) -> Iterator[Markup]:
+    expected = target.expectation
+    if expected is None:
+        return
+    counts = f"{words.count(expected.met)} {words['of']} {words.count(expected.rows)}"
+    before = f"{words['met_before']} {words.count(expected.met_before)}"
+    sides = (words["expected"], words["found"], words["expected_note"])
+    yield tag("h3", words["expectation"])
+    yield tag("p", tag("b", words.share(expected.met / expected.rows)), f" {words['met']}: {counts} · {before}")
+    yield _matrix(target.levels, expected.transitions, sides, words)
+
+
+def _matrix(
+    levels: Sequence[str], transitions: Sequence[tuple[str, str, int]], sides: tuple[str, str, str], words: Words
+) -> Markup:
+    """Draw from what to what; `sides` are what rows are, what columns are, and both in a sentence."""
+    labels = _labels(levels, transitions)
+    counts = {(before, after): count for before, after, count in transitions}
     totals = {before: sum(counts.get((before, after), 0) for after in labels) or 1 for before in labels}
 
     def cell(before: str, after: str) -> Markup:
@@ -128,15 +147,15 @@ def _matrix(target: TargetReport, words: Words) -> Markup:
         shade = f"--share:{max(0.08, share):.3f}"
         return tag("td", words.count(count), tag("small", words.share(share)), class_=kind, style=shade)
 
-    head = tag("tr", tag("td", f"{words['before']} ↓ {words['after']} →"), *(tag("th", each) for each in labels))
+    head = tag("tr", tag("td", f"{sides[0]} ↓ {sides[1]} →"), *(tag("th", each) for each in labels))
     rows = [tag("tr", tag("th", before), *(cell(before, after) for after in labels)) for before in labels]
-    return tag("div", tag("table", head, *rows, class_="matrix"), tag("p", words["matrix_note"]), class_="wide")
+    return tag("div", tag("table", head, *rows, class_="matrix"), tag("p", sides[2]), class_="wide")
 
 
-def _labels(target: TargetReport) -> Sequence[str]:
+def _labels(levels: Sequence[str], transitions: Sequence[tuple[str, str, int]]) -> Sequence[str]:
     """Give the outcomes that occur: the ruleset's own in their order, then what stands where there is none."""
-    found = {label for before, after, _ in target.transitions for label in (before, after)}
-    known = [level for level in target.levels if level in found]
+    found = {label for before, after, _ in transitions for label in (before, after)}
+    known = [level for level in levels if level in found]
     return [*known, *sorted(found.difference(known))]
 
 
@@ -161,7 +180,7 @@ def _cause(report: CauseReport, words: Words) -> Markup:
         parts.append(tag("h4", words["flips"]))
         parts.append(tag("ul", *(tag("li", _flip(flip, words)) for flip in report.cause.flips)))
     parts.append(tag("h4", words["examples"]))
-    parts.append(tag("ul", *(tag("li", f"executions/{each}", class_="name") for each in report.examples)))
+    parts.append(tag("ul", *(tag("li", _example(each, words), class_="name") for each in report.examples)))
     return tag(
         "li",
         tag("p", cause_words.in_words(report.cause)[words.language], class_="sentence"),
@@ -169,6 +188,10 @@ def _cause(report: CauseReport, words: Words) -> Markup:
         tag("p", f"{shares} ({cumulative}) · ", "; ".join(moves)),
         tag("details", tag("summary", f"{report.id} · {words['details']}"), *parts),
     )
+
+
+def _example(name: str, words: Words) -> str:
+    return f"{words['row']} {int(name):,}" if name.isdecimal() else f"executions/{name}"
 
 
 def _edit(edit: Edit) -> Markup:
