@@ -1,4 +1,4 @@
-"""What a judgment costs: evaluation in this process beside zen-engine and CEL, and `Judge` beside a bare gRPC echo.
+"""What a judgment costs, beside zen-engine, CEL and a bare gRPC echo; and what a million of them cost to replay.
 
 All evaluators judge the same inputs by the same table of 20 rows, by turns, and must agree on every one of them before
 anything is timed. ZEN and CEL are used in the fastest way that was found: ZEN with a static loader, CEL as one nested
@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 
 import cel
@@ -21,7 +20,6 @@ import grpc.aio
 import numpy as np
 import zen
 from millwright.judgment.v1 import (
-    judgment_pb2,
     judgment_service_pb2,
     judgment_service_pb2_grpc,
     ruleset_service_pb2,
@@ -35,11 +33,12 @@ from millwright_local.ports import LOOPBACK, find_free_port
 from millwright_local.processes import Process
 from millwright_local.stack import TENANT, Stack
 
+from tests.bench import judgment_crash, judgment_replays
 from tests.bench.figures import Figure, latencies
+from tests.bench.judgment_table import FIELDS, PRODUCTS, RULESET, Given, inputs, message, ruleset
 from tests.bench.rig import fresh_stack
 
 BENCH = "judgment"
-RULES = 20
 INPUTS = 2_000
 ROUNDS = 7
 ROUND_SECONDS = 0.3
@@ -49,10 +48,7 @@ CALL_SECONDS = 1.0
 BATCH = 1_000
 BATCHES_AT_ONCE = 4
 READY_SECONDS = 10.0
-RULESET = "rulesets/bench.table"
-PRODUCTS = ("widget", "gear", "shaft", "plate")
 
-Given = dict[str, float | str]
 Round = Callable[[], int]
 """Judges once over and gives how many inputs that were."""
 
@@ -67,71 +63,9 @@ async def judgment() -> AsyncIterator[Figure]:
         async for figure in _judge(stack, service):
             yield figure
         yield await _batches(service)
-
-
-def ruleset() -> dict[str, Any]:
-    """Give a table of 20 rules on three fields, of which the last takes what is left."""
-    rows: list[dict[str, str]] = []
-    for number in range(RULES - 1):
-        outcome = ("critical", "warning", "normal")[number % 3]
-        rows.append(
-            {
-                "_id": f"r{number:02}",
-                "i0": f"> {0.19 - number * 0.009:.3f}" if number % 2 else "",
-                "i1": f"[{140 - number * 6}..{150 - number * 6}]" if number % 3 else f"> {148 - number * 2}",
-                "i2": f'"{PRODUCTS[number % 4]}"' if number % 5 else "",
-                **_outputs(outcome, f"{0.99 - number / 100:.2f}", f"r{number:02}"),
-            }
-        )
-    rows.append({"_id": "rest", "i0": "", "i1": "", "i2": "", **_outputs("normal", "0.99", "rest")})
-    content = {
-        "hitPolicy": "first",
-        "inputs": [{"id": f"i{place}", "name": name, "field": name} for place, name in enumerate(_FIELDS)],
-        "outputs": [{"id": f"o{place}", "name": name, "field": name} for place, name in enumerate(_OUTPUTS)],
-        "rules": rows,
-    }
-    nodes = [
-        {"id": "in", "type": "inputNode", "name": "in", "position": {"x": 0, "y": 0}},
-        {"id": "table", "type": "decisionTableNode", "name": "table", "position": {"x": 1, "y": 0}, "content": content},
-        {"id": "out", "type": "outputNode", "name": "out", "position": {"x": 2, "y": 0}},
-    ]
-    edges = [
-        {"id": f"e{at}", "type": "edge", "sourceId": before, "targetId": after}
-        for at, (before, after) in enumerate((("in", "table"), ("table", "out")))
-    ]
-    return {
-        "namespace": "bench",
-        "name": "table",
-        "version": "1.0.0",
-        "inputs": [
-            {"field": "defect_rate", "type": "number", "resolution": 0.001, "min": 0, "max": 1},
-            {"field": "temperature", "type": "number", "resolution": 0.1, "min": -40, "max": 200},
-            {"field": "product", "type": "string", "values": list(PRODUCTS)},
-        ],
-        "blocking": [],
-        "decision": {"nodes": nodes, "edges": edges},
-    }
-
-
-_FIELDS = ("defect_rate", "temperature", "product")
-_OUTPUTS = ("outcome", "confidence", "note")
-
-
-def _outputs(outcome: str, confidence: str, note: str) -> dict[str, str]:
-    return {"o0": f'"{outcome}"', "o1": confidence, "o2": f'"{note}"'}
-
-
-def inputs(count: int) -> list[Given]:
-    """Give inputs, on their fields' resolution."""
-    random = Random(20)
-    return [
-        {
-            "defect_rate": random.randint(0, 200) / 1000,
-            "temperature": random.randint(-100, 1600) / 10,
-            "product": random.choice(PRODUCTS),
-        }
-        for _ in range(count)
-    ]
+        yield await judgment_crash.lost(stack, BENCH, service.given)
+        async for figure in judgment_replays.replays(stack, BENCH):
+            yield figure
 
 
 def _in_process() -> Iterator[Figure]:
@@ -182,7 +116,7 @@ def _cel_test(name: str, cell: str) -> str:
 
 def _columns(given: Sequence[Given]) -> dict[str, Column]:
     codes = np.array([PRODUCTS.index(str(each["product"])) for each in given], dtype=np.int32)
-    numbers = {name: NumberColumn(np.array([each[name] for each in given], dtype=np.float64)) for name in _FIELDS[:2]}
+    numbers = {name: NumberColumn(np.array([each[name] for each in given], dtype=np.float64)) for name in FIELDS[:2]}
     return {**numbers, "product": TextColumn(codes, PRODUCTS)}
 
 
@@ -227,7 +161,7 @@ class _Service:
         self.metadata = [("authorization", f"Bearer {stack.keys.token(tenant=TENANT)}")]
         self.judgments = judgment_service_pb2_grpc.JudgmentServiceStub(channel)
         self._rulesets = ruleset_service_pb2_grpc.RulesetServiceStub(channel)
-        self.given = [_message(each) for each in inputs(INPUTS)]
+        self.given = [message(each) for each in inputs(INPUTS)]
 
     async def publish(self) -> None:
         """Publish the ruleset."""
@@ -237,14 +171,6 @@ class _Service:
     def request(self, number: int) -> judgment_service_pb2.JudgeRequest:
         """Give what asks for one judgment."""
         return judgment_service_pb2.JudgeRequest(ruleset=RULESET, input=self.given[number % INPUTS])
-
-
-def _message(given: Given) -> judgment_pb2.Input:
-    values = {
-        name: judgment_pb2.Value(text=value) if isinstance(value, str) else judgment_pb2.Value(number=value)
-        for name, value in given.items()
-    }
-    return judgment_pb2.Input(values=values)
 
 
 async def _judge(stack: Stack, service: _Service) -> AsyncIterator[Figure]:
