@@ -9,6 +9,7 @@ import pytest
 import typer
 from etl_rows import MES, MES_MAPPING, SAP, SAP_MAPPING, raw_row
 from millwright_cli.etl import facts
+from millwright_cli.etl.views import plots
 
 DAY = "2025-11-14"
 PLAN = {"line_code": "L03", "product_code": "P-300", "shift": "A", "planned_qty": 900, "planned_seconds": 50000}
@@ -108,6 +109,23 @@ async def test_codes_of_lines_cannot_write_markup_into_the_page(call, answer, ma
     await call("etl", "report", DAY, "--html", str(path))
     assert "<b>" not in path.read_text()
     assert "&lt;b&gt;&amp;" in path.read_text()
+
+
+def test_a_long_label_is_cut_in_a_plot_and_whole_in_its_title():
+    long = "LINE-ASSEMBLY-OF-THE-SECOND-HALL"
+    drawn = ET.fromstring(plots.bars([(long, 5.0, "5"), ("용접라인", 3.0, "3")], "defect"))
+    assert [text.text for text in drawn.iter("text")][::2] == ["LINE-ASSEMBLY-OF-THE-SE…", "용접라인"]
+    assert [title.text for title in drawn.iter("title")] == [f"{long}: 5", "용접라인: 3"]
+    assert all(float(bar.get("x")) >= 24 * 8 for bar in drawn.iter("rect"))
+
+
+@pytest.mark.parametrize(("days", "labels", "shares"), [(7, 7, 7), (31, 11, 0)])
+def test_a_grid_writes_what_there_is_room_for(days, labels, shares):
+    columns = [f"11-{day:02}" for day in range(1, days + 1)]
+    drawn = ET.fromstring(plots.grid(columns, ["L1"], {("L1", column): 0.5 for column in columns}))
+    texts = [text.text for text in drawn.iter("text")]
+    assert (len([text for text in texts if text in columns]), texts.count("50%")) == (labels, shares)
+    assert len(list(drawn.iter("title"))) == days
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ async def _land(platform: Platform, tenant: str, door: Door, piece: list[Record]
     rows = [row for row in seen if not isinstance(row, Refusal)]
     async with platform.database.transaction(tenant) as connection:
         landed = await landing.land(connection, tenant, rows)
-    return landed.plus(Counts(refused=len(seen) - len(rows)))
+    counts = landed.plus(Counts(refused=len(seen) - len(rows)))
+    records.count(counts)
+    return counts
 
 
 def _facts(expected: Expected) -> Iterator[pb.ExpectedFact]:

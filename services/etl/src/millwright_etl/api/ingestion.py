@@ -42,6 +42,7 @@ class IngestServicer(pb_grpc.IngestServiceServicer):
         async with self._platform.database.transaction(tenant) as connection:
             counts = await landing.land(connection, tenant, examined.rows)
         counts = counts.plus(Counts(refused=len(examined.refused)))
+        records.count(counts)
         return pb.IngestBatchResponse(counts=records.counts(counts), refused=examined.refused)
 
     async def IngestRecords(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from google.protobuf import timestamp_pb2
 from millwright.etl.v1 import record_pb2
+from prometheus_client import Counter
 
 from millwright_etl.domain.landing import Counts, Door, Refusal, Row
 
@@ -18,6 +19,7 @@ RECORD_TYPES = {
     record_pb2.RECORD_TYPE_EQUIPMENT_STATUS: "EQUIPMENT_STATUS",
     record_pb2.RECORD_TYPE_QUALITY: "QUALITY",
 }
+LANDED = Counter("millwright_etl_landed_rows_total", "Rows that came in, by what became of them.", ["became"])
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_NANOS = 1_000_000_000
@@ -59,6 +61,12 @@ def examine(door: Door, records: Iterable[record_pb2.Record], first_offset: int)
 def counts(counted: Counts) -> record_pb2.LandingCounts:
     """Give how many rows became what."""
     return record_pb2.LandingCounts(**counted._asdict())
+
+
+def count(counted: Counts) -> None:
+    """Count rows whose transaction is committed."""
+    for became, rows in counted._asdict().items():
+        LANDED.labels(became).inc(rows)
 
 
 def _refused(offset: int, external_id: str, refusal: Refusal) -> record_pb2.RefusedRecord:

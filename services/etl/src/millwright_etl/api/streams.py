@@ -77,7 +77,9 @@ class Stream:
             if not await ingest_streams.acknowledge(connection, self._tenant, self.stream_id, self._owner, end_offset):
                 raise StreamTakenOver(stream_id=self.stream_id)
             counts = await landing.land(connection, self._tenant, rows)
-        self._counts = self._counts.plus(counts).plus(Counts(refused=len(refused)))
+        counts = counts.plus(Counts(refused=len(refused)))
+        records.count(counts)
+        self._counts = self._counts.plus(counts)
         return pb.IngestRecordsResponse(
             acknowledged_offset=end_offset, counts=records.counts(self._counts), refused=refused
         )

@@ -21,6 +21,7 @@ from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.signals import Draining
 from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
 from millwright_runtime.service import Platform
+from prometheus_client import Counter, Histogram
 
 from millwright_etl.commands import publishing, running
 from millwright_etl.commands.publishing import Job, Limits, WindowRefused
@@ -38,6 +39,14 @@ _RETRY_SECONDS = 1.0
 _RUNS_AT_ONCE = 20
 _RENEWALS = 3
 """How often a lease is renewed before it would run out."""
+
+WINDOWS = Counter("millwright_etl_windows_total", "Business days that were worked on, by how that ended.", ["end"])
+WINDOW_SECONDS = Histogram(
+    "millwright_etl_window_seconds",
+    "From taking a business day to its publication.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+ROWS = Counter("millwright_etl_rows_total", "Rows of days that were published, by what became of them.", ["fate"])
 _log = logging.getLogger(__name__)
 
 
@@ -147,6 +156,7 @@ class Worker:
                 made = await publishing.publish(connection, job, self._limits)
                 ending = Ending(WindowState.PUBLISHED, _elapsed_ms(began), tally=made.tally, quality=made.quality)
                 await running.end_window(connection, self._log, key, self._owner, ending)
+            _count(ending)
         except WindowRefused as refused:
             await self._refuse(job, key, began, refused)
         except asyncpg.QueryCanceledError:
@@ -171,10 +181,12 @@ class Worker:
                 WindowState.FAILED, _elapsed_ms(began), reason, message, refused.tally, quality=refused.quality
             )
             await running.end_window(connection, self._log, key, self._owner, ending)
+        _count(ending)
 
     async def _end(self, key: Key, ending: Ending) -> None:
         async with self._platform.database.transaction(key.tenant) as connection:
             await running.end_window(connection, self._log, key, self._owner, ending)
+        _count(ending)
 
     async def _release(self, key: Key, began: float, *, is_attempt: bool) -> None:
         """Give a window back, so that another worker need not wait for the lease to run out.
@@ -190,6 +202,15 @@ class Worker:
 def _is_away(error: BaseException) -> bool:
     """Tell whether the database is away, or ended one of two who were both right: the same may be tried again."""
     return isinstance(error, Unavailable) or is_connection_loss(error)
+
+
+def _count(ending: Ending) -> None:
+    """Count how the work on a window ended; a window that waits again was given back."""
+    WINDOWS.labels("released" if ending.state is WindowState.PENDING else ending.state.lower()).inc()
+    if ending.state is WindowState.PUBLISHED:
+        WINDOW_SECONDS.observe(ending.duration_ms / 1000)
+        for fate in ("used", "quarantined", "superseded"):
+            ROWS.labels(fate).inc(getattr(ending.tally, f"rows_{fate}"))
 
 
 def _elapsed_ms(began: float) -> int:

@@ -26,14 +26,16 @@ _STYLE = """
 --defect:#ef6b81;--scrap:#f0bb52;--availability:#86adff;--performance:#b19bf0;--quality:#4cc38a;--oee:#35b8cb}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:780px;margin:2rem auto;
 padding:0 1rem}h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}
-dl{display:flex;flex-wrap:wrap;gap:.75rem;margin:0}dl div{border:1px solid var(--line);border-radius:.5rem;
-padding:.5rem 1rem;min-width:6rem}dt{color:var(--soft);font-size:.8rem}dd{margin:0;font-size:1.35rem;
-font-variant-numeric:tabular-nums}svg{width:100%;height:auto}text{fill:var(--ink);font-size:13px}
+dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.6rem,1fr));gap:.6rem;margin:0}
+dl div{border:1px solid var(--line);border-radius:.5rem;padding:.5rem .7rem}
+dt{color:var(--soft);font-size:.8rem}dd{margin:0;font-size:1.2rem;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
+svg{display:block;width:100%;min-width:600px;height:auto}text{fill:var(--ink);font-size:13px}
 text.small{font-size:11.5px}.rule{stroke:var(--line)}ul{list-style:none;display:flex;gap:1rem;padding:0;margin:0;
 color:var(--soft);font-size:.85rem}li::before{content:"";display:inline-block;width:.8em;height:.8em;margin-right:.4em;
-border-radius:2px;background:currentColor}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:.3rem .5rem;border-bottom:1px solid var(--line)}th:first-child,td:first-child{
-text-align:left}
+border-radius:2px;background:currentColor}table{border-collapse:collapse;width:100%;
+margin-top:2rem;font-variant-numeric:tabular-nums}
+th,td{text-align:right;white-space:nowrap;padding:.3rem .5rem;border-bottom:1px solid var(--line)}
+th:first-child,td:first-child{text-align:left}
 """ + "".join(
     f".{name}{{fill:var(--{name})}}li.{name}::before{{background:var(--{name})}}"
     for name in ("good", "defect", "scrap", "availability", "performance", "quality", "oee")
@@ -110,7 +112,7 @@ def _table(rows: Rows, say: Words) -> str:
         for keys, values in rows
     )
     head = f"<thead><tr><th>{escape(say(Term.DIMENSION_LINE))}</th>{heads}</tr></thead>"
-    return f"<table>{head}<tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
 def _legend(parts: Sequence[tuple[Measure, str]], say: Words) -> str:
