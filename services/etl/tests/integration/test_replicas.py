@@ -7,7 +7,9 @@ import pytest
 from etl_rig.client import DAY, Client, record
 from etl_rig.processes import Held
 from millwright.etl.v1 import run_pb2
+from millwright_etl.app import SERVICE
 from millwright_local.processes import until
+from millwright_runtime.service import running
 
 WAIT_SECONDS = 30.0
 
@@ -107,6 +109,12 @@ async def test_a_replica_that_is_told_to_end_gives_its_window_back(sql, under_wa
         await day.release()
         assert (await client.ended(name)).state == run_pb2.Run.STATE_COMPLETED
     assert await _pieces(sql, "drained") == 100
+
+
+async def test_a_service_that_has_nothing_in_hand_ends_without_waiting(urls, service_settings, caplog):
+    async with running(SERVICE, service_settings(SERVICE, urls.service, drain_seconds=3)):
+        pass
+    assert "a background loop did not drain" not in caplog.text
 
 
 async def test_a_watch_goes_on_at_the_other_replica(under_way, connect):

@@ -58,7 +58,7 @@ class Night:
         working = asyncio.create_task(loops.kept_up(self._worker.name, self._worker.run))
         try:
             await self._wait()
-            self._platform.signals.drain()
+            await self._worker.drain()
             await working
         finally:
             await loops.cancel([working])

@@ -63,11 +63,12 @@ class Worker:
         self._limits = Limits(settings.window_seconds, settings.window_memory_megabytes)
         self._owner = uuid.uuid4()
         self._held: set[Key] = set()
+        self._is_leaving = False
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
     async def run(self) -> None:
-        """Work until cancelled; when the service drains, no window is taken any more, and those in hand end."""
+        """Work until cancelled, or until drained: then no window is taken any more, and those in hand end."""
         self._is_idle.clear()
         try:
             async with asyncio.TaskGroup() as group:
@@ -80,7 +81,9 @@ class Worker:
         raise Draining
 
     async def drain(self) -> None:
-        """Wait until the windows in hand have ended."""
+        """Take no window any more, and wait until those in hand have ended."""
+        self._is_leaving = True
+        self._platform.signals.notify(WORK)
         await self._is_idle.wait()
 
     async def run_once(self) -> bool:
@@ -96,7 +99,7 @@ class Worker:
 
     async def _work(self) -> None:
         with self._platform.signals.listen(WORK) as listener:
-            while not self._platform.signals.is_draining:
+            while not self._is_leaving:
                 try:
                     worked = await self.run_once()
                 except Exception as error:
