@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import ListValue, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.workflow.v1 import instance_pb2
 from millwright_local.testing.refusals import refused
+from millwright_workflow.store import releases
 from workflow_rig.definitions import NAME, RAISE, SET, WAIT, get, version_name, written
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
@@ -237,3 +238,27 @@ async def test_an_instance_whose_version_is_bad_is_not_accepted(client):
     refusal = await refused(client.start(version=2))
     assert refusal.info.metadata["version"] == "2"
     assert (await client.GetVersion(name=version_name(2))).version.bad_reason == "it leaks"
+
+
+async def test_a_start_through_a_channel_that_is_rolled_back_meanwhile_is_accepted(client, monkeypatch):
+    await client.release(SET, RAISE)
+    find = releases.get_channel
+
+    async def find_and_be_overtaken(connection, workflow, channel):
+        found = await find(connection, workflow, channel)
+        monkeypatch.setattr(releases, "get_channel", find)
+        await client.rollback()
+        return found
+
+    monkeypatch.setattr(releases, "get_channel", find_and_be_overtaken)
+    ended = await client.run()
+    assert (ended.state, ended.version) == (Instance.STATE_COMPLETED, 1)
+    assert (await client.GetVersion(name=version_name(2))).version.bad_reason == "it leaks"
+
+
+async def test_a_start_through_a_channel_that_stands_on_a_bad_version_is_not_accepted(client):
+    await client.release(SET, RAISE)
+    await client.PromoteVersion(channel=f"{NAME}/channels/line-2", version=2)
+    await client.rollback()
+    refusal = await refused(client.start(channel="line-2"))
+    assert refusal.kind == ("FAILED_PRECONDITION", "VERSION_BAD")

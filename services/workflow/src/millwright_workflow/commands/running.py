@@ -43,7 +43,7 @@ async def start(
     Raises WorkflowNotFound, ChannelNotFound, VersionNotFound, VersionBad, InstanceExists.
     """
     await workflows.get(connection, wish.workflow)
-    await check_version(connection, wish.workflow, await _version_now(connection, wish))
+    await _check_version_now(connection, wish)
     instance = Instance(
         tenant=tenant,
         instance=wish.instance or new_id(),
@@ -69,6 +69,18 @@ async def start(
     await instances.insert(connection, instance)
     await _log(connection, log, instance, Happening.CREATED, now)
     return instance
+
+
+async def _check_version_now(connection: Connection, wish: Start) -> None:
+    """Refuse a wish whose version is bad; a channel that is moved while it is looked at is looked at again."""
+    number = await _version_now(connection, wish)
+    while True:
+        try:
+            return await check_version(connection, wish.workflow, number)
+        except VersionBad:
+            left, number = number, await _version_now(connection, wish)
+            if number == left:
+                raise
 
 
 async def _version_now(connection: Connection, wish: Start) -> int:
