@@ -1,0 +1,179 @@
+"""A mix of calls to all four services of a stack, at a rate of its own or as fast as answers come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import grpc
+from millwright.etl.v1.ingest_service_pb2 import IngestBatchRequest
+from millwright.etl.v1.pipeline_service_pb2 import RunPipelineRequest
+from millwright.etl.v1.record_pb2 import RECORD_TYPE_WORK_ORDER, SOURCE_TYPE_MES, Record
+from millwright.judgment.v1.judgment_pb2 import Input, Segment, Value
+from millwright.judgment.v1.judgment_service_pb2 import JudgeRequest
+from millwright.judgment.v1.ruleset_service_pb2 import PublishVersionRequest as PublishRulesetRequest
+from millwright.modules.v1.module_service_pb2 import ListModulesRequest
+from millwright.workflow.v1.instance_service_pb2 import GetInstanceRequest, StartInstanceRequest
+from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
+from millwright_local.etl_client import EtlClient
+from millwright_local.judgment_client import JudgmentClient
+from millwright_local.modules_client import ModulesClient
+from millwright_local.stack import TENANT, Stack
+from millwright_local.workflow_client import WorkflowClient, to_value
+
+WORKFLOW = "workflows/soak.part"
+CHANNEL = f"{WORKFLOW}/channels/prod"
+RULESET = "rulesets/quality.weld"
+RULES = Path(__file__).parents[2] / "examples" / "rulesets" / "weld" / "v1.json"
+RESTING_WORKFLOW = "workflows/soak.rest"
+RESTING = """
+document: {dsl: 1.0.1, namespace: soak, name: rest, version: 1.0.0}
+do: [{rest: {wait: {days: 1}}}]
+"""
+RESTS = 200
+PLANT_TIME = ZoneInfo("Asia/Seoul")
+ROWS = 20
+WEIGHTS = {"judge": 40, "start": 20, "read": 25, "land": 10, "list": 4, "run": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call."""
+
+    kind: str
+    begin: float
+    seconds: float
+    code: str
+    has_hint: bool
+    """Whether a refusal says when to come again."""
+
+
+class Mix:
+    """The calls, of kinds by chance. An async context manager that prepares what they need."""
+
+    def __init__(self, stack: Stack, seed: int) -> None:
+        token = stack.keys.token(tenant=TENANT, roles=("operator", "admin"), lifetime=timedelta(days=2))
+        self.workflow = WorkflowClient(stack.endpoints["workflow"], token)
+        self.judgment = JudgmentClient(stack.endpoints["judgment"], token)
+        self.etl = EtlClient(stack.endpoints["etl"], token)
+        self.modules = ModulesClient(stack.endpoints["modules"], token)
+        self.outcomes: list[Outcome] = []
+        self.resting: list[str] = []
+        """Instances that wait for a day, for whoever wants to cancel some."""
+        self._chance = Random(seed)
+        self._instance = ""
+        self._noon = datetime.now(PLANT_TIME).replace(hour=12) - timedelta(days=2)
+
+    async def one(self) -> Outcome:
+        """Make one call, of some kind."""
+        (kind,) = self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        return await self.noted(kind, self._call(kind))
+
+    async def noted(self, kind: str, call: Coroutine[Any, Any, Any]) -> Outcome:
+        """Make a call and note what became of it."""
+        begin = time.monotonic()
+        code, has_hint = "OK", False
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            code = error.code().name
+            has_hint = "grpc-retry-pushback-ms" in dict(error.trailing_metadata() or ())
+        outcome = Outcome(kind, begin, time.monotonic() - begin, code, has_hint)
+        self.outcomes.append(outcome)
+        return outcome
+
+    async def capacity(self, seconds: float, callers: int) -> float:
+        """Let so many callers call as fast as answers come; give the calls a second."""
+        end = time.monotonic() + seconds
+        before = len(self.outcomes)
+
+        async def call_on() -> None:
+            while time.monotonic() < end:
+                await self.one()
+
+        await asyncio.gather(*(call_on() for _ in range(callers)))
+        return (len(self.outcomes) - before) / seconds
+
+    async def at(self, rate: float, seconds: float) -> list[Outcome]:
+        """Begin so many calls a second, whatever becomes of those before; give the outcomes once all are there."""
+        begin, before, number = time.monotonic(), len(self.outcomes), 0
+        async with asyncio.TaskGroup() as group:
+            while (now := time.monotonic()) < begin + seconds:
+                while number < (now - begin) * rate:
+                    group.create_task(self.one())
+                    number += 1
+                await asyncio.sleep(0.01)
+        return self.outcomes[before:]
+
+    async def start(self) -> str:
+        """Start an instance; give its name."""
+        request = StartInstanceRequest(workflow=WORKFLOW, input=to_value({"part": 1}))
+        return (await self.workflow.call(self.workflow.instances.StartInstance, request)).instance.name
+
+    async def __aenter__(self) -> Self:
+        for number in (1, 2):
+            request = PublishVersionRequest(definition=_definition(number), promote_to="prod")
+            await self.workflow.call(self.workflow.workflows.PublishVersion, request)
+        rules = PublishRulesetRequest(document=RULES.read_text(), promote_to="prod")
+        await self.judgment.call(self.judgment.rulesets.PublishVersion, rules)
+        resting = PublishVersionRequest(definition=RESTING, promote_to="prod")
+        await self.workflow.call(self.workflow.workflows.PublishVersion, resting)
+        self.resting = await self.workflow.start(RESTING_WORKFLOW, [None] * RESTS)
+        self._instance = await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in (self.workflow, self.judgment, self.etl, self.modules):
+            await client.close()
+
+    def _call(self, kind: str) -> Coroutine[Any, Any, Any]:
+        calls: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+            "judge": lambda: self.judgment.call(self.judgment.judgments.Judge, self._judging()),
+            "start": self.start,
+            "read": lambda: self.workflow.call(
+                self.workflow.instances.GetInstance, GetInstanceRequest(name=self._instance)
+            ),
+            "land": lambda: self.etl.call(self.etl.ingest.IngestBatch, self._landing()),
+            "list": lambda: self.modules.call(self.modules.modules.ListModules, ListModulesRequest()),
+            "run": lambda: self.etl.call(self.etl.pipelines.RunPipeline, RunPipelineRequest()),
+        }
+        return calls[kind]()
+
+    def _judging(self) -> JudgeRequest:
+        values = {
+            "defect_rate": Value(number=round(self._chance.uniform(0, 0.15), 3)),
+            "temperature": Value(number=round(self._chance.gauss(95, 12), 1)),
+            "product": Value(text="gear"),
+        }
+        return JudgeRequest(ruleset=RULESET, input=Input(values=values), segment=Segment(line="L1"))
+
+    def _landing(self) -> IngestBatchRequest:
+        """Rows of a plant with a limited number of orders: most of them are corrections."""
+        records = []
+        for order in self._chance.sample(range(5_000), ROWS):
+            quantity = self._chance.randint(1, 100)
+            quantities = {"total_qty": quantity, "good_qty": quantity, "defect_qty": 0}
+            payload = {"line_code": "L1", "product_code": "P1", **quantities}
+            record = Record(
+                source_type=SOURCE_TYPE_MES,
+                source_system="soak",
+                record_type=RECORD_TYPE_WORK_ORDER,
+                external_id=str(order),
+                payload=json.dumps(payload),
+            )
+            record.event_time.FromDatetime(self._noon)
+            records.append(record)
+        return IngestBatchRequest(records=records)
+
+
+def _definition(number: int) -> str:
+    document = f"{{dsl: 1.0.1, namespace: soak, name: part, version: 1.0.{number}}}"
+    return f"document: {document}\ndo: [{{note: {{set: {{number: {number}}}}}}}, {{grade: {{set: {{ok: true}}}}}}]\n"

@@ -1,0 +1,107 @@
+"""Three times as many calls as can be served: what is admitted is served in time, the rest told when to come again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from millwright.workflow.v1.instance_service_pb2 import CancelInstanceRequest
+from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
+
+from tests.soak.mix import CHANNEL, Mix, Outcome
+
+TIMES = 3.0
+EMERGENCY_SECONDS = 0.5
+BOUND_SECONDS = 15.0
+"""What an admitted call may take, at the 99th percentile: well below the 20 s that callers wait."""
+RECOVERY_SECONDS = 30.0
+USUAL_TIMES = 5.0
+USUAL_FLOOR_SECONDS = 0.25
+REFUSED = "RESOURCE_EXHAUSTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """What became of it."""
+
+    rate: float
+    usual: float
+    """The median of a call before."""
+    outcomes: list[Outcome]
+    emergencies: list[Outcome]
+    """Rollbacks and cancels that were sent meanwhile."""
+    recovery_seconds: float | None
+    """How long after it the median was what it had been, or about."""
+
+    @property
+    def admitted(self) -> list[Outcome]:
+        """The calls that were served."""
+        return [it for it in self.outcomes if it.code == "OK"]
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How many calls ended how."""
+        return Counter(it.code for it in self.outcomes)
+
+    @property
+    def violations(self) -> list[str]:
+        """What should not have been."""
+        others = {code: count for code, count in self.codes.items() if code not in {"OK", REFUSED}}
+        refusals = [it for it in self.outcomes if it.code == REFUSED]
+        failed = Counter(f"{it.kind} {it.code}" for it in self.emergencies if it.code != "OK")
+        late = percentile(self.admitted, 99)
+        found = [
+            (others, f"calls ended otherwise than served or refused: {others}"),
+            (not self.admitted, "nothing was admitted"),
+            (late > BOUND_SECONDS, f"the slowest hundredth of what was admitted took {late:.1f} s"),
+            (not all(it.has_hint for it in refusals), "a refusal does not say when to come again"),
+            (failed, f"did not go through: {dict(failed)}"),
+            (not self.emergencies, "no rollback and no cancel was tried"),
+            (self.recovery_seconds is None, f"it was not as before within {RECOVERY_SECONDS:.0f} s"),
+        ]
+        return [text for is_so, text in found if is_so]
+
+
+async def overload(mix: Mix, capacity: float, seconds: float) -> Overload:
+    """Call at three times the capacity for so long, with rollbacks and cancels in between, and wait for recovery."""
+    usual = median(it.seconds for it in await mix.at(capacity / 4, 5.0))
+    stop = asyncio.Event()
+    emergencies: list[Outcome] = []
+    calling = asyncio.create_task(_emergencies(mix, stop, emergencies))
+    outcomes = await mix.at(capacity * TIMES, seconds)
+    stop.set()
+    await calling
+    return Overload(capacity * TIMES, usual, outcomes, emergencies, await _recovery(mix, capacity / 4, usual))
+
+
+async def _emergencies(mix: Mix, stop: asyncio.Event, outcomes: list[Outcome]) -> None:
+    """Roll a channel back, to one version and the other, and cancel an instance, again and again."""
+    client = mix.workflow
+    for number, instance in enumerate(mix.resting):
+        if stop.is_set():
+            return
+        back = RollbackVersionRequest(
+            channel=CHANNEL, reason="overload", target_version=1 + number % 2, keep_source_good=True
+        )
+        outcomes.append(await mix.noted("rollback", client.call(client.releases.RollbackVersion, back)))
+        cancel = CancelInstanceRequest(name=instance, reason="overload")
+        outcomes.append(await mix.noted("cancel", client.call(client.instances.CancelInstance, cancel)))
+        await asyncio.sleep(EMERGENCY_SECONDS)
+
+
+async def _recovery(mix: Mix, rate: float, usual: float) -> float | None:
+    """Return after how many seconds of few calls their median was as before."""
+    for second in range(int(RECOVERY_SECONDS)):
+        outcomes = await mix.at(rate, 1.0)
+        is_served = all(it.code == "OK" for it in outcomes)
+        if is_served and median(it.seconds for it in outcomes) <= max(USUAL_FLOOR_SECONDS, usual * USUAL_TIMES):
+            return float(second)
+    return None
+
+
+def percentile(outcomes: Sequence[Outcome], number: int) -> float:
+    """Return a percentile of the seconds that calls took; 0 for less than two."""
+    return quantiles((it.seconds for it in outcomes), n=100)[number - 1] if len(outcomes) > 1 else 0.0

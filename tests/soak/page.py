@@ -1,0 +1,146 @@
+"""The page about a soak, and its plots. Every figure is measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import matplotlib as mpl
+
+from tests.soak.growth import Series
+from tests.soak.mix import Outcome
+from tests.soak.overload import TIMES, Overload, percentile
+from tests.soak.samples import Samples
+
+mpl.use("agg")
+from matplotlib import pyplot
+
+INTRODUCTION = """# What hours of work leave
+
+Written by `make soak`; change nothing here by hand.
+
+One replica of each service, Postgres, Valkey and NATS ran on one machine, with every flush to disk and retention on. A
+mix of calls came at half the rate that the machine can serve: judgments, instances, reads, landed rows and runs. What
+grows under that would end a service after weeks. Instances that had ended a while before were made old enough for
+retention, so that it had work.
+
+Tables and indexes are given by call: that there are more rows after more calls is no leak, that a call takes more is.
+"""
+OVERLOAD = """## Three times as much as can be served
+
+Then calls came at {times:g} times what can be served. What is admitted must be served in time, what is not must be told
+when to come again, rollbacks and cancels must go through, and afterwards it must be as before, without anybody's help.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """What a soak gave."""
+
+    seconds: float
+    capacity: float
+    outcomes: list[Outcome]
+    samples: Samples
+    overload: Overload
+
+    @property
+    def violations(self) -> list[str]:
+        """What should not have been."""
+        grown = [f"{it.name} grows: by {it.growth:.1f} {it.unit}".rstrip() for it in self.samples.all if it.grows]
+        failed = [it for it in self.outcomes if it.code != "OK"]
+        refused = (
+            [f"{len(failed)} calls failed at half of capacity, such as {failed[0].kind} {failed[0].code}"]
+            if failed
+            else []
+        )
+        return [*grown, *refused, *self.overload.violations]
+
+
+def write(soak: Soak, docs: Path) -> None:
+    """Write the page and its plots into a directory."""
+    images = docs / "soak"
+    images.mkdir(exist_ok=True)
+    groups = {
+        "memory": soak.samples.memory,
+        "file-handles": soak.samples.files,
+        "connections": soak.samples.connections,
+        "outboxes": soak.samples.outboxes,
+        "tables": soak.samples.tables,
+        "indexes": soak.samples.indexes,
+    }
+    for name, group in groups.items():
+        _plot(images / f"{name}.png", name.replace("-", " "), group)
+    (docs / "soak.md").write_text(_page(soak, list(groups)))
+
+
+def _page(soak: Soak, plots: list[str]) -> str:
+    violations = [f"- {it}" for it in soak.violations] or ["None."]
+    facts = [
+        ("calls a second that can be served", f"{soak.capacity:.0f}"),
+        ("soaked for", f"{soak.seconds / 60:.0f} minutes, {len(soak.outcomes):,} calls"),
+        ("latency at half of capacity", _latency(soak.outcomes)),
+        ("day", f"{datetime.now(UTC):%Y-%m-%d}"),
+        ("machine", f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"),
+    ]
+    series = [
+        (it.name, it.unit, f"{it.values[-1]:.1f}", f"{it.growth:+.1f}", "yes" if it.grows else "no")
+        for it in soak.samples.all
+        if it.values
+    ]
+    sections = (
+        INTRODUCTION,
+        _table(("", ""), facts),
+        "## Violations\n",
+        *violations,
+        "\n## What was measured\n",
+        "Growth is the slope by Theil and Sen over the last two thirds of the time, times that time.\n",
+        _table(("what", "unit", "in the end", "growth", "grows"), series),
+        *(f"![{name.replace('-', ' ')}](soak/{name}.png)\n" for name in plots),
+        OVERLOAD.format(times=TIMES),
+        _table(("", ""), _overload(soak.overload)),
+    )
+    return "\n".join(sections)
+
+
+def _overload(overload: Overload) -> list[tuple[str, str]]:
+    recovery = overload.recovery_seconds
+    return [
+        ("calls a second", f"{overload.rate:.0f}"),
+        ("median before", f"{overload.usual * 1000:.0f} ms"),
+        ("outcomes", ", ".join(f"{count:,} {code}" for code, count in overload.codes.most_common())),
+        ("latency of what was admitted", _latency(overload.admitted)),
+        (
+            "rollbacks and cancels",
+            f"{sum(it.code == 'OK' for it in overload.emergencies)} of {len(overload.emergencies)}",
+        ),
+        ("their latency", _latency(overload.emergencies)),
+        ("as before after", f"{recovery:.0f} s" if recovery is not None else "never"),
+    ]
+
+
+def _latency(outcomes: list[Outcome]) -> str:
+    if not outcomes:
+        return "none"
+    usual, most = median(it.seconds for it in outcomes), percentile(outcomes, 99)
+    return f"median {usual * 1000:.0f} ms, 99 % within {most * 1000:.0f} ms"
+
+
+def _plot(file: Path, title: str, group: Mapping[str, Series]) -> None:
+    figure, axes = pyplot.subplots(figsize=(9, 3.5), layout="constrained")
+    for name, series in group.items():
+        axes.plot([time / 60 for time in series.times], series.values, label=name, linewidth=1)
+    units = {series.unit for series in group.values()}
+    axes.set(title=title, xlabel="minutes", ylabel=", ".join(units), ylim=(0, None))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    figure.savefig(file, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
