@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shel
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild s3 demo up test chaos cases manifests lint format bench protos lock clean
+.PHONY: help setup esbuild s3 demo up test chaos upgrade soak cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -33,6 +33,13 @@ chaos: setup ## Harm processes, servers and links under load, and write docs/cha
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/chaos.txt
 	@$(BIN)/pytest -m chaos tests/chaos services/etl/tests $(ARGS)
 	@$(BIN)/python -m tests.chaos $(if $(CHAOS),--seconds $(CHAOS)) $(if $(SEED),--seed $(SEED)) --page docs/chaos.md
+
+upgrade: setup ## Upgrade under load from the last release, or from BASE=revision, replica by replica.
+	@$(BIN)/pytest -m upgrade tests/upgrade $(ARGS)
+
+soak: setup ## Call for MINUTES=60 at half of capacity, and see what grows; then three times too much. Writes docs/soak.md.
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
+	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 cases: setup ## Judge a million random inputs by row, in columns and with ZEN: each must come out alike.
 	@JUDGMENT_CASES=1000000 $(BIN)/pytest --timeout 1800 services/judgment/tests/unit/test_evaluators.py -k as_zen_does

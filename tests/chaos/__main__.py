@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from tests.chaos.report import page
-from tests.chaos.run import run
+from tests.chaos.run import harm
 
 KEPT = Path(".millwright") / "chaos"
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page to a file; printed by default")
     options = parser.parse_args()
     directory = KEPT / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-seed-{options.seed}"
-    course = uvloop.run(run(options.seed, options.seconds, directory))
+    course = uvloop.run(harm(options.seed, options.seconds, directory))
     text = page(course)
     if options.page:
         options.page.write_text(text)

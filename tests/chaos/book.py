@@ -81,6 +81,8 @@ class Book:
         self.surprises: list[str] = []
         """Answers that no contract names."""
         self.begin = time.monotonic()
+        self.rest_time = 0.0
+        """When all was mended, in seconds since the begin."""
         journal.parent.mkdir(parents=True, exist_ok=True)
         self._journal = journal.open("w", encoding="utf-8")
 
@@ -90,10 +92,17 @@ class Book:
         return time.monotonic() - self.begin
 
     def begin_again(self) -> None:
-        """Count the seconds from now on: what was before was preparation."""
-        self.begin = time.monotonic()
-        for call in self.calls:
-            call.begin = call.end = 0.0
+        """Count the seconds from now on; what was before was preparation, and has negative ones."""
+        passed = self.now
+        self.begin += passed
+        for noted in (*self.calls, *self.works):
+            noted.begin -= passed
+            noted.end = None if noted.end is None else noted.end - passed
+
+    def come_to_rest(self) -> None:
+        """Note that all is mended, and nothing new is begun."""
+        self.rest_time = self.now
+        self.write("rest")
 
     def open_call(self, service: str, kind: str) -> Call:
         """Note that something is going to be asked for."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.chaos.book import Book
-from tests.chaos.recovery import recoveries
+from tests.chaos.book import Book, Call, Stream
+from tests.chaos.recovery import Recovery, recoveries
 from tests.chaos.run import Course
 
 ROOT = Path(__file__).parents[2]
@@ -74,12 +74,11 @@ def page(course: Course) -> str:
 
 def _facts(course: Course) -> str:
     book = course.book
+    ended = max((work.end for work in book.works if work.end is not None), default=book.rest_time)
+    rest_seconds = max(0.0, ended - book.rest_time)
     rows = [
         ("seed", course.seed),
-        (
-            "harmed for",
-            f"{course.seconds / 60:.1f} minutes, and until everything had ended {book.now - course.seconds:.0f} s",
-        ),
+        ("harmed for", f"{book.rest_time / 60:.1f} minutes; {rest_seconds:.1f} s after that all had ended"),
         ("faults", len(book.harms)),
         ("acknowledged calls", f"{sum(call.is_acknowledged for call in book.calls):,}"),
         ("violations", len(course.violations)),
@@ -101,12 +100,12 @@ def _faults(book: Book) -> list[Sequence[object]]:
 
 
 def _calls(book: Book) -> list[Sequence[object]]:
-    kinds: defaultdict[tuple[str, str], list] = defaultdict(list)
+    kinds: defaultdict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in book.calls:
         kinds[call.service, call.kind].append(call)
     rows = []
     for (service, kind), calls in sorted(kinds.items()):
-        seconds = [call.end - call.begin for call in calls if call.end]
+        seconds = [call.end - call.begin for call in calls if call.end is not None]
         refused = sum(bool(call.refusal) for call in calls)
         attempts = sum(call.attempts for call in calls)
         acknowledged = sum(call.is_acknowledged for call in calls)
@@ -117,12 +116,12 @@ def _calls(book: Book) -> list[Sequence[object]]:
 def _works(book: Book) -> list[Sequence[object]]:
     kinds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for work in book.works:
-        kinds[work.kind, work.state or "not ended"].append((work.end or book.now) - work.begin)
+        kinds[work.kind, work.state or "not ended"].append((book.now if work.end is None else work.end) - work.begin)
     return [(f"{kind} {state}", len(seconds), *_spread(seconds)) for (kind, state), seconds in sorted(kinds.items())]
 
 
 def _streams(book: Book) -> list[Sequence[object]]:
-    kinds: defaultdict[tuple[str, str], list] = defaultdict(list)
+    kinds: defaultdict[tuple[str, str], list[Stream]] = defaultdict(list)
     for stream in book.streams:
         kinds[stream.service, stream.kind].append(stream)
     return [
@@ -132,7 +131,7 @@ def _streams(book: Book) -> list[Sequence[object]]:
 
 
 def _recoveries(book: Book) -> list[Sequence[object]]:
-    kinds: defaultdict[str, list] = defaultdict(list)
+    kinds: defaultdict[str, list[Recovery]] = defaultdict(list)
     for recovery in recoveries(book.harms, book.calls, book.works):
         kinds[recovery.kind].append(recovery)
     rows = []

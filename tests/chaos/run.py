@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from millwright_local.etl_client import EtlClient
 from millwright_local.judgment_client import JudgmentClient
+from millwright_local.modules_client import ModulesClient
 from millwright_local.scratch import scratch_directory
+from millwright_local.services import SERVICES, Service
 from millwright_local.workflow_client import WorkflowClient
 
 from tests import evidence, history
@@ -20,7 +22,7 @@ from tests.chaos.book import Book
 from tests.chaos.load import Load
 from tests.chaos.load.etl import PIECES, EtlLoad
 from tests.chaos.load.judgment import JudgmentLoad
-from tests.chaos.load.modules import ModulesClient, ModulesLoad
+from tests.chaos.load.modules import ModulesLoad
 from tests.chaos.load.workflow import TASKS, WORKFLOW, WorkflowLoad
 from tests.chaos.witness import Held, Witness
 from tests.chaos.world import TENANT, World
@@ -36,7 +38,6 @@ class Course:
     """What became of a run."""
 
     seed: int
-    seconds: float
     book: Book
     violations: list[str]
 
@@ -59,35 +60,46 @@ class Loads:
         return self.workflow, self.judgment, self.etl, self.modules
 
 
-async def run(seed: int, seconds: float, directory: Path) -> Course:
+Trouble = Callable[[World, Book], Awaitable[None]]
+"""What is done to a world while it is called; it returns once all is as it should be, or will be when it is mended."""
+
+
+async def harm(seed: int, seconds: float, directory: Path) -> Course:
+    """Make a run in which faults are done by the seed's plan."""
+
+    async def trouble(world: World, book: Book) -> None:
+        await faults.do(faults.plan(seed, seconds), world, book, seconds)
+        await asyncio.sleep(max(0.0, seconds - book.now))
+
+    return await run(seed, directory, trouble)
+
+
+async def run(seed: int, directory: Path, trouble: Trouble, services: Sequence[Service] = SERVICES) -> Course:
     """Make a run; its journal and the logs of all processes are kept in `directory`."""
     with scratch_directory() as home:
         book = Book(directory / JOURNAL)
         try:
-            async with World(home) as world, Machine() as machine:
+            async with World(home, services) as world, Machine() as machine:
                 loads = Loads(world, book, seed, machine)
-                violations = await _live_through(world, loads, book, faults.plan(seed, seconds), seconds)
+                violations = await _live_through(world, loads, book, trouble)
                 violations += await _judge(world, loads, book, machine)
         finally:
             shutil.copytree(home / "logs", directory / "logs", dirs_exist_ok=True)
             book.close()
-    return Course(seed, seconds, book, violations)
+    return Course(seed, book, violations)
 
 
-async def _live_through(
-    world: World, loads: Loads, book: Book, plan: Sequence[faults.Fault], seconds: float
-) -> list[str]:
-    """Call and harm for so long, mend everything, and wait until all has ended; tell if it does not."""
+async def _live_through(world: World, loads: Loads, book: Book, trouble: Trouble) -> list[str]:
+    """Call while trouble is made, mend everything, and wait until all has ended; tell if it does not."""
     await asyncio.gather(*(load.prepare() for load in loads.all))
     book.begin_again()
     stop = asyncio.Event()
     calling = [asyncio.create_task(load.run(stop)) for load in loads.all]
     try:
-        await faults.do(plan, world, book, seconds)
-        await asyncio.sleep(max(0.0, seconds - book.now))
+        await trouble(world, book)
         await world.mend()
         stop.set()
-        book.write("rest")
+        book.come_to_rest()
         ended, late = await asyncio.wait(calling, timeout=REST_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
         await asyncio.gather(*ended)
     finally:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.chaos.run import run
+from tests.chaos.run import harm
 
 SEED = int(os.environ.get("SEED", "1"))
 SECONDS = 30.0
@@ -14,7 +14,7 @@ SECONDS = 30.0
 
 @pytest.mark.timeout(600)
 async def test_nothing_acknowledged_is_lost_nothing_is_done_twice_and_everything_ends(tmp_path) -> None:
-    course = await run(SEED, SECONDS, tmp_path)
+    course = await harm(SEED, SECONDS, tmp_path)
     assert course.violations == []
     assert {work.kind for work in course.book.works} == {"instance", "replay", "run", "install"}
     assert len(course.book.harms) > 5

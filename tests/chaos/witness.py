@@ -29,6 +29,7 @@ from millwright.workflow.v1.workflow_service_pb2 import ListVersionsRequest
 from millwright_local.databases import DATABASE
 from millwright_local.etl_client import EtlClient
 from millwright_local.judgment_client import JudgmentClient
+from millwright_local.modules_client import ModulesClient
 from millwright_local.processes import until
 from millwright_local.services import SERVICES
 from millwright_local.workflow_client import WorkflowClient
@@ -36,7 +37,7 @@ from millwright_local.workflow_client import WorkflowClient
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
 from tests.chaos.load.judgment import RULESET
-from tests.chaos.load.modules import CODES, ModulesClient
+from tests.chaos.load.modules import CODES
 from tests.chaos.load.workflow import WORKFLOW
 from tests.chaos.world import World
 

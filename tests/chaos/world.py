@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -13,7 +14,7 @@ from millwright_local.processes import until
 from millwright_local.servers import Server
 from millwright_local.service_client import ServiceClient
 from millwright_local.service_process import ServiceProcess
-from millwright_local.services import SERVICES
+from millwright_local.services import SERVICES, Service
 from millwright_local.stack import Stack
 
 from tests.chaos.links import Link, to_port, to_socket
@@ -31,8 +32,11 @@ Client = TypeVar("Client", bound=ServiceClient)
 class World:
     """The world, in a directory. An async context manager that starts and stops it."""
 
-    def __init__(self, home: Path) -> None:
-        self.stack = Stack(home, free_ports=True, environment={}, postgres_settings=POSTGRES_SETTINGS)
+    def __init__(self, home: Path, services: Sequence[Service] = SERVICES) -> None:
+        self._services = services
+        self.stack = Stack(
+            home, services=services, free_ports=True, environment={}, postgres_settings=POSTGRES_SETTINGS
+        )
         assert self.stack.postgres is not None
         assert self.stack.valkey is not None
         assert self.stack.nats is not None
@@ -87,7 +91,7 @@ class World:
         await self.stack.start()
         try:
             # The second ones find the schemas made.
-            seconds = {f"{service.name}-2": self.stack.add_replica(service.name) for service in SERVICES}
+            seconds = {f"{service.name}-2": self.stack.add_replica(service.name) for service in self._services}
             for name, process in seconds.items():
                 await self._link(name, process)
             await asyncio.gather(*(process.start() for process in seconds.values()))

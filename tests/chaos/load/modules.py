@@ -14,9 +14,8 @@ from random import Random
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from millwright.modules.v1 import module_service_pb2 as pb
-from millwright.modules.v1 import module_service_pb2_grpc
 from millwright.modules.v1.operation_pb2 import Stage
-from millwright_local.service_client import ServiceClient
+from millwright_local.modules_client import ModulesClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import ATTEMPT_SECONDS, Caller
@@ -29,14 +28,6 @@ INSTALLS_SECONDS = 2.5
 ROLLBACK_SHARE = 0.3
 BALLAST_BYTES = 1_200_000
 PIECE_BYTES = 256 << 10
-
-
-class ModulesClient(ServiceClient):
-    """A client of the modules service."""
-
-    def __init__(self, address: str, token: str) -> None:
-        super().__init__(address, token)
-        self.modules = module_service_pb2_grpc.ModuleServiceStub(self._channel)
 
 
 class ModulesLoad:
