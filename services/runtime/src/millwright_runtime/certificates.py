@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +46,18 @@ class Contents:
     """The certificate, and those between it and its authority."""
     key: bytes | None
     authorities: bytes | None
+
+
+def client_context(files: Files) -> ssl.SSLContext:
+    """Give what servers that are not ours are connected to with; raise CertificateUnusable."""
+    try:
+        context = ssl.create_default_context(cafile=files.authorities)
+        if files.certificate:
+            context.load_cert_chain(files.certificate, files.key)
+    except (OSError, ssl.SSLError) as error:
+        names = ", ".join(str(path) for path in (files.authorities, files.certificate, files.key) if path)
+        raise CertificateUnusable(f"of {names} one cannot be used: {error.strerror or error}") from None
+    return context
 
 
 class Certificates:

@@ -14,6 +14,7 @@ import asyncio
 import gc
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -27,7 +28,7 @@ from google.protobuf.message import Message
 from millwright_runtime import logs, loops, metrics, settings, tracing
 from millwright_runtime.api import calls
 from millwright_runtime.api.server import ApiServer
-from millwright_runtime.certificates import CertificateUnusable
+from millwright_runtime.certificates import CertificateUnusable, Files, client_context
 from millwright_runtime.concurrency.patience import persist
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
@@ -216,9 +217,18 @@ async def _connected(service: Service[SettingsT], configured: SettingsT, stack: 
     stack.push_async_callback(database.close)
     valkey = Valkey(configured.valkey_url.get_secret_value())
     stack.push_async_callback(valkey.close)
-    jetstream = JetStream(configured.nats_url.get_secret_value(), service.name, configured.event_retention_days)
+    jetstream = JetStream(
+        configured.nats_url.get_secret_value(), service.name, configured.event_retention_days, _secure_nats(configured)
+    )
     stack.push_async_callback(jetstream.stop)
     return Platform(database, valkey, Signals(), Requests(database, service.name), jetstream)
+
+
+def _secure_nats(configured: ServiceSettings) -> Callable[[], ssl.SSLContext] | None:
+    if configured.nats_ca is None:
+        return None
+    files = Files(configured.tls_certificate, configured.tls_key, configured.nats_ca)
+    return lambda: client_context(files)
 
 
 class Running:

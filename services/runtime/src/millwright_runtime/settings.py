@@ -64,6 +64,9 @@ class ServiceSettings(BaseSettings):
     """How many connections one process keeps open at most."""
     nats_url: NatsUrl = SecretStr("nats://127.0.0.1:4222")
     """NATS with JetStream; of a cluster several, with commas."""
+    nats_ca: Path | None = None
+    """The authorities in PEM that NATS's certificate is checked by; the service shows its own, if it has one. Unset:
+    the system's authorities, where TLS is spoken."""
     valkey_url: ValkeyUrl = SecretStr("redis://127.0.0.1:6379/0")
     """Valkey or Redis."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
+
+from millwright_runtime.certificates import CertificateUnusable
 
 _ACK_SECONDS = 5.0
 _HEADER_BYTES = 8192
@@ -41,9 +44,16 @@ class Outgoing:
 class JetStream:
     """A connection that is there when NATS is there, and says so when it is not."""
 
-    def __init__(self, url: str, service: str, retention_days: int) -> None:
-        """Take the `url` of a server, or of several with commas; `retention_days` counts when the stream is made."""
+    def __init__(
+        self, url: str, service: str, retention_days: int, secure: Callable[[], ssl.SSLContext] | None = None
+    ) -> None:
+        """Take the `url` of a server, or of several with commas; `retention_days` counts when the stream is made.
+
+        `secure` gives what TLS is done with, also anew for each connection after the first; without it, the system's.
+        """
         self._servers = url.split(",")
+        self._secure = secure
+        self._context_of_tls = secure() if secure else None
         self._service = service
         self._retention = timedelta(days=retention_days)
         self._client = Client()
@@ -151,12 +161,23 @@ class JetStream:
             reconnect_time_wait=_RECONNECT_SECONDS,
             connect_timeout=2,
             no_echo=True,  # what is published here is told of here, without a journey
+            tls=self._context_of_tls,
+            disconnected_cb=self._disconnected,
             error_cb=self._failed,
             reconnected_cb=self._reconnected,
         )
         await self._client.subscribe(f"millwright.*.{self._service}.>", cb=self._received)
         await self._client.subscribe(self._wake_subject, cb=self._woken)
         self._is_away = False
+
+    async def _disconnected(self) -> None:
+        """Have the next connection made with what the files hold by then."""
+        if self._secure is None:
+            return
+        try:
+            self._client.options["tls"] = self._secure()
+        except CertificateUnusable as error:
+            _log.error("new certificates are not used: the old ones stay", extra={"use": "nats", "fault": str(error)})
 
     async def _reconnected(self) -> None:
         self._has_stream = False  # the server that came back may have lost it

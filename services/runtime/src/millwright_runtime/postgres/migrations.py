@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from alembic import op
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -47,7 +48,11 @@ class Migrations:
         newer than this code stays as it is, so that an older release can be rolled out again.
         """
         role = make_url(service_url).username or ""
-        engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(owner_url),  # reads all that a URL may say, such as sslmode
+            poolclass=pool.NullPool,
+        )
         try:
             async with engine.begin() as connection:
                 lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
