@@ -32,9 +32,15 @@ def rendered(tmp_path_factory):
 
 
 @pytest.fixture(params=OVERLAYS)
-def kinds(request, rendered):
+def overlay(request):
+    """Give the name of each overlay."""
+    return request.param
+
+
+@pytest.fixture
+def kinds(overlay, rendered):
     """Give the resources of an overlay by kind and name."""
-    return rendered[request.param]
+    return rendered[overlay]
 
 
 def templates(kinds):
@@ -81,7 +87,7 @@ def test_nothing_of_ours_runs_with_more_rights_than_it_needs(kinds):
             assert container["resources"]["limits"]["memory"], name
 
 
-def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds):
+def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds, overlay):
     for name, template in templates(kinds):
         service = name.rpartition("-")[2]
         [container] = template["spec"]["containers"]
@@ -90,7 +96,10 @@ def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds):
         assert secrets == (own | {f"millwright-{service}-migration"} if "migrate" in name else own)
         keys = {it["secret"]["secretName"] for it in template["spec"]["volumes"] if "secret" in it}
         calls_others = name in ("millwright-workflow", "millwright-modules")
-        assert keys == ({f"{name}-keys"} if calls_others else set())
+        expected = {f"{name}-keys"} if calls_others else set()
+        if overlay != "dev" and name in NAMES:
+            expected.add(f"{name}-tls")
+        assert keys == expected
 
 
 def test_settings_are_those_of_the_service(kinds):
@@ -99,6 +108,36 @@ def test_settings_are_those_of_the_service(kinds):
         [container] = template["spec"]["containers"]
         [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
         assert all(key.startswith(f"MILLWRIGHT_{service.upper()}_") for key in kinds["ConfigMap"][config]["data"])
+
+
+def settings_of(kinds, name):
+    """Give the settings of a deployment, without their prefix."""
+    [container] = kinds["Deployment"][name]["spec"]["template"]["spec"]["containers"]
+    data = kinds["ConfigMap"][container["envFrom"][0]["configMapRef"]["name"]]["data"]
+    return {key.removeprefix(f"MILLWRIGHT_{name.rpartition('-')[2].upper()}_"): value for key, value in data.items()}
+
+
+@pytest.mark.parametrize("overlay", ["prod", "ha"])
+def test_grpc_is_in_tls_by_files_of_the_services_own_secret(kinds):
+    for name in NAMES:
+        spec = kinds["Deployment"][name]["spec"]["template"]["spec"]
+        [volume] = [it["name"] for it in spec["volumes"] if it.get("secret", {}).get("secretName") == f"{name}-tls"]
+        [mount] = [it["mountPath"] for it in spec["containers"][0]["volumeMounts"] if it["name"] == volume]
+        settings = settings_of(kinds, name)
+        assert (settings["TLS_CERTIFICATE"], settings["TLS_KEY"]) == (f"{mount}/tls.crt", f"{mount}/tls.key")
+        if any(setting in settings for setting in ("JUDGMENT_ENDPOINT", "ETL_ENDPOINT")):
+            assert settings["SERVICES_CA"] == f"{mount}/ca.crt"
+
+
+def test_probes_ask_in_plaintext_at_a_port_that_no_policy_opens(kinds):
+    for name in NAMES:
+        [container] = kinds["Deployment"][name]["spec"]["template"]["spec"]["containers"]
+        port = int(settings_of(kinds, name)["HEALTH_LISTEN"].rpartition(":")[2])
+        assert {container[f"{kind}Probe"]["grpc"]["port"] for kind in ("startup", "readiness", "liveness")} == {port}
+        [health] = [it["name"] for it in container["ports"] if it["containerPort"] == port]
+        opened = [it for rule in kinds["NetworkPolicy"][name]["spec"]["ingress"] for it in rule["ports"]]
+        assert opened
+        assert not [it for it in opened if it["port"] in (health, port)]
 
 
 def test_a_pod_is_left_alone_for_as_long_as_it_drains(kinds):

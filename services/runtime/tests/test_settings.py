@@ -11,6 +11,9 @@ GOOD = {
 }
 
 
+ENCODE = "percent-encode the signs in its password"
+
+
 @pytest.fixture
 def environment(monkeypatch):
     """Set the sample's settings, the good ones at first."""
@@ -44,6 +47,9 @@ def test_every_setting_that_is_missing_is_named_and_the_exit_code_is_2(capsys):
         ("METRICS_LISTEN", ":9090", "must be HOST:PORT, such as 0.0.0.0:50051"),
         ("DATABASE_URL", "mysql://db", "must be a URL that begins with postgresql://"),
         ("MIGRATION_DATABASE_URL", "db", "must be a URL that begins with postgresql://"),
+        ("DATABASE_URL", "postgresql://me:hun/ter2@db/x", f"has a port that is no number: {ENCODE}"),
+        ("NATS_URL", "nats://me:hun#ter2@nats:4222", f"has a port that is no number: {ENCODE}"),
+        ("VALKEY_URL", "redis://:hun?ter2@valkey/0", f"has a port that is no number: {ENCODE}"),
         ("NATS_URL", "localhost:4222", "must be a URL that begins with nats://"),
         ("VALKEY_URL", "http://valkey", "must be a URL that begins with redis://"),
         ("HEALTH_LISTEN", "50061", "must be HOST:PORT, such as 0.0.0.0:50051"),
@@ -68,6 +74,21 @@ def test_a_certificate_without_its_key_is_named(environment, capsys):
         settings.load(SampleSettings)
     expected = "MILLWRIGHT_SAMPLE_TLS_KEY: must be set where TLS_CERTIFICATE is, and nowhere else\n"
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://me:a%2Fb@one:5432,two:5433/sample?target_session_attrs=primary"),
+        ("DATABASE_URL", "postgresql://me:p@ss@[::1]:5432/sample"),
+        ("DATABASE_URL", "postgresql://me@/sample?host=/run/postgres"),
+        ("NATS_URL", "nats://me:secret@one:4222,nats://two:4222"),
+        ("VALKEY_URL", "unix:///run/valkey.sock"),
+    ],
+)
+def test_urls_of_every_form_are_taken(environment, name, url):
+    environment(**{name: url})
+    assert getattr(settings.load(SampleSettings), name.lower()).get_secret_value() == url
 
 
 def test_secrets_do_not_show(environment):

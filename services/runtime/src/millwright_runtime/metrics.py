@@ -34,6 +34,9 @@ PARTITIONS_DROPPED = Counter(
 PARTITIONS_HELD = Gauge("millwright_partitions_held", "Partitions past their time that something still needs.")
 ROWS_REMOVED = Counter("millwright_rows_removed_total", "Rows removed because they were past their time.", ["table"])
 VALKEY_FAILURES = Counter("millwright_valkey_failures_total", "Operations on Valkey that failed and were done without.")
+KEY_SET_FAILURES = Counter(
+    "millwright_key_set_failures_total", "Times that the keys of tokens were wanted and could not be read."
+)
 CERTIFICATE_EXPIRY = Gauge(
     "millwright_certificate_expiry_timestamp_seconds", "When the certificate in use expires, as Unix time.", ["use"]
 )

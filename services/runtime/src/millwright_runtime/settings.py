@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -28,12 +29,26 @@ def _host_and_port(value: str) -> str:
 
 def _scheme(*schemes: str) -> AfterValidator:
     def check(value: SecretStr) -> SecretStr:
-        if value.get_secret_value().partition("://")[0] not in schemes:
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if scheme not in schemes:
             message = f"must be a URL that begins with {schemes[0]}://"
             raise ValueError(message)
+        _check_ports(rest)
         return value
 
     return AfterValidator(check)
+
+
+def _check_ports(rest: str) -> None:
+    """Raise ValueError if a port is none: a sign of a password that was not encoded ended the host too early.
+
+    Clients would say so, too, and repeat that part of the password.
+    """
+    hosts = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    for host in hosts.split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():
+            raise ValueError("has a port that is no number: percent-encode the signs in its password")
 
 
 Address = Annotated[str, AfterValidator(_host_and_port)]

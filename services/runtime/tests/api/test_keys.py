@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 from millwright_local.keys import Keys
+from millwright_runtime import metrics
 from millwright_runtime.api.authentication import Authenticator, TokenInvalid
 from millwright_runtime.api.keys import KeySet, KeysUnavailable
 
@@ -80,7 +81,12 @@ async def test_a_key_that_was_taken_away_is_forgotten_with_the_tokens_it_signed(
         await authenticator.authenticate(header)
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"keys": []}', '{"keys": [7]}', '{"keys": [{"kty": "??"}]}'])
+SECRET_ALONE = '{"keys": [{"kty": "oct", "kid": "shared", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}]}'
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{", "[]", '{"keys": []}', '{"keys": [7]}', '{"keys": [{"kty": "??"}]}', SECRET_ALONE]
+)
 async def test_keys_that_cannot_be_read_any_more_stay_in_force(authenticator, jwks, keys, clock, content):
     await authenticator.authenticate(f"Bearer {keys.token()}")
     if content is None:
@@ -88,9 +94,11 @@ async def test_keys_that_cannot_be_read_any_more_stay_in_force(authenticator, jw
     else:
         jwks.write_text(content)
     clock.seconds += 300
+    failures = metrics.KEY_SET_FAILURES._value.get()
     authenticator._keys.refresh()
     await read_again(authenticator)
     await authenticator.authenticate(f"Bearer {keys.token(subject='another')}")
+    assert metrics.KEY_SET_FAILURES._value.get() == failures + 1
 
 
 async def test_without_any_key_the_service_is_unavailable_until_there_is_one(tmp_path, keys, clock):
@@ -141,6 +149,22 @@ async def test_keys_come_by_http(issuer, keys):
     for subject in ("one", "two"):
         await authenticator.authenticate(f"Bearer {keys.token(subject=subject)}")
     assert issuer.asked == 1
+
+
+async def test_an_issuer_rotates_and_one_that_fails_then_changes_nothing(issuer, keys, next_keys, clock):
+    authenticator = Authenticator(url(issuer), keys.issuer, keys.audience, clock=clock)
+    await authenticator.authenticate(f"Bearer {keys.token()}")
+    issuer.text = next_keys.jwks_file.read_text()
+    clock.seconds += 5
+    await authenticator.authenticate(f"Bearer {next_keys.token()}")  # names a key that is new
+    with pytest.raises(TokenInvalid):
+        await authenticator.authenticate(f"Bearer {keys.token()}")
+    for text in (None, "{"):
+        issuer.text = text
+        clock.seconds += 300
+        authenticator._keys.refresh()
+        await read_again(authenticator)
+        await authenticator.authenticate(f"Bearer {next_keys.token(subject='another')}")
 
 
 async def test_an_issuer_that_fails_is_asked_every_five_seconds_at_most(issuer, keys, clock):

@@ -15,6 +15,7 @@ from typing import Any
 
 import jwt
 
+from millwright_runtime import metrics
 from millwright_runtime.errors import Unavailable
 
 _FRESH_SECONDS = 300.0
@@ -82,7 +83,10 @@ class KeySet:
         try:
             text = await asyncio.to_thread(_fetch, self._jwks)
             keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(text).keys if key.key_type != "oct"}
+            if not keys:
+                raise ValueError("none of its keys is a public one")
         except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:  # JSON may be of any shape
+            metrics.KEY_SET_FAILURES.inc()
             _log.warning("the keys cannot be read", extra={"jwks": self._jwks, "fault": repr(error)})
         else:
             self._success_time = self._clock()
