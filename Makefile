@@ -47,12 +47,13 @@ cases: setup ## Judge a million random inputs by row, in columns and with ZEN: e
 manifests: setup ## Render the overlays for Kubernetes and check each strictly; OUT=directory keeps them.
 	@deploy/kubernetes/render $(OUT)
 
-lint: setup ## Check style, types, the contract and the architecture's arrows.
+lint: setup ## Check style, types, the contract, the architecture's arrows and advisories against dependencies.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code --path protos/millwright
 	@BUF=$(BIN)/buf deploy/local/buf-breaking
+	@$(BIN)/python -m millwright_local.audit $(VENV)/audit $(wildcard requirements/*.txt services/*/requirements.txt)
 
 format: setup ## Rewrite the code in the house style.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write --path protos/millwright
