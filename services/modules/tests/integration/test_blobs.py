@@ -142,6 +142,18 @@ async def test_other_bytes_than_the_digest_says_are_not_kept(keeper, client, sto
     assert await read(keeper, client, digest) == sample(size)[0]
 
 
+async def test_whoever_brings_other_bytes_takes_nothing_from_who_has_brought_the_right_ones(keeper, client):
+    data, digest = sample(1000)
+
+    async def overtaken():
+        await keeper.write(client.tenant, digest, pieces(data))
+        yield b"other bytes"
+
+    with pytest.raises(BlobDamaged):
+        await keeper.write(client.tenant, digest, overtaken())
+    assert await read(keeper, client, digest) == data
+
+
 @pytest.mark.parametrize("size", [1000, PART + 1000])
 async def test_whoever_breaks_off_leaves_no_blob_and_nothing_for_long(keeper, client, service, tidying, stored, size):
     data, digest = sample(size)

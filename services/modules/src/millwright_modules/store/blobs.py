@@ -37,7 +37,7 @@ async def finish(connection: Connection, copy: Copy, size_bytes: int) -> bool:
 
 
 async def leave(connection: Connection, copy: Copy) -> None:
-    """Note that a copy goes."""
+    """Note that a copy goes, unless somebody else has made it whole."""
     await connection.execute(_LEAVE, *_key(copy))
 
 
@@ -105,7 +105,7 @@ _FINISH = f"""
 UPDATE modules.blob SET state = 'WHOLE', bytes = $5, create_time = clock_timestamp()
 WHERE {_OF_KEY} AND state <> 'LEAVING' RETURNING true
 """
-_LEAVE = f"UPDATE modules.blob SET state = 'LEAVING' WHERE {_OF_KEY}"
+_LEAVE = f"UPDATE modules.blob SET state = 'LEAVING' WHERE {_OF_KEY} AND state <> 'WHOLE'"
 _REMOVE = f"DELETE FROM modules.blob WHERE {_OF_KEY} AND state = 'LEAVING'"
 _COPIES = f"""
 SELECT {_COLUMNS} FROM modules.blob WHERE tenant = {TENANT} AND digest = $1 AND state = 'WHOLE'
