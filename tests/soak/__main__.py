@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
@@ -18,6 +21,7 @@ from tests.soak.overload import overload
 from tests.soak.page import Soak, write
 from tests.soak.samples import Samples
 
+KEPT = Path(".millwright") / "soak"
 CAPACITY_SECONDS = 15.0
 CALLERS = 32
 SHARE = 0.5
@@ -37,27 +41,42 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="for how long; 60 by default")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the page and its plots go")
     options = parser.parse_args()
-    soaked = uvloop.run(soak(options.minutes * 60))
+    logs = KEPT / time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    soaked = uvloop.run(soak(options.minutes * 60, logs))
     write(soaked, options.docs)
     sys.exit("\n".join(soaked.violations) or 0)
 
 
-async def soak(seconds: float) -> Soak:
-    """Soak a stack of its own for so long, at half of what it can serve; then overload it."""
+async def soak(seconds: float, logs: Path) -> Soak:
+    """Soak a stack of its own for so long, at half of what it can serve; then overload it. Its logs are kept."""
     with scratch_directory(on_disk=True) as home:
         stack = Stack(home, free_ports=True, environment={})
         stack.services["workflow"].change_settings(RETENTION)
-        async with stack, Mix(stack, seed=1) as mix:
-            await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)  # everything is loaded and connected
-            capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
-            samples = Samples(stack)
-            before = len(mix.outcomes)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                await asyncio.gather(mix.at(capacity * SHARE, ROUND_SECONDS), _age(stack))
-                await samples.take(len(mix.outcomes))
-            outcomes = mix.outcomes[before:]
-            return Soak(seconds, capacity, outcomes, samples, await overload(mix, capacity, OVERLOAD_SECONDS))
+        with keeping(stack.logs, logs):
+            return await _soak(stack, seconds)
+
+
+@contextmanager
+def keeping(logs: Path, kept: Path) -> Iterator[None]:
+    """Keep logs, however the block ends."""
+    try:
+        yield
+    finally:
+        shutil.copytree(logs, kept)
+
+
+async def _soak(stack: Stack, seconds: float) -> Soak:
+    async with stack, Mix(stack, seed=1) as mix:
+        await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)  # everything is loaded and connected
+        capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
+        samples = Samples(stack)
+        before = len(mix.outcomes)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await asyncio.gather(mix.at(capacity * SHARE, ROUND_SECONDS), _age(stack))
+            await samples.take(len(mix.outcomes))
+        outcomes = mix.outcomes[before:]
+        return Soak(seconds, capacity, outcomes, samples, await overload(mix, capacity, OVERLOAD_SECONDS))
 
 
 async def _age(stack: Stack) -> None:
