@@ -14,8 +14,10 @@ from millwright_modules.store.operations import LeaseLost
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import running
 from modules_rig.client import MODULE, package, stage
+from prometheus_client import REGISTRY
 
 STAGES = ["UPLOADED", "EXTRACTING", "VALIDATING", "BUILDING", "ACTIVATING", "COMPLETED"]
+TAKEN_AGAIN = "millwright_modules_operations_taken_again_total"
 HOLD = """
 CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -111,10 +113,12 @@ async def check_whole(client, name):
 
 @pytest.mark.parametrize("last", [stage for stage in Stage if not stage.is_terminal])
 async def test_another_goes_on_from_the_last_finished_stage(client, sql, die, last):
+    before = REGISTRY.get_sample_value(TAKEN_AGAIN)
     name, _ = await die(lambda operation: operation.stage is last)
     await expire(sql, name)
     assert stage(await client.end_of(name)) == "COMPLETED"
     await check_whole(client, name)
+    assert REGISTRY.get_sample_value(TAKEN_AGAIN) == before + 1
 
 
 @pytest.mark.parametrize("last", [Stage.EXTRACTING, Stage.VALIDATING, Stage.BUILDING])

@@ -13,6 +13,7 @@ from millwright_local.testing.refusals import decode, refused
 from millwright_modules.app import SERVICE
 from millwright_runtime.service import running
 from modules_rig.client import MODULE, Client, package, stage
+from prometheus_client import REGISTRY
 
 WAIT_SECONDS = 10.0
 SUFFICIENT = {
@@ -105,6 +106,18 @@ async def test_events_go_to_nats_as_they_go_to_watches(client, nats):
     assert move.headers["ce-type"] == "io.millwright.modules.module.installed.v1"
     (listed,) = (await client.ListActivations(module=MODULE)).activations
     assert json_format.ParseDict(json.loads(move.data), module_pb2.Activation()) == listed
+
+
+async def test_installs_are_counted_by_how_they_ended_and_timed_by_stage(client):
+    def counted():
+        return [
+            REGISTRY.get_sample_value("millwright_modules_operations_ended_total", {"outcome": "COMPLETED"}) or 0,
+            REGISTRY.get_sample_value("millwright_modules_stage_seconds_count", {"stage": "EXTRACTING"}) or 0,
+        ]
+
+    before = counted()
+    await client.installed(package())
+    assert counted() == [count + 1 for count in before]
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "admin", "worker"])

@@ -10,6 +10,7 @@ from typing import TypeVar
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
+from prometheus_client import Counter, Histogram
 
 from millwright_modules.commands import operating
 from millwright_modules.domain import names
@@ -17,6 +18,13 @@ from millwright_modules.domain.operation import Operation, Progress, Stage
 from millwright_modules.domain.problem import Problem
 from millwright_modules.store import operations
 
+STAGE_SECONDS = Histogram(
+    "millwright_modules_stage_seconds",
+    "For how long an operation was in a stage here.",
+    ["stage"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+OPERATIONS_ENDED = Counter("millwright_modules_operations_ended_total", "Operations that ended.", ["outcome"])
 ResultT = TypeVar("ResultT")
 
 
@@ -27,7 +35,7 @@ class Work:
         self.platform = platform
         self.log = log
         self.operation = operation
-        self._begin_time = time.monotonic()
+        self._begin_time = self._stage_time = time.monotonic()
 
     @property
     def tenant(self) -> str:
@@ -53,5 +61,15 @@ class Work:
         async with self.platform.database.transaction(self.tenant) as connection:
             await operations.hold(connection, self.operation)
             operation = await change(connection)
+        self._measure(operation.stage)
         self.operation = operation
         self.platform.committed(self.tenant, names.operation(operation.id), *resources)
+
+    def _measure(self, stage: Stage) -> None:
+        if stage is self.operation.stage:
+            return
+        now = time.monotonic()
+        STAGE_SECONDS.labels(self.operation.stage.value).observe(now - self._stage_time)
+        self._stage_time = now
+        if stage.is_terminal:
+            OPERATIONS_ENDED.labels(stage.value).inc()

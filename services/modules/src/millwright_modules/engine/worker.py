@@ -16,6 +16,7 @@ from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
 from millwright_runtime.service import Platform
+from prometheus_client import Counter
 
 from millwright_modules.domain.operation import MOST_ATTEMPTS, Stage
 from millwright_modules.domain.problem import Problem
@@ -32,6 +33,9 @@ _LEASE = timedelta(seconds=6)
 _RENEW_SECONDS = 1.5
 _LOOK_SECONDS = 1.0
 _MOST_RUNNING = 500
+_TAKEN_AGAIN = Counter(
+    "millwright_modules_operations_taken_again_total", "Operations that were gone on with after their worker was lost."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -86,6 +90,7 @@ class Worker:
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             taken = await operations.claim(connection, self._owner, _LEASE, room)
         for operation in taken:
+            _TAKEN_AGAIN.inc(operation.epoch > 1)
             if operation.id in self._running:  # our own lease ran out: what we still do will have no effect
                 self._running[operation.id].task.cancel()
             work = Work(self._platform, self._log, operation)
