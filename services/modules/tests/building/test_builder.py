@@ -184,3 +184,25 @@ async def test_the_cache_keeps_what_was_used_last(esbuild, tmp_path):
         result = await builder.build(source, "index.ts", out, lambda _: None, externals=())
     assert result.is_cached
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+async def test_a_caller_who_knows_the_hashes_gets_the_same(esbuild, tmp_path):
+    builder = Builder(esbuild, tmp_path / "cache")
+    contents = {path: text if isinstance(text, bytes) else text.encode() for path, text in PAGE.items()}
+    for path, content in contents.items():
+        (tmp_path / "source" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / path).write_bytes(content)
+    first = await builder.build(
+        tmp_path / "source", "src/index.tsx", tmp_path / "out", lambda _: None, externals=("react", "react/jsx-runtime")
+    )
+    hashes = {path: hashlib.sha256(content).digest() for path, content in contents.items()}
+    again = await builder.build(
+        tmp_path / "source",
+        "src/index.tsx",
+        tmp_path / "again",
+        lambda _: None,
+        externals=("react", "react/jsx-runtime"),
+        hashes=hashes,
+    )
+    assert again.is_cached
+    assert (again.key, again.assets) == (first.key, first.assets)

@@ -148,6 +148,7 @@ HOSTILE = {
     "short_extra": (pack(GOOD, Member(b"a", b"x", extra=b"\x55")), "BROKEN_HEADER"),
     "deflate64": (pack(GOOD, Member(b"a", b"x", method=9, packed=b"x")), "FORBIDDEN_METHOD"),
     "lzma": (pack(GOOD, Member(b"a", b"x", method=14, packed=b"x")), "FORBIDDEN_METHOD"),
+    "xz": (pack(GOOD, Member(b"a", b"x", method=95, packed=b"x")), "FORBIDDEN_METHOD"),
     "zstd": (pack(GOOD, Member(b"a", b"x", method=93, packed=b"x")), "FORBIDDEN_METHOD"),
     "unknown_method": (pack(GOOD, Member(b"a", b"x", method=77, packed=b"x")), "FORBIDDEN_METHOD"),
     # What is said twice, and not the same.
@@ -188,6 +189,7 @@ HOSTILE = {
     # The end and the directory.
     "count_too_low": (pack(GOOD, Member(b"a", b""), count=1), "ENTRY_COUNT_MISMATCH"),
     "count_too_high": (pack(GOOD, count=3), "ENTRY_COUNT_MISMATCH"),
+    "count_that_wrapped": (pack(GOOD, count=0), "EMPTY_ARCHIVE"),
     "several_disks": (pack(GOOD, disk=1), "MULTIPLE_DISKS"),
     "entry_of_other_disk": (pack(GOOD, Member(b"a", b"", disk=1)), "MULTIPLE_DISKS"),
     "directory_past_end": (pack(GOOD, start=1 << 20), "BROKEN_DIRECTORY"),

@@ -105,7 +105,7 @@ class SettingsRpcs:
 async def _described(connection: Connection, module: Module) -> Settings | None:
     """Give the settings that a module's live version has."""
     version = await versions.find(connection, module.code, module.live_version)
-    return reader.read(version.manifest.encode()).settings if version else None
+    return reader.read_kept(version.manifest).settings if version else None
 
 
 def _values(request: pb.SaveModuleSettingsRequest) -> JsonObject:

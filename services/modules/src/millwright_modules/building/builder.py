@@ -48,17 +48,25 @@ class Builder:
         self._turns = asyncio.Semaphore(parallel)
 
     async def build(
-        self, source: Path, entry: str, out: Path, report: Report, *, externals: Sequence[str]
+        self,
+        source: Path,
+        entry: str,
+        out: Path,
+        report: Report,
+        *,
+        externals: Sequence[str],
+        hashes: Mapping[str, bytes] | None = None,
     ) -> BuildResult:
         """Build the file `entry` of `source`, with the imports `externals` left for the platform, into the new `out`.
 
+        `hashes` are the SHA-256 of all that `source` holds, by path, for a caller who has unpacked it and knows them.
         `out` appears whole, or not at all. The same sources give the same files with the same names. Raises Refused
         with all that is wrong, each problem reported before; cancelled, it ends the child process first.
         """
         async with self._turns:
             esbuild = self._available()
             report(_step(0))
-            files = await asyncio.to_thread(sources.hashes, source)
+            files = await asyncio.to_thread(sources.hashes, source) if hashes is None else hashes
             sources.check_entry(entry, files)
             arguments = command.arguments(entry, externals)
             key = _key(esbuild, arguments, files)

@@ -73,7 +73,7 @@ async def roll_back(
     domain.check_generation(module, expected)
     target = version or await rollback_target(connection, module)
     kept = await versions.get(connection, code, target)
-    manifest = reader.read(kept.manifest.encode())
+    manifest = reader.read_kept(kept.manifest)
     plan = resolution.plan_rollback(planning.candidate(manifest, kept.signer), landscape)
     _check_dependents(code, [problem.path for problem in plan.problems])
     return await _moved(connection, log, tenant, domain.roll_back(module, target, actor), manifest)

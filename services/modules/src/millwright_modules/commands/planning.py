@@ -31,12 +31,12 @@ async def landscape(connection: Connection, found: Sequence[Module] | None = Non
 async def plan_rollback(connection: Connection, code: str, version: str) -> Plan:
     """Plan that an earlier version goes live again; raise VersionNotFound."""
     target = await versions.get(connection, code, version)
-    manifest = reader.read(target.manifest.encode())
+    manifest = reader.read_kept(target.manifest)
     return resolution.plan_rollback(candidate(manifest, target.signer), await landscape(connection))
 
 
 def _installed(module: Module, manifest_text: str, signer: str) -> Installed:
-    manifest = reader.read(manifest_text.encode())
+    manifest = reader.read_kept(manifest_text)
     return Installed(
         code=module.code,
         version=Version.parse(module.active_version),

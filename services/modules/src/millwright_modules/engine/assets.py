@@ -60,7 +60,10 @@ class Assets:
                 teller.hear(_BUILT_SHARE * done.share, done, Activity.BUILDING)
 
         out = room / "out"
-        result = await self._builder.build(tree.root, frontend.entry, out, report, externals=frontend.externals)
+        hashes = {path: file.digest for path, file in tree.files.items()}
+        result = await self._builder.build(
+            tree.root, frontend.entry, out, report, externals=frontend.externals, hashes=hashes
+        )
         return Bundle(out, result.entry, [asset.path for asset in result.assets], result.warnings)
 
     async def keep(self, tenant: str, bundle: Bundle, teller: Teller) -> Sequence[Asset]:

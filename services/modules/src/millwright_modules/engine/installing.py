@@ -222,7 +222,7 @@ class Installing:
         if module.state is State.ENABLED and module.active_version == operation.version:
             return await operating.enter(connection, work.log, operation, Stage.COMPLETED)
         version = await versions.get(connection, operation.code, operation.version)
-        manifest = reader.read(version.manifest.encode())
+        manifest = reader.read_kept(version.manifest)
         problems = await validating.obstacles(connection, manifest, version.signer, operation.options, self._platform)
         if any(problem.severity is Severity.ERROR for problem in problems):
             raise Refused(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -40,6 +41,15 @@ def read(content: bytes) -> Manifest:
     if problems or not isinstance(value, dict):
         raise Refused(problems[:_KEPT_PROBLEMS])
     return _manifest(value)
+
+
+@lru_cache(maxsize=512)
+def read_kept(text: str) -> Manifest:
+    """Read the manifest of a version, which was checked when it came and never changes; the latest are remembered.
+
+    Nobody may change what is given.
+    """
+    return read(text.encode())
 
 
 def _of_schema(value: Any) -> Iterator[Problem]:
