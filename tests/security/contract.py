@@ -54,6 +54,12 @@ class Contract:
         pool = descriptor_pool.Default()
         return cls(channel, [method for name in own for method in pool.FindServiceByName(name).methods])
 
+    @property
+    def package(self) -> str:
+        """Give the package of what this service alone serves."""
+        packages = [method.containing_service.file.package for method in self.methods]
+        return next(package for package in packages if package != "millwright.api.v1")
+
     def find(self, name: str) -> MethodDescriptor:
         """Give the RPC of that name."""
         return next(method for method in self.methods if method.name == name)

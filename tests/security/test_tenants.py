@@ -49,7 +49,7 @@ async def owned(contract, token):
     """The token of one who has something of everything, and the names of what they have."""
     owner = token(tenant=f"owner-{uuid.uuid4().hex[:8]}", roles=ROLES)
     names = set()
-    for rpc, fields in OWNED[contract.methods[0].containing_service.file.package]:
+    for rpc, fields in OWNED[contract.package]:
         method = contract.find(rpc)
         answer = await contract.call(method, owner, GetMessageClass(method.input_type)(**fields))
         assert answer.code == "OK", (rpc, answer)

@@ -16,6 +16,9 @@ CALL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 CALLS_SHED = Counter("millwright_calls_shed_total", "Calls refused because too many were in progress.", ["method"])
+AUDIT_REFUSALS_DROPPED = Counter(
+    "millwright_audit_refusals_dropped_total", "Refusals that the audit log has no entry of: too many of one caller."
+)
 STREAMS = Gauge("millwright_watch_streams", "Streams that are open.")
 EVENTS_PUBLISHED = Counter("millwright_events_published_total", "Events acknowledged by JetStream.")
 EVENTS_PENDING = Gauge("millwright_events_pending", "Events committed but not yet acknowledged by JetStream.")

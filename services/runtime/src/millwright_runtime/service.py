@@ -27,7 +27,9 @@ from google.protobuf.message import Message
 
 from millwright_runtime import logs, loops, metrics, settings, tracing
 from millwright_runtime.api import calls
+from millwright_runtime.api.audit import AuditServicer
 from millwright_runtime.api.server import ApiServer
+from millwright_runtime.audit.auditing import Auditing
 from millwright_runtime.certificates import CertificateUnusable, Files, client_context
 from millwright_runtime.concurrency.patience import persist
 from millwright_runtime.events.jetstream import JetStream
@@ -272,18 +274,23 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         parts = await service.compose(platform, configured)
         for close in parts.closers:
             stack.push_async_callback(close)
-        server = ApiServer(configured, parts.servicers)
+        auditing = Auditing(database, service.name)
+        server = ApiServer(configured, [*parts.servicers, AuditServicer(platform.reading, service.name)], auditing)
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
 
         await schema.wait(service.name, schema.newest(service.migrations), configured.database_url.get_secret_value())
         await database.check_role(service.name)
-        kept = {"event": configured.event_log_retention_days, **parts.keep_days}
+        kept = {
+            "event": configured.event_log_retention_days,
+            "audit_entry": configured.audit_retention_days,
+            **parts.keep_days,
+        }
         partitions = Partitions(database, service.name, kept)
         await persist("making partitions", partitions.make)
         jetstream.start(platform.signals.notify)
         stack.callback(platform.signals.drain)
-        self._start_loops(platform, relay, server, [*parts.loops, partitions])
+        self._start_loops(platform, relay, server, [*parts.loops, partitions, auditing])
         stack.push_async_callback(server.leave)
         await server.set_serving(serving=True)
         _log.info("serving", extra={"service": service.name, "port": server.port})

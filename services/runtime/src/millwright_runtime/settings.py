@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from millwright_runtime.postgres.tables import AUDIT_LEAST_DAYS
+
 
 def _host_and_port(value: str) -> str:
     host, separator, port = value.rpartition(":")
@@ -120,6 +122,8 @@ class ServiceSettings(BaseSettings):
     """How long JetStream keeps events."""
     event_log_retention_days: Annotated[int, Field(ge=1)] = 30
     """How long Postgres keeps events, and longer where what they tell of is still needed."""
+    audit_retention_days: Annotated[int, Field(ge=AUDIT_LEAST_DAYS)] = 400
+    """How long Postgres keeps the audit log; at least 90 days, which the database sees to."""
     log_level: LogLevel = "INFO"
     """The least severe level that is logged."""
 

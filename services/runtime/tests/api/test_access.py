@@ -27,6 +27,7 @@ def declared(name, rule=None):
     )
     if rule is not None:
         method.options.Extensions[service_pb2.access] = rule
+        method.options.Extensions[service_pb2.unaudited] = True
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     return pool.FindServiceByName(f"{package}.Sample")

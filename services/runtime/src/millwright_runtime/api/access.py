@@ -9,6 +9,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from millwright.api.v1 import service_pb2
 
 from millwright_runtime.api.calls import Principal
+from millwright_runtime.audit import rules as audit_rules
+from millwright_runtime.audit.rules import Audited
 from millwright_runtime.errors import PermissionDenied
 
 _ROLES_THAT_SUFFICE = {
@@ -36,6 +38,8 @@ class Rule:
     """The least role, as a caller would be told."""
     sufficient: frozenset[str]
     always_admitted: bool
+    audited: Audited | None = None
+    """What the audit log keeps of a call; None for nothing."""
 
     def check(self, principal: Principal) -> None:
         """Raise RoleMissing unless the principal holds a role that suffices."""
@@ -44,7 +48,10 @@ class Rule:
 
 
 def rules(services: Iterable[ServiceDescriptor]) -> Mapping[str, Rule]:
-    """Give the rule of each method of `services` by its full path; raise AccessRuleMissing if one has none."""
+    """Give the rule of each method of `services` by its full path.
+
+    Raises AccessRuleMissing if one has none, and AuditRuleMissing or AuditPathUnknown as `audit.rules.rule` does.
+    """
     return {
         f"/{service.full_name}/{method.name}": _rule(service, method)
         for service in services
@@ -62,4 +69,5 @@ def _rule(service: ServiceDescriptor, method: MethodDescriptor) -> Rule:
         role=service_pb2.Access.Name(access).removeprefix("ACCESS_").lower(),
         sufficient=_ROLES_THAT_SUFFICE[access],
         always_admitted=options.Extensions[service_pb2.always_admitted],
+        audited=audit_rules.rule(method),
     )

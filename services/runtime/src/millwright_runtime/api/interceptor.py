@@ -1,6 +1,7 @@
 """The one interceptor: around every call of our own services it stands between gRPC and the servicer.
 
 In order: admit → authenticate → authorize → serve under the deadline → turn what was raised into a status → count.
+What is audited is recorded from the moment that its caller is known.
 It is one class because each wrapping layer costs a call about 13 µs.
 """
 
@@ -21,6 +22,8 @@ from millwright_runtime import metrics, tracing
 from millwright_runtime.api import calls, status
 from millwright_runtime.api.access import Rule
 from millwright_runtime.api.authentication import Authenticator
+from millwright_runtime.audit import recording
+from millwright_runtime.audit.auditing import Auditing
 from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
 
 _ANSWER_MARGIN_SECONDS = 0.2
@@ -72,8 +75,12 @@ class Limits:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of the methods that have an access rule; health and reflection pass through untouched."""
 
-    def __init__(self, rules: Mapping[str, Rule], authenticator: Authenticator, limits: Limits) -> None:
+    def __init__(
+        self, rules: Mapping[str, Rule], authenticator: Authenticator, limits: Limits, auditing: Auditing | None = None
+    ) -> None:
+        """Serve by `rules`; `auditing` is needed where one of them has calls audited."""
         self._rules = rules
+        self._auditing = auditing
         self._authenticator = authenticator
         self._limits = limits
         self._wrapped: dict[str, Handler] = {}
@@ -126,16 +133,18 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     try:
                         async with deadline:
                             principal = await self._let_in(
-                                method, rule, metadata, is_full=self._calls > self._limits.calls
+                                method, rule, metadata, context, is_full=self._calls > self._limits.calls
                             )
                             calls.enter(calls.Call(method, principal, begin + remaining))
                             response = await serve(read(request), context)
+                            await self._finish(response)
                     except grpc.aio.AbortError:  # the servicer ended the call itself
                         code = context.code().name
                         raise
                     except Exception as error:  # noqa: BLE001 - every refusal leaves through here
                         refusal = DeadlineExceeded() if deadline.expired() else status.refusal(error, method)
                         code = refusal.code
+                        self._refuse(refusal, read, request)
                         await _abort(context, refusal)
                     code = "OK"
                     return response
@@ -161,12 +170,13 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
                         principal = await self._let_in(
-                            method, rule, metadata, is_full=self._streams > self._limits.streams
+                            method, rule, metadata, context, is_full=self._streams > self._limits.streams
                         )
                         calls.enter(calls.Call(method, principal, deadline))
                         async with aclosing(serve(read(request), context)) as responses:
                             async for response in responses:
                                 yield response
+                        await self._finish()
                         code = "OK"
                     except grpc.aio.AbortError:  # the servicer ended the call itself
                         code = context.code().name
@@ -176,6 +186,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     except Exception as error:  # noqa: BLE001 - every refusal leaves through here
                         refusal = status.refusal(error, method)
                         code = refusal.code
+                        self._refuse(refusal, read, request)
                         await _abort(context, refusal)
             finally:
                 self._streams -= 1
@@ -212,15 +223,35 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         return feeding
 
-    async def _let_in(self, method: str, rule: Rule, metadata: Mapping[str, Any], *, is_full: bool) -> calls.Principal:
+    async def _let_in(
+        self, method: str, rule: Rule, metadata: Mapping[str, Any], context: Context, *, is_full: bool
+    ) -> calls.Principal:
         if not self._is_open:
             raise Starting
         if is_full and not rule.always_admitted:
             metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls
         principal = await self._authenticator.authenticate(metadata.get("authorization"))
+        if rule.audited and self._auditing:
+            self._auditing.begin(rule.method, rule.audited, principal, context.peer())
         rule.check(principal)
         return principal
+
+    async def _finish(self, response: Any = None) -> None:
+        call = recording.current()
+        if call and self._auditing:
+            if response is not None and call.is_due:
+                call.answered(response)
+            await self._auditing.finish(call)
+
+    def _refuse(self, refusal: MillwrightError, read: Callable[[Any], Any], request: Any) -> None:
+        """Have the refusal audited; what a caller without the role asked for is read for that alone."""
+        call = recording.current()
+        if call and self._auditing:
+            if not call.is_asked and isinstance(request, bytes):
+                with suppress(MillwrightError):
+                    read(request)
+            self._auditing.refused(call, refusal)
 
 
 def _stream(streaming: bool) -> str:  # noqa: FBT001 - as gRPC has it
@@ -238,9 +269,12 @@ def _reader(handler: Handler, limit: int) -> Callable[[Any], Any]:
         if len(body) > limit:
             raise RequestTooLarge(size=len(body), limit=limit)
         try:
-            return deserialize(body)
+            request = deserialize(body)
         except DecodeError:
             raise RequestMalformed from None
+        if call := recording.current():
+            call.asked(request)
+        return request
 
     async def read_each(bodies: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for body in bodies:

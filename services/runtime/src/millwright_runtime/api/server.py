@@ -13,6 +13,7 @@ from millwright_runtime import loops
 from millwright_runtime.api import access, credentials, servicers
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.interceptor import Interceptor, Limits
+from millwright_runtime.audit.auditing import Auditing
 from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.settings import PortTaken, ServiceSettings
 
@@ -41,7 +42,7 @@ _OPTIONS = (
 class ApiServer:
     """Listens from `start` on, answers health truthfully, and ends calls in an orderly way."""
 
-    def __init__(self, settings: ServiceSettings, serving: Sequence[object]) -> None:
+    def __init__(self, settings: ServiceSettings, serving: Sequence[object], auditing: Auditing | None = None) -> None:
         """Assemble the server of these servicers.
 
         Raises access.AccessRuleMissing if an RPC lacks its rule, CertificateUnusable if there can be no TLS as is set.
@@ -56,7 +57,7 @@ class ApiServer:
             default_deadline_seconds=settings.default_deadline_seconds,
             message_bytes=settings.max_message_bytes,
         )
-        self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits)
+        self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits, auditing)
         self._server = grpc.aio.server(
             interceptors=[self._interceptor],
             options=[*_OPTIONS, ("grpc.max_receive_message_length", _HARD_LIMIT * settings.max_message_bytes)],

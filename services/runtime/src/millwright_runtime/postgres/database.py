@@ -10,7 +10,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import asyncpg
 
@@ -37,6 +38,36 @@ _TENANT = re.compile(r"[a-z0-9-]{1,63}|\*")
 _STATEMENT_SECONDS = 30.0
 _IDLE_MILLISECONDS = 5_000
 """A process that is frozen in the middle of a transaction keeps its locks no longer than this from the others."""
+
+
+class Companion(Protocol):
+    """What is written along with the first transaction of its tenant that the running task commits."""
+
+    @property
+    def tenant(self) -> str:
+        """Give the tenant whose transaction it goes with."""
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether it is still to be written."""
+        ...
+
+    async def write(self, connection: Connection) -> None:
+        """Write it in a transaction that is about to be committed."""
+        ...
+
+    def committed(self) -> None:
+        """Hear that it is written for good."""
+        ...
+
+
+_companion: ContextVar[Companion | None] = ContextVar("millwright_companion", default=None)
+
+
+def accompany(companion: Companion) -> None:
+    """Have `companion` written along with what the running task commits next."""
+    _companion.set(companion)
 
 
 class RoleTooPowerful(Exception):
@@ -81,8 +112,15 @@ class Database:
     @asynccontextmanager
     async def transaction(self, tenant: str) -> AsyncIterator[Connection]:
         """Give a connection inside a transaction that sees the rows of `tenant` alone; commit at the end."""
+        companion = _companion.get()
+        is_written = False
         async with self._begun("BEGIN", tenant) as connection:
             yield connection
+            if companion and companion.is_due and companion.tenant == tenant:
+                await companion.write(connection)
+                is_written = True
+        if companion and is_written:
+            companion.committed()
 
     @asynccontextmanager
     async def snapshot(self, tenant: str) -> AsyncIterator[Connection]:

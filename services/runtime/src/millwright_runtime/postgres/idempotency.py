@@ -11,6 +11,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from millwright_runtime.api import calls
+from millwright_runtime.audit import recording
 from millwright_runtime.errors import InvalidArgument, InvalidFields, Violation
 from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database
 
@@ -46,8 +47,12 @@ class Requests:
         call = calls.current()
         request_id = _parse(request.request_id)  # type: ignore[attr-defined]
         async with self._database.transaction(call.principal.tenant) as connection:
+            audited = recording.current()
             if request_id is None:
-                return await work(connection)
+                response = await work(connection)
+                if audited:
+                    audited.answered(response)
+                return response
             key = (call.principal.tenant, call.method, request_id)
             digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
             if not await connection.fetchval(self._claim, *key, digest):
@@ -56,8 +61,12 @@ class Requests:
                     raise RequestIdReused(request_id=request_id)
                 response = response_type.FromString(first["response"])
                 response.replayed = True  # type: ignore[attr-defined]
+                if audited:
+                    audited.leave_out()
                 return response
             response = await work(connection)
+            if audited:
+                audited.answered(response)
             await connection.execute(self._keep, *key, response.SerializeToString())
             return response
 

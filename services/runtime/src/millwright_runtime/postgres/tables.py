@@ -6,6 +6,9 @@ A function here is frozen once a release has run it: a change is a new function 
 
 from __future__ import annotations
 
+AUDIT_LEAST_DAYS = 90
+"""The database keeps the audit log for so long even from a service that asks for less."""
+
 
 def tenant_policy(table: str) -> str:
     """Hold every row of `table` to the transaction's tenant, for reading and writing, its owner included."""
@@ -31,9 +34,11 @@ def partitions(schema: str, role: str, needed: str = "false") -> str:
     return f"""
 CREATE TABLE {schema}.partitioned (
     name text PRIMARY KEY,
-    span text NOT NULL CHECK (span IN ('day', 'month'))
+    span text NOT NULL CHECK (span IN ('day', 'month')),
+    least_days integer NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE {schema}.partitioned IS 'The tables that are kept by the day or the month (UTC).';
+COMMENT ON COLUMN {schema}.partitioned.least_days IS 'for so long nothing is dropped, whatever the service asks for';
 GRANT SELECT ON {schema}.partitioned TO {role};
 
 CREATE FUNCTION {schema}.make_partitions(ahead_days integer) RETURNS SETOF text
@@ -77,11 +82,12 @@ DECLARE
     kind record;
     lower_time timestamptz;
     upper_time timestamptz;
-    cutoff timestamptz := clock_timestamp() - greatest(keep_days, 1) * interval '1 day';
+    cutoff timestamptz;
     tenant text := current_setting('millwright.tenant', true);
 BEGIN
-    SELECT partitioned.name, span, ('1 ' || span)::interval AS step INTO STRICT kind
+    SELECT partitioned.name, span, least_days, ('1 ' || span)::interval AS step INTO STRICT kind
     FROM {schema}.partitioned WHERE partitioned.name = family;
+    cutoff := clock_timestamp() - greatest(keep_days, kind.least_days, 1) * interval '1 day';
     PERFORM set_config('millwright.tenant', '*', true);
     FOR name IN
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
@@ -187,4 +193,32 @@ CREATE TABLE {schema}.inbox (
 );
 CREATE INDEX inbox_receive_time ON {schema}.inbox (consumer, receive_time);
 GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.inbox TO {role};
+"""
+
+
+def audit(schema: str, role: str) -> str:
+    """Who did what, by the month. The role adds and reads entries, and can change or remove none.
+
+    It needs `partitions`; no partition of it is dropped before `AUDIT_LEAST_DAYS` have passed.
+    """
+    return f"""
+CREATE TABLE {schema}.audit_entry (
+    tenant text NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    subject text NOT NULL,
+    roles text[] NOT NULL,
+    method text NOT NULL,
+    resources text[] NOT NULL,
+    request_id uuid,
+    code text NOT NULL,
+    reason text NOT NULL,
+    trace_id text NOT NULL,
+    peer text NOT NULL,
+    PRIMARY KEY (tenant, create_time, id)
+) PARTITION BY RANGE (create_time);
+COMMENT ON TABLE {schema}.audit_entry IS 'A row for each call that changed something, or was refused to';
+INSERT INTO {schema}.partitioned (name, span, least_days) VALUES ('audit_entry', 'month', {AUDIT_LEAST_DAYS});
+{tenant_policy(f"{schema}.audit_entry")}
+GRANT SELECT, INSERT ON {schema}.audit_entry TO {role};
 """

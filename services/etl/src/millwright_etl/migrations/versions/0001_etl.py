@@ -478,7 +478,7 @@ def upgrade() -> None:
     for part in (LANDING, BI, VIEWS, RUNS, QUALITY, FUNCTIONS):
         execute(part)
     execute(tables.partitions("etl", role, tables.events_needed("etl")))
-    for runtime_tables in (tables.events, tables.requests):
+    for runtime_tables in (tables.events, tables.requests, tables.audit):
         execute(runtime_tables("etl", role))
     for table in TENANTED:
         execute(tables.tenant_policy(table))

@@ -431,7 +431,7 @@ def upgrade() -> None:
     execute(tables.partitions("judgment", role, tables.events_needed("judgment")))
     for part in (RULESETS, RELEASES, EXECUTIONS, REPLAYS, EXPERIMENTS, HOLDS):
         execute(part)
-    for runtime_tables in (tables.events, tables.requests):
+    for runtime_tables in (tables.events, tables.requests, tables.audit):
         execute(runtime_tables("judgment", role))
     for table in TENANTED:
         execute(tables.tenant_policy(f"judgment.{table}"))

@@ -235,7 +235,7 @@ def upgrade() -> None:
     execute(tables.partitions("modules", role, f"{tables.events_needed('modules')} OR {NEEDED}"))
     for part in (ARTIFACTS, MODULES, OPERATIONS, SETTINGS):
         execute(part)
-    for runtime_tables in (tables.events, tables.requests):
+    for runtime_tables in (tables.events, tables.requests, tables.audit):
         execute(runtime_tables("modules", role))
     for table in TENANTED:
         execute(tables.tenant_policy(f"modules.{table}"))

@@ -28,5 +28,5 @@ def upgrade():
     needed = f"{tables.events_needed('sample')} OR {HELD}"
     migrations.execute(tables.partitions("sample", role, needed))
     migrations.execute(READINGS.format(role=role) + tables.tenant_policy("sample.reading"))
-    for make in (tables.events, tables.requests, tables.inbox):
+    for make in (tables.events, tables.requests, tables.inbox, tables.audit):
         migrations.execute(make("sample", role))

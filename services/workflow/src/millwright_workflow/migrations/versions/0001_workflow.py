@@ -663,7 +663,7 @@ def upgrade() -> None:
     execute(tables.partitions("workflow", role, f"{tables.events_needed('workflow')} OR {NEEDED}"))
     for part in (WORKFLOWS, RELEASES, INSTANCES, WORK, EVENTS):
         execute(part)
-    for runtime_tables in (tables.events, tables.requests, tables.inbox):
+    for runtime_tables in (tables.events, tables.requests, tables.inbox, tables.audit):
         execute(runtime_tables("workflow", role))
     for table in TENANTED:
         execute(tables.tenant_policy(f"workflow.{table}"))
