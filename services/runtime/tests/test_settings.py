@@ -100,3 +100,14 @@ def test_secrets_do_not_show(environment):
 def test_a_log_level_is_written_in_any_case(environment, level):
     environment(LOG_LEVEL=level)
     assert settings.load(SampleSettings).log_level == level.upper()
+
+
+def test_the_limits_of_tenants_are_read_as_json_and_a_wrong_one_is_named(environment, capsys):
+    environment(TENANT_LIMIT='{"calls_per_second": 50}', TENANT_LIMITS='{"big": {"writes_per_second": 5}}')
+    loaded = settings.load(SampleSettings)
+    assert loaded.tenant_limit.calls_per_second == 50
+    assert loaded.tenant_limits["big"].writes_per_second == 5
+    environment(TENANT_LIMITS='{"big": {"calls_per_second": 0}}')
+    with pytest.raises(SystemExit):
+        settings.load(SampleSettings)
+    assert "MILLWRIGHT_SAMPLE_TENANT_LIMITS" in capsys.readouterr().err

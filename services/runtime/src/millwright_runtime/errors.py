@@ -43,7 +43,7 @@ class MillwrightError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
     """The name of the gRPC status code."""
-    retry_seconds: ClassVar[float | None] = None
+    retry_seconds: float | None = None
     """How long a caller should wait before the same call may succeed, where that is known."""
 
     def __init__(self, **variables: object) -> None:
@@ -129,7 +129,7 @@ class ResourceExhausted(MillwrightError):
     """Too much at once."""
 
     code = "RESOURCE_EXHAUSTED"
-    retry_seconds: ClassVar[float | None] = 1.0
+    retry_seconds: float | None = 1.0
 
 
 class DeadlineExceeded(MillwrightError):

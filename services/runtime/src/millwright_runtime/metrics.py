@@ -16,6 +16,11 @@ CALL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 CALLS_SHED = Counter("millwright_calls_shed_total", "Calls refused because too many were in progress.", ["method"])
+CALLS_LIMITED = Counter(
+    "millwright_calls_limited_total",
+    "Calls refused because their tenant asked for too much: by calls or writes a second, or at_once.",
+    ["tenant", "limit"],
+)
 AUDIT_REFUSALS_DROPPED = Counter(
     "millwright_audit_refusals_dropped_total", "Refusals that the audit log has no entry of: too many of one caller."
 )

@@ -275,6 +275,7 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         for close in parts.closers:
             stack.push_async_callback(close)
         auditing = Auditing(database, service.name)
+        stack.push_async_callback(loops.drain, auditing, configured.drain_seconds)  # once the last call has ended
         server = ApiServer(configured, [*parts.servicers, AuditServicer(platform.reading, service.name)], auditing)
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)

@@ -9,7 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -68,6 +70,21 @@ class PortTaken(Exception):
         super().__init__(f"cannot listen on {address}: another process does, or the address is not ours")
 
 
+class TenantLimit(BaseModel):
+    """How often one tenant may call one process. What is not set is not limited."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Calls, of which opening a stream is one."""
+    calls_burst: Annotated[int, Field(ge=1)] | None = None
+    """How many may come at once after a quiet time. Unset: what two seconds bring."""
+    writes_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Those among them that the audit log has entries of."""
+    writes_burst: Annotated[int, Field(ge=1)] | None = None
+    """The same as of calls."""
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs to know. A service subclasses it with its own prefix and what it adds."""
 
@@ -114,6 +131,12 @@ class ServiceSettings(BaseSettings):
     """Unary calls in progress before further ones are told to come back."""
     max_watch_streams: Annotated[int, Field(ge=1)] = 2000
     """Streams open before further ones are told to come back."""
+    tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """How much of these two one tenant may have, so that there is room for the others."""
+    tenant_limit: TenantLimit = TenantLimit()
+    """How often a tenant may call; JSON."""
+    tenant_limits: dict[str, TenantLimit] = {}
+    """What is so for some tenants instead, by their names; JSON."""
     default_deadline_seconds: Annotated[float, Field(gt=0)] = 30.0
     """The deadline of unary calls that come without one."""
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0

@@ -1,6 +1,7 @@
 """The one interceptor: around every call of our own services it stands between gRPC and the servicer.
 
-In order: admit → authenticate → authorize → serve under the deadline → turn what was raised into a status → count.
+In order: admit → authenticate → admit the tenant → authorize → serve under the deadline → turn what was raised into a
+status → count.
 What is audited is recorded from the moment that its caller is known.
 It is one class because each wrapping layer costs a call about 13 µs.
 """
@@ -22,6 +23,7 @@ from millwright_runtime import metrics, tracing
 from millwright_runtime.api import calls, status
 from millwright_runtime.api.access import Rule
 from millwright_runtime.api.authentication import Authenticator
+from millwright_runtime.api.tenants import Kind, Tenants
 from millwright_runtime.audit import recording
 from millwright_runtime.audit.auditing import Auditing
 from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
@@ -76,9 +78,15 @@ class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of the methods that have an access rule; health and reflection pass through untouched."""
 
     def __init__(
-        self, rules: Mapping[str, Rule], authenticator: Authenticator, limits: Limits, auditing: Auditing | None = None
+        self,
+        rules: Mapping[str, Rule],
+        authenticator: Authenticator,
+        limits: Limits,
+        tenants: Tenants | None = None,
+        auditing: Auditing | None = None,
     ) -> None:
         """Serve by `rules`; `auditing` is needed where one of them has calls audited."""
+        self._tenants = tenants or Tenants()
         self._rules = rules
         self._auditing = auditing
         self._authenticator = authenticator
@@ -126,15 +134,13 @@ class Interceptor(grpc.aio.ServerInterceptor):
             metadata = _metadata(context)
             remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
             deadline = asyncio.timeout(remaining)
-            code = "CANCELLED"
+            code, principal = "CANCELLED", None
             self._calls += 1
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
                         async with deadline:
-                            principal = await self._let_in(
-                                method, rule, metadata, context, is_full=self._calls > self._limits.calls
-                            )
+                            principal = await self._let_in("calls", method, rule, metadata, context)
                             calls.enter(calls.Call(method, principal, begin + remaining))
                             response = await serve(read(request), context)
                             await self._finish(response)
@@ -150,6 +156,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     return response
             finally:
                 self._calls -= 1
+                self._let_out("calls", principal)
                 counter(code).inc()
                 seconds.observe(time.monotonic() - begin)
 
@@ -163,15 +170,13 @@ class Interceptor(grpc.aio.ServerInterceptor):
         async def streaming(request: Any, context: Context) -> AsyncGenerator[Any]:
             metadata = _metadata(context)
             deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
-            code = "CANCELLED"
+            code, principal = "CANCELLED", None
             self._streams += 1
             metrics.STREAMS.inc()
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
-                        principal = await self._let_in(
-                            method, rule, metadata, context, is_full=self._streams > self._limits.streams
-                        )
+                        principal = await self._let_in("streams", method, rule, metadata, context)
                         calls.enter(calls.Call(method, principal, deadline))
                         async with aclosing(serve(read(request), context)) as responses:
                             async for response in responses:
@@ -190,6 +195,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                         await _abort(context, refusal)
             finally:
                 self._streams -= 1
+                self._let_out("streams", principal)
                 metrics.STREAMS.dec()
                 counter(code).inc()
 
@@ -224,18 +230,26 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return feeding
 
     async def _let_in(
-        self, method: str, rule: Rule, metadata: Mapping[str, Any], context: Context, *, is_full: bool
+        self, kind: Kind, method: str, rule: Rule, metadata: Mapping[str, Any], context: Context
     ) -> calls.Principal:
         if not self._is_open:
             raise Starting
+        is_full = self._calls > self._limits.calls if kind == "calls" else self._streams > self._limits.streams
         if is_full and not rule.always_admitted:
             metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls
         principal = await self._authenticator.authenticate(metadata.get("authorization"))
+        if not rule.always_admitted:
+            self._tenants.check(principal.tenant, kind, is_write=rule.audited is not None)
         if rule.audited and self._auditing:
             self._auditing.begin(rule.method, rule.audited, principal, context.peer())
         rule.check(principal)
+        self._tenants.enter(principal.tenant, kind)
         return principal
+
+    def _let_out(self, kind: Kind, principal: calls.Principal | None) -> None:
+        if principal:
+            self._tenants.leave(principal.tenant, kind)
 
     async def _finish(self, response: Any = None) -> None:
         call = recording.current()

@@ -13,6 +13,7 @@ from millwright_runtime import loops
 from millwright_runtime.api import access, credentials, servicers
 from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.interceptor import Interceptor, Limits
+from millwright_runtime.api.tenants import Tenants
 from millwright_runtime.audit.auditing import Auditing
 from millwright_runtime.certificates import Certificates, Files
 from millwright_runtime.settings import PortTaken, ServiceSettings
@@ -57,7 +58,7 @@ class ApiServer:
             default_deadline_seconds=settings.default_deadline_seconds,
             message_bytes=settings.max_message_bytes,
         )
-        self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits, auditing)
+        self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits, _tenants(settings), auditing)
         self._server = grpc.aio.server(
             interceptors=[self._interceptor],
             options=[*_OPTIONS, ("grpc.max_receive_message_length", _HARD_LIMIT * settings.max_message_bytes)],
@@ -131,3 +132,15 @@ def _listen(server: grpc.aio.Server, address: str, secure: grpc.ServerCredential
         return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
     except RuntimeError:
         raise PortTaken(address) from None
+
+
+def _tenants(settings: ServiceSettings) -> Tenants:
+    """Give the accounts that hold each tenant to its share."""
+    return Tenants(
+        settings.tenant_limit,
+        settings.tenant_limits,
+        {
+            "calls": max(1, int(settings.tenant_share * settings.max_concurrent_calls)),
+            "streams": max(1, int(settings.tenant_share * settings.max_watch_streams)),
+        },
+    )

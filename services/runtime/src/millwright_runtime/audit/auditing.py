@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from millwright_runtime import metrics
 from millwright_runtime.api.calls import Principal
@@ -41,6 +42,7 @@ class Auditing:
         self._kept = Buckets(_REFUSALS_PER_SECOND, REFUSALS_AT_ONCE, clock)
         self._waiting: deque[Entry] = deque()
         self._has_some = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def begin(self, method: str, audited: Audited, principal: Principal, peer: str) -> None:
         """Begin the recording of the call that the running task serves."""
@@ -71,13 +73,14 @@ class Auditing:
 
     async def run_once(self) -> int:
         """Write some of what waits; give how many. They wait on if that fails."""
-        entries = [self._waiting[place] for place in range(min(len(self._waiting), _WRITTEN_TOGETHER))]
-        async with self._database.transaction(ALL_TENANTS) as connection:
-            await self._log.append(connection, entries)
-        for _ in entries:
-            self._waiting.popleft()
-        if not self._waiting:
-            self._has_some.clear()
+        async with self._writing:
+            entries = list(islice(self._waiting, _WRITTEN_TOGETHER))
+            async with self._database.transaction(ALL_TENANTS) as connection:
+                await self._log.append(connection, entries)
+            for _ in entries:
+                self._waiting.popleft()
+            if not self._waiting:
+                self._has_some.clear()
         return len(entries)
 
     async def drain(self) -> None:
