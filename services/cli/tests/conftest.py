@@ -22,6 +22,7 @@ from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from millwright.api.v1 import audit_service_pb2
 from millwright.etl.v1 import pipeline_service_pb2
 from millwright.judgment.v1 import (
     experiment_service_pb2,
@@ -52,6 +53,7 @@ CONTRACT = (
     experiment_service_pb2,
     module_service_pb2,
     pipeline_service_pb2,
+    audit_service_pb2,
 )
 
 

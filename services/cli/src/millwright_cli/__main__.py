@@ -6,6 +6,7 @@ import sys
 import typer
 
 from millwright_cli import session
+from millwright_cli.audit import audit
 from millwright_cli.etl import etl
 from millwright_cli.judgment import execution, experiment, replay, ruleset
 from millwright_cli.judgment.judge import judge
@@ -32,6 +33,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(module.app, name="module")
 app.add_typer(etl.app, name="etl")
+app.add_typer(audit.app, name="audit")
 app.command("watch", cls=session.Verb)(watch)
 
 

@@ -1,0 +1,1 @@
+"""Who changed what in a service: `millwright audit`."""
