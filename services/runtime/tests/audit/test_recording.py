@@ -46,8 +46,11 @@ class Desk:
             calls.enter(Call(f"/{method}", principal, float("inf")))
             call = recording.current()
             call.asked(request or PublishVersionRequest(definition="secret"))
-            await work()
-            await self.auditing.finish(call)
+            try:
+                await work()
+                await self.auditing.finish(call)
+            finally:
+                call.close()
             return call
 
         return await asyncio.create_task(serve(), context=contextvars.Context())
@@ -152,6 +155,24 @@ async def test_a_call_that_commits_nothing_itself_has_its_entry_before_it_is_ans
 
     await desk.call(elsewhere)
     assert [entry["code"] for entry in await desk.entries()] == ["OK"]
+
+
+async def test_what_a_refused_call_has_left_running_writes_no_entry_for_it(desk):
+    ended, left = asyncio.Event(), []
+
+    async def later():
+        await ended.wait()
+        await desk.note()
+
+    async def refused():
+        left.append(asyncio.create_task(later()))
+        raise NotNow
+
+    with pytest.raises(NotNow):
+        await desk.call(refused)
+    ended.set()
+    await left[0]
+    assert (await desk.entries(), await desk.notes()) == ([], 1)
 
 
 async def test_a_preview_has_no_entry(desk):

@@ -250,6 +250,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _let_out(self, kind: Kind, principal: calls.Principal | None) -> None:
         if principal:
             self._tenants.leave(principal.tenant, kind)
+        if call := recording.current():
+            call.close()
 
     async def _finish(self, response: Any = None) -> None:
         call = recording.current()

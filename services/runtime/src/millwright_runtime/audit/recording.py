@@ -74,6 +74,10 @@ class Recording:
         """Note that the entry is written."""
         self.is_due = False
 
+    def close(self) -> None:
+        """End with the call: what it has begun and left running writes no entry for it any more."""
+        self.is_due = False
+
     def entry(self, code: str, reason: str = "") -> Entry:
         """Give the entry, with how the call ended."""
         trace = tracing.current()
