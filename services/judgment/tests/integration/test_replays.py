@@ -309,6 +309,33 @@ async def test_a_replay_of_nothing_is_refused(line):
     assert refusal.fields == ["selection"]
 
 
+async def test_few_of_many_are_found_by_looking_at_some_at_a_time(judged, monkeypatch):
+    """One statement would look at the whole table, run into its time limit, and be sent again for ever."""
+    monkeypatch.setattr(execution_pages, "LOOKED_AT", 7)
+    wanted = every()
+    wanted.filter.unit = "lot-3"
+    assert (await report(judged, selection=wanted)).selected == 10
+    wanted = every()
+    wanted.filter.outcomes.append("critical")
+    assert (await report(judged, selection=wanted)).selected == EXECUTIONS // 100 * 19
+    wanted = every()
+    wanted.MergeFrom(replay_pb2.Selection(sample_rate=0.02, seed=3))
+    counted = (await judged.CreateReplay(selection=wanted, targets=[on(2)], validate_only=True)).replay
+    assert (await report(judged, selection=wanted)).selected == counted.progress.total
+
+
+async def test_a_replay_that_finds_nothing_in_a_large_table_ends(judged, monkeypatch):
+    """How many there are was an estimate when it was created: there were too many to look at them all."""
+    monkeypatch.setattr(execution_pages, "LOOKED_AT", 7)
+    wanted = every()
+    wanted.filter.line = "L9"
+    refusal = await refused(judged.CreateReplay(selection=wanted, targets=[on(2)]))
+    assert refusal.kind == ("FAILED_PRECONDITION", "NOTHING_SELECTED")
+    monkeypatch.setattr(execution_pages, "_COUNTED", 100)
+    replay = await ended(judged, await create(judged, selection=wanted))
+    assert (replay.state, replay.error) == (Replay.STATE_FAILED, "The selection has no executions.")
+
+
 async def test_what_does_not_come_out_as_recorded_is_not_compared(judged, sql):
     await sql.execute(
         "UPDATE judgment.execution SET outcome = 'normal' WHERE tenant = $1 AND winning_rule = 'r-critical'",

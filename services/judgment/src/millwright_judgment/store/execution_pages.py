@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import asyncpg
 import numpy as np
@@ -15,7 +15,7 @@ import orjson
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound
-from millwright_judgment.domain.executions import time_of
+from millwright_judgment.domain.executions import Filter, time_of
 from millwright_judgment.domain.input.decoding import text_column
 from millwright_judgment.domain.replays.page import Page, Recorded, Texts
 from millwright_judgment.domain.replays.replay import Selection
@@ -26,17 +26,29 @@ _PAGE_BYTES = 16 * 1024 * 1024
 """A page ends after so many bytes of inputs, at the latest."""
 _NAMED = 5_000
 """So many executions that were named are read at once."""
+LOOKED_AT = 200_000
+"""So many executions one statement looks at for those that a filter lets through: it ends in time, however few."""
+_COUNTED = 1_000_000
+"""So many are looked at to count them; if there are more, the count is an estimate."""
 
 
 async def count(connection: Connection, selection: Selection) -> int:
-    """Give how many executions are selected."""
+    """Give how many executions are selected: at least 1, by estimate, where there are too many to look at them all."""
     if selection.executions:
         return len(selection.executions)
-    where, values = _where(selection)
-    values.append(selection.most_executions)
-    statement = f"SELECT count(*) FROM (SELECT FROM judgment.execution WHERE {where} LIMIT ${len(values)}) AS selected"
-    counted: int = await connection.fetchval(statement, *values)
-    return counted
+    where = _Where(selection)
+    if not where.narrow:
+        values = [*where.values, selection.most_executions]
+        statement = f"SELECT count(*) FROM (SELECT {where.looked} LIMIT ${len(values)}) AS selected"
+        counted: int = await connection.fetchval(statement, *values)
+        return counted
+    statement = f"""
+    SELECT count(*) AS looked_at, count(*) FILTER (WHERE {where.narrow}) AS found
+    FROM (SELECT {_COLUMNS}, experiment {where.looked} {_ORDER} LIMIT {_COUNTED}) AS looked
+    """
+    row = await connection.fetchrow(statement, *where.values)
+    found: int = row["found"] if row["looked_at"] < _COUNTED else max(1, row["found"])
+    return min(found, selection.most_executions)
 
 
 async def rulesets_of(connection: Connection, executions: Sequence[uuid.UUID]) -> set[str]:
@@ -55,17 +67,21 @@ async def page(connection: Connection, selection: Selection, after: str, limit: 
     last = uuid.UUID(after) if after else None
     if selection.executions:
         row = await _named(connection, selection.executions, last, limit)
-    else:
-        where, values = _where(selection)
-        if last is not None:
-            values += [time_of(last), last]
-            # The first of the two is in the second, but it alone keeps days that were read from being looked at again.
-            where += f" AND judge_time <= ${len(values) - 1}"
-            where += f" AND (judge_time, execution) < (${len(values) - 1}, ${len(values)})"
-        values.append(min(limit, PAGE_ROWS))
-        selected = f"SELECT {_COLUMNS} FROM judgment.execution WHERE {where} {_ORDER} LIMIT ${len(values)}"
-        row = await connection.fetchrow(_PACKED.format(selected=selected), *values)
-    return _page(row) if row is not None and row["rows"] else None
+        return _page(row) if row is not None and row["rows"] else None
+    while True:
+        where = _Where(selection, last)
+        looked = f"SELECT {_COLUMNS}, experiment {where.looked} {_ORDER} LIMIT {LOOKED_AT}"
+        narrow = f"WHERE {where.narrow}" if where.narrow else ""
+        selected = f"SELECT * FROM ({looked}) AS looked {narrow} {_ORDER} LIMIT ${len(where.values) + 1}"
+        row = await connection.fetchrow(_PACKED.format(selected=selected), *where.values, min(limit, PAGE_ROWS))
+        if row["rows"]:
+            return _page(row)
+        if not where.narrow:
+            return None
+        at_the_end = f"SELECT execution FROM ({looked}) AS looked OFFSET {LOOKED_AT - 1}"
+        last = await connection.fetchval(at_the_end, *where.looked_values)
+        if last is None:
+            return None
 
 
 async def _named(
@@ -80,14 +96,30 @@ async def _named(
     return await connection.fetchrow(statement, wanted, times, min(times), max(times))
 
 
-def _where(selection: Selection) -> tuple[str, list[Any]]:
-    assert selection.filter is not None
-    conditions, values = conditions_of(selection.filter)
-    if selection.sample_rate < 1.0:
-        values += [selection.seed, selection.sample_rate]
-        hashed = f"(uuid_hash_extended(execution, ${len(values) - 1}::bigint) & {2**53 - 1})::float8 / {2**53}.0"
-        conditions.append(f"{hashed} < ${len(values)}::float8")
-    return " AND ".join([f"tenant = {TENANT}", *conditions]), values
+class _Where:
+    """Which executions are looked at after one, by an index, and which of them are selected."""
+
+    def __init__(self, selection: Selection, last: uuid.UUID | None = None) -> None:
+        assert selection.filter is not None
+        wanted = selection.filter
+        by_index = Filter(ruleset=wanted.ruleset, from_time=wanted.from_time, to_time=wanted.to_time)
+        conditions, self.looked_values = conditions_of(by_index)
+        if last is not None:
+            self.looked_values += [time_of(last), last]
+            time, execution = len(self.looked_values) - 1, len(self.looked_values)
+            # The first of the two is in the second, but it alone keeps days that were read from being looked at again.
+            conditions += [f"judge_time <= ${time}", f"(judge_time, execution) < (${time}, ${execution})"]
+        self.looked = f"FROM judgment.execution WHERE {' AND '.join([f'tenant = {TENANT}', *conditions])}"
+        rest = replace(wanted, ruleset=None, from_time=None, to_time=None)
+        narrow, more = conditions_of(rest, len(self.looked_values))
+        self.values = [*self.looked_values, *more]
+        if selection.sample_rate < 1.0:
+            self.values += [selection.seed, selection.sample_rate]
+            seed, rate = len(self.values) - 1, len(self.values)
+            hashed = f"(uuid_hash_extended(execution, ${seed}::bigint) & {2**53 - 1})::float8 / {2**53}.0"
+            narrow.append(f"{hashed} < ${rate}::float8")
+        self.narrow = " AND ".join(narrow)
+        """Empty if all that are looked at are selected."""
 
 
 def _page(row: asyncpg.Record) -> Page:

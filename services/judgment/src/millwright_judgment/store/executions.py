@@ -106,14 +106,17 @@ async def page(
     return [Execution(*row) for row in await connection.fetch(statement, *values)]
 
 
-def conditions_of(wanted: Filter) -> tuple[list[str], list[Any]]:
-    """Give the conditions that say something, and their values: a planner sees only what matters."""
+def conditions_of(wanted: Filter, before: int = 0) -> tuple[list[str], list[Any]]:
+    """Give the conditions that say something, and their values: a planner sees only what matters.
+
+    The values are numbered after `before` others.
+    """
     conditions: list[str] = []
     values: list[Any] = []
 
     def add(condition: str, value: Any) -> None:
         values.append(value)
-        conditions.append(condition.format(f"${len(values)}"))
+        conditions.append(condition.format(f"${before + len(values)}"))
 
     for column in ("ruleset", "version", "line", "product", "shift", "unit", "experiment", "winning_rule"):
         if (value := getattr(wanted, column)) is not None:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import numpy as np
 from millwright_runtime.errors import MillwrightError, Unavailable
@@ -20,6 +21,7 @@ from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
 from millwright_runtime.service import Platform
 
 from millwright_judgment.domain import names
+from millwright_judgment.domain.errors import NothingSelected
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.replays.comparing import Aim, Comparer, Differences, NotReproducible
 from millwright_judgment.domain.replays.page import DATASET_VERSION, Page
@@ -39,6 +41,8 @@ _RENEW_SECONDS = 3.0
 _TELL_SECONDS = 1.0
 _FORGET_SECONDS = 600.0
 _log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 
 class Lost(Exception):
@@ -161,12 +165,13 @@ class _Turn:
     async def page(self) -> bool:
         """Compare the next page and commit it; at the end, complete the replay and give False."""
         begin = time.monotonic()
-        page = await self._read()
+        page = await self._owning(self._read())
         if page is None:
             await self._complete()
             return False
         await self._make_ready(page)
-        differences = await self._owning(page)
+        comparing = asyncio.to_thread(self._comparer.compare, page, self._recorded, self._tally)
+        differences = await self._owning(comparing)
         progress = self._progress.after(self._tally.done, self._tally.changed, time.monotonic() - begin)
         await self._commit(progress, differences)
         return True
@@ -196,9 +201,9 @@ class _Turn:
                 version = await self._versions.compiled(self._claim.tenant, self._order.ruleset, number)
                 self._recorded[number] = version.evaluator
 
-    async def _owning(self, page: Page) -> Sequence[Differences]:
-        """Compare a page in a thread, and stay the owner for as long as that takes."""
-        work = asyncio.create_task(asyncio.to_thread(self._comparer.compare, page, self._recorded, self._tally))
+    async def _owning(self, doing: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Do something, and stay the owner for as long as that takes: few executions of many may be selected."""
+        work = asyncio.create_task(doing)
         try:
             while not (await asyncio.wait([work], timeout=_RENEW_SECONDS))[0]:
                 async with self._platform.database.transaction(self._claim.tenant) as connection:
@@ -226,6 +231,8 @@ class _Turn:
             self._committed()
 
     async def _complete(self) -> None:
+        if not self._tally.done:
+            raise NothingSelected
         progress = self._progress.completed()
         async with self._platform.database.transaction(self._claim.tenant) as connection:
             sequence = await store.advance(connection, self._claim, progress, events=1, state=ReplayState.COMPLETED)
