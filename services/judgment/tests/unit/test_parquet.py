@@ -104,6 +104,8 @@ def test_a_few_rows_of_a_file_are_a_page_of_their_own():
     size = [known[number].matched_bytes for number in made.versions.tolist()]
     assert len(few.recorded.matched) == size[3] + size[5]
     assert isinstance(few.execution(0), uuid.UUID)
+    assert parquet.to_page(table_.slice(1, 1)).recorded.matched == few.recorded.matched[size[3] :]
+    assert parquet.to_page(table_.slice(2)).recorded.matched == b""
 
 
 def test_texts_that_are_all_absent_come_back():

@@ -10,9 +10,8 @@ import hashlib
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 from millwright_runtime.errors import MillwrightError, Violation
@@ -34,8 +33,7 @@ _LONG_TURN = 256
 """So many inputs are judged before others have their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """One input that is to be judged."""
 
     input: Mapping[str, object]
@@ -49,8 +47,7 @@ class Wish:
     routing_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A judgment, with what it was made from."""
 
     execution: Execution

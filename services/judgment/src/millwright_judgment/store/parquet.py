@@ -20,6 +20,8 @@ from millwright_judgment.domain.replays.page import Inputs, Page, Recorded
 from millwright_judgment.domain.ruleset.fields import Field, FieldType
 
 _SEGMENTS = ("line", "product", "shift", "unit")
+_UNLIKE = ("execution", "matched")
+"""The columns whose values are all different, or too short to be worth a dictionary."""
 _KINDS = {
     FieldType.NUMBER: "number",
     FieldType.INTEGER: "number",
@@ -52,7 +54,8 @@ def encode(page: Page, recorded: Mapping[int, Evaluator]) -> bytes:
     for name, column in _inputs(page, recorded).items():
         table = table.append_column(name, column)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_statistics=False)
+    repeated = [name for name in table.column_names if name not in _UNLIKE]
+    pq.write_table(table, sink, compression="zstd", write_statistics=False, use_dictionary=repeated)
     content: bytes = sink.getvalue().to_pybytes()
     if not _is_same(page, to_page(decode(content)), recorded):
         raise CopyDamaged
@@ -78,7 +81,7 @@ def to_page(table: pa.Table) -> Page:
             outcome=texts(table.column("outcome")),
             rule=texts(table.column("rule")),
             confidence=table.column("confidence").to_numpy().astype(np.float64),
-            matched=b"".join(table.column("matched").to_pylist()),
+            matched=_joined(table.column("matched")),
         ),
     )
 
@@ -188,6 +191,17 @@ def _octets(column: pa.ChunkedArray, size: int) -> bytes:
     begin = whole.offset * size
     octets: bytes = whole.buffers()[1][begin : begin + len(whole) * size].to_pybytes()
     return octets
+
+
+def _joined(column: pa.ChunkedArray) -> bytes:
+    """Give the values of a binary column, one after another."""
+    whole = column.combine_chunks()
+    _, ends, values = whole.buffers()
+    if not len(whole) or values is None:
+        return b""
+    first, last = np.frombuffer(ends, dtype=np.int32)[[whole.offset, whole.offset + len(whole)]]
+    joined: bytes = values[first:last].to_pybytes()
+    return joined
 
 
 def _is_same(page: Page, copy: Page, recorded: Mapping[int, Evaluator]) -> bool:

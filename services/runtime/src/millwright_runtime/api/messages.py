@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import overload
 
 from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
 
 from millwright_runtime.json import Json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @overload
@@ -18,9 +20,8 @@ def timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None:
     """Give an instant; None stays None, which leaves the field unset."""
     if time is None:
         return None
-    message = timestamp_pb2.Timestamp()
-    message.FromDatetime(time)
-    return message
+    since = time - _EPOCH  # Timestamp.FromDatetime takes nearly three times as long
+    return timestamp_pb2.Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def now() -> timestamp_pb2.Timestamp:

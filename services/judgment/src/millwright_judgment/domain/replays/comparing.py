@@ -174,7 +174,11 @@ class Comparer:
             is_same = _has_same_decision(recorded, part.rows, own)
             if is_whole and evaluator.matched_bytes:
                 size = evaluator.matched_bytes
-                stored = masks[(ends[part.rows] - size)[:, None] + np.arange(size)]
+                stored = (
+                    masks.reshape(page.rows, size)
+                    if len(judged) == 1
+                    else masks[(ends[part.rows] - size)[:, None] + np.arange(size)]
+                )
                 is_same &= (stored == own.matched.astype("<u8").view(np.uint8)[:, :size]).all(axis=1)
             different += part.rows[~is_same].tolist()
         if different or not is_whole:

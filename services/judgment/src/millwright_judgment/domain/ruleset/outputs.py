@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from millwright_runtime.json import Json, is_deeper
 
 from millwright_judgment.domain.ruleset.cells import CellFault, parse_number
@@ -31,7 +32,7 @@ class Constant:
     @property
     def value(self) -> Json:
         """Give the value."""
-        value: Json = json.loads(self.json)
+        value: Json = orjson.loads(self.json)
         return value
 
 

@@ -24,7 +24,8 @@ from millwright_judgment.domain.replays.report import rank
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 from millwright_judgment.domain.ruleset.model import Ruleset
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import execution_pages, releases
+from millwright_judgment.store import copied_pages, releases
+from millwright_judgment.store.execution_pages import PAGE_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class GateReplays:
         if left <= 0:
             return None
         async with self._database.snapshot(tenant) as connection:
-            return await execution_pages.page(connection, selection, tally.position, left)
+            return await copied_pages.page(connection, selection, tally.position, min(left, PAGE_ROWS))
 
 
 def _replay(baseline: int, tally: Tally) -> GateReplay:
