@@ -126,7 +126,7 @@ async def test_one_version_alone_can_be_asked(line):
     assert sum(it.executions for it in target.transitions) == ROWS
 
 
-async def test_a_draft_sees_a_field_that_no_version_has(line):
+async def test_a_field_of_a_file_is_kept_once_a_version_has_it(line):
     """What the file holds is kept by the newest version's schema: a new field comes with a new version."""
     inputs = [*FIELDS, {"field": "torque", "type": "number", "missing": "allow"}]
     await line.publish("3.0.0", inputs=inputs)
