@@ -194,9 +194,9 @@ def guarded(peer, issued):
 def test_a_certificate_is_shown_where_it_is_given(bare, peer, guarded, issued):
     peer.answers("ListWorkflows", ListWorkflowsResponse(), ListWorkflowsResponse())
     listing = ("workflow", "list", "--endpoint", guarded, "--timeout", "5")
-    typed = ("--ca", str(issued.ca), "--cert", str(issued.certificate), "--key", str(issued.key))
+    typed = ("--ca", str(issued.ca), "--cert", str(issued.certificate), "--cert-key", str(issued.key))
     assert bare(*listing, *typed).exit_code == 0
-    env = {"MILLWRIGHT_CA": issued.ca, "MILLWRIGHT_CERT": issued.certificate, "MILLWRIGHT_KEY": issued.key}
+    env = {"MILLWRIGHT_CA": issued.ca, "MILLWRIGHT_CERT": issued.certificate, "MILLWRIGHT_CERT_KEY": issued.key}
     assert bare(*listing, env={name: str(path) for name, path in env.items()}).exit_code == 0
     assert len(peer.calls) == 2
 
@@ -207,7 +207,7 @@ def test_without_a_certificate_it_is_not_let_in(bare, peer, guarded, issued):
 
 
 def test_a_certificate_without_its_key_is_a_usage_error(bare, peer, issued):
-    for half in (("--cert", str(issued.certificate)), ("--key", str(issued.key))):
+    for half in (("--cert", str(issued.certificate)), ("--cert-key", str(issued.key))):
         result = bare("workflow", "list", "--endpoint", peer.endpoint, *half)
         assert result.exit_code == 2
         assert "belong together" in result.stderr

@@ -57,7 +57,7 @@ class Options:
     timeout: float = 10.0
     ca: Path | None = None
     cert: Path | None = None
-    key: Path | None = None
+    cert_key: Path | None = None
     plaintext: bool = False
 
 
@@ -191,10 +191,10 @@ def _token_in(path: Path, say: Words) -> str:
 
 
 def _channel(options: Options, peer: Peer, service: Service, say: Words) -> grpc.Channel:
-    wants_tls = options.ca or options.cert or options.key
+    wants_tls = options.ca or options.cert or options.cert_key
     if wants_tls and options.plaintext:
         raise errors.usage("BAD_SECURITY", say(Word.BAD_SECURITY))
-    if (options.cert is None) != (options.key is None):
+    if (options.cert is None) != (options.cert_key is None):
         raise errors.usage("HALF_CERTIFICATE", say(Word.HALF_CERTIFICATE))
     config = {"methodConfig": [{"name": service.repeatable, "retryPolicy": _RETRY_POLICY}]}
     channel_options = [*_CHANNEL_OPTIONS, ("grpc.service_config", json.dumps(config))]
@@ -202,7 +202,7 @@ def _channel(options: Options, peer: Peer, service: Service, say: Words) -> grpc
         # A proxy set for the outside world has no way back into this machine.
         proxy = [("grpc.enable_http_proxy", 0)] if peer.is_loopback else []
         return grpc.insecure_channel(peer.endpoint, options=[*channel_options, *proxy])
-    ca, key, cert = (_read(path, say) if path else None for path in (options.ca, options.key, options.cert))
+    ca, key, cert = (_read(path, say) if path else None for path in (options.ca, options.cert_key, options.cert))
     credentials = grpc.ssl_channel_credentials(ca, key, cert)
     return grpc.secure_channel(peer.endpoint, credentials, options=channel_options)
 

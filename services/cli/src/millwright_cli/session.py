@@ -199,9 +199,14 @@ def root(
         Path | None,
         _shared("--cert", metavar="FILE", envvar="MILLWRIGHT_CERT", help="Use TLS, and show this certificate (PEM)."),
     ] = None,
-    key: Annotated[
+    cert_key: Annotated[
         Path | None,
-        _shared("--key", metavar="FILE", envvar="MILLWRIGHT_KEY", help="The private key of that certificate (PEM)."),
+        _shared(
+            "--cert-key",
+            metavar="FILE",
+            envvar="MILLWRIGHT_CERT_KEY",
+            help="The private key of that certificate (PEM).",
+        ),
     ] = None,
     plaintext: Annotated[
         bool | None,

@@ -115,10 +115,12 @@ class Word(Vocabulary):
     BAD_STACK = Phrase("{path} does not describe a stack.", "{path} 파일이 스택 정보가 아닙니다.")
     BAD_ENDPOINT = Phrase("{endpoint} is no HOST:PORT.", "{endpoint}은(는) HOST:PORT 형식이 아닙니다.")
     BAD_SECURITY = Phrase(
-        "--plaintext excludes --ca, --cert and --key.", "--plaintext는 --ca, --cert, --key와 함께 쓸 수 없습니다."
+        "--plaintext excludes --ca, --cert and --cert-key.",
+        "--plaintext는 --ca, --cert, --cert-key와 함께 쓸 수 없습니다.",
     )
     HALF_CERTIFICATE = Phrase(
-        "--cert and --key belong together: one is missing.", "--cert와 --key는 함께 지정해야 합니다. 하나가 없습니다."
+        "--cert and --cert-key belong together: one is missing.",
+        "--cert와 --cert-key는 함께 지정해야 합니다. 하나가 없습니다.",
     )
     UNREADABLE = Phrase("{path} cannot be read: {cause}.", "{path}을(를) 읽을 수 없습니다: {cause}.")
     BAD_JSON = Phrase(

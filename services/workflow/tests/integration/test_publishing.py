@@ -16,7 +16,7 @@ WHERE nspname = 'workflow' AND relkind = 'r' AND c.relname NOT IN ('worker', 'al
 
 @pytest.fixture
 async def rows(sql, client):
-    """Give a function that counts the tenant's rows in every table that has tenants."""
+    """Give a function that counts the tenant's rows in every table that has tenants, but what tells of calls."""
 
     async def count():
         counts = {}
@@ -29,8 +29,8 @@ async def rows(sql, client):
             )
             where = f"WHERE tenant = '{client.tenant}'" if columns else ""
             counts[table] = await sql.fetchval(f"SELECT count(*) FROM workflow.{table} {where}")
-        del counts["outbox"]  # empties itself
-        return counts
+        told = {table for table in counts if table.startswith("audit_entry")}  # a repeated or refused call is told, too
+        return {table: count for table, count in counts.items() if table not in {"outbox", *told}}  # it empties itself
 
     return count
 
