@@ -1,6 +1,7 @@
 """The clients in Python, Go and TypeScript, built from the contract as it is: each does the same, twice if need be."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -92,8 +93,10 @@ async def test_a_lot_is_judged_and_followed_up(make: Callable[[], Sequence[str]]
         "6 COMPLETED",
         lines[-1],
     ]
-    assert '"grade"' in lines[-1]
-    assert await run("L-7", "0.09", "25", "widget") == (0, lines, "")  # the same lot: the same judgment and instance
+    assert json.loads(lines[-1]) == {"grade": "B", "lot": "L-7"}
+    _, again, _ = await run("L-7", "0.09", "25", "widget")
+    assert again[:-1] == lines[:-1]  # the same lot: the same judgment, and the same instance
+    assert json.loads(again[-1]) == json.loads(lines[-1])
     code, lines, _ = await run("L-8", "0.001", "25", "widget")
     assert (code, len(lines)) == (0, 1)
     assert lines[0].startswith("L-8: normal, ")

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 PAGE = Path(__file__).parents[4] / "docs" / "operations.md"
-SAYS_OTHERWISE = {"MIGRATION_DATABASE_URL": "`DATABASE_URL`"}
+SAYS_OTHERWISE = {"MIGRATION_DATABASE_URL": "`DATABASE_URL`", "TENANT_LIMIT": "`{}`"}
 
 
 def documented() -> dict[str, str]:
