@@ -47,6 +47,7 @@ PIECE_BYTES = 256 << 10
 MOVE_MILLISECONDS = 50.0
 NEWS_MILLISECONDS = 200.0
 SILENCE_SECONDS = 1.0
+LARGE_RATIO, READER_RATIO = 2.0, 1.2
 COMPLETED = operation_pb2.STAGE_COMPLETED
 PAGE = """import { useState } from "react";
 import "./page.css";
@@ -216,7 +217,7 @@ async def _install_large(client: Client) -> Sequence[Figure]:
     peer = await _by_hand(data)
     watched = await client.install(data)
     return [
-        Figure(BENCH, "install of 100 MB in 10,000 files", watched.seconds, "s", PEER, peer),
+        Figure(BENCH, "install of 100 MB in 10,000 files", watched.seconds, "s", PEER, peer, most_ratio=LARGE_RATIO),
         Figure(BENCH, "longest silence meanwhile", watched.silence, "s", most=SILENCE_SECONDS),
     ]
 
@@ -247,7 +248,8 @@ def _read() -> Sequence[Figure]:
         for number in range(ROUNDS):
             ours.append(_timed_strict(packed, directory / f"ours-{number}"))
             theirs.append(_timed_zipfile(packed, directory / f"theirs-{number}"))
-    return [Figure(BENCH, "unpacking 50 MB p50", percentile(ours, 50), "s", "zipfile", percentile(theirs, 50))]
+    times = percentile(ours, 50), percentile(theirs, 50)
+    return [Figure(BENCH, "unpacking 50 MB p50", times[0], "s", "zipfile", times[1], most_ratio=READER_RATIO)]
 
 
 def _timed_strict(packed: Path, target: Path) -> float:

@@ -36,9 +36,7 @@ def draw(figures: Sequence[Figure], target: Path) -> None:
         axes.margins(x=0.12)
         axes.grid(axis="x", color="#eaeef2")
         axes.set_axisbelow(True)
-        axes.set_xlabel(
-            "times the peer's figure (a short line is the target: green met it, red missed it, grey has none)"
-        )
+        axes.set_xlabel("times the peer's; short line: target; green: met, red: missed, grey: none", loc="right")
         drawing.savefig(target, dpi=110)
 
 
