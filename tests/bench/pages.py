@@ -15,8 +15,9 @@ from tests.bench.record import Measured
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/benchmarks.md"
 PLOT = ROOT / "docs/benchmarks/ratios.png"
+HEAD = ("what", "measured", "beside", "ratio", "target")
 READMES = {
-    ROOT / "README.md": ("what", "measured", "beside", "ratio", "target"),
+    ROOT / "README.md": HEAD,
     ROOT / "README.ko.md": ("항목", "측정값", "비교 대상", "비율", "목표"),
 }
 QUOTED = re.compile(r"(?<=<!-- figures: begin -->\n).*?(?=<!-- figures: end -->)", re.DOTALL)
@@ -25,7 +26,6 @@ PREFACE = """\
 so that other work on the machine hits both: read ratios rather than times. A ✓ or a ✗ says whether that run met the
 target.\
 """
-HEAD = ("what", "measured", "beside", "ratio", "target")
 
 
 def page(measured: Mapping[str, Measured], purposes: Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ def reference(text: str) -> str:
 RulesetName = Annotated[
     str, typer.Argument(parser=ruleset_name, metavar="NAME", help="The ruleset: namespace.name.", show_default=False)
 ]
+OnlyRuleset = Annotated[str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")]
 DraftId = Annotated[
     str, typer.Argument(metavar="DRAFT", help="The draft's id: a-z, 0-9 and dashes.", show_default=False)
 ]

@@ -1,12 +1,10 @@
 """`millwright replay dataset …`: the data sets that were uploaded."""
 
-from typing import Annotated
-
 import typer
 from millwright.judgment.v1 import replay_service_pb2 as pb
 
 from millwright_cli.arguments import Limit
-from millwright_cli.judgment.arguments import ruleset_name
+from millwright_cli.judgment.arguments import OnlyRuleset
 from millwright_cli.judgment.replays import DatasetName, connect
 from millwright_cli.judgment.views import dataset as views
 from millwright_cli.paging import collect
@@ -18,9 +16,7 @@ app = typer.Typer(cls=Noun, help="See and remove the rows that were uploaded.", 
 @app.command("list", cls=Verb)
 def list_(
     ctx: typer.Context,
-    ruleset: Annotated[
-        str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")
-    ] = None,
+    ruleset: OnlyRuleset = None,
     limit: Limit = 50,
 ) -> None:
     """List data sets by name."""

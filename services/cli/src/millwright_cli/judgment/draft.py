@@ -10,7 +10,7 @@ from millwright.judgment.v1 import ruleset_service_pb2 as pb
 from millwright_cli.arguments import DryRun, Limit, OptionalReason, file_text
 from millwright_cli.connection import Connection
 from millwright_cli.errors import refused
-from millwright_cli.judgment.arguments import DraftId, Replayed, RulesetName, ruleset_name
+from millwright_cli.judgment.arguments import DraftId, OnlyRuleset, Replayed, RulesetName
 from millwright_cli.judgment.rulesets import Stub, connect
 from millwright_cli.judgment.views import draft as views
 from millwright_cli.judgment.views import ruleset as ruleset_views
@@ -70,9 +70,7 @@ def get(
 @app.command("list", cls=Verb)
 def list_(
     ctx: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")
-    ] = None,
+    name: OnlyRuleset = None,
     limit: Limit = 50,
 ) -> None:
     """List drafts by name."""

@@ -7,7 +7,7 @@ from millwright.judgment.v1 import judgment_service_pb2 as pb
 
 from millwright_cli import errors
 from millwright_cli.arguments import Limit
-from millwright_cli.judgment.arguments import ruleset_name
+from millwright_cli.judgment.arguments import OnlyRuleset
 from millwright_cli.judgment.executions import (
     ExecutionName,
     InExperiment,
@@ -51,9 +51,7 @@ def explain(ctx: typer.Context, name: ExecutionName) -> None:
 @app.command("list", cls=Verb)
 def list_(
     ctx: typer.Context,
-    ruleset: Annotated[
-        str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")
-    ] = None,
+    ruleset: OnlyRuleset = None,
     *,
     version: Annotated[
         int | None,

@@ -19,7 +19,7 @@ from millwright_cli.arguments import (
     VersionNumber,
     percent_bp,
 )
-from millwright_cli.judgment.arguments import RulesetName, ruleset_name
+from millwright_cli.judgment.arguments import OnlyRuleset, RulesetName
 from millwright_cli.judgment.experiment_watch import ExperimentWatch
 from millwright_cli.judgment.experiments import Alpha, ExperimentId, ExperimentName, Guardrails, arm, connect, step
 from millwright_cli.judgment.views import experiment as views
@@ -156,9 +156,7 @@ def get(ctx: typer.Context, name: ExperimentName) -> None:
 @app.command("list", cls=Verb)
 def list_(
     ctx: typer.Context,
-    ruleset: Annotated[
-        str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")
-    ] = None,
+    ruleset: OnlyRuleset = None,
     limit: Limit = 50,
 ) -> None:
     """List experiments, newest first."""

@@ -13,7 +13,7 @@ from millwright_cli import errors
 from millwright_cli.arguments import DryRun, Limit
 from millwright_cli.judgment import dataset as dataset_noun
 from millwright_cli.judgment import executions, replay_watch, upload
-from millwright_cli.judgment.arguments import RulesetName, ruleset_name
+from millwright_cli.judgment.arguments import OnlyRuleset, RulesetName
 from millwright_cli.judgment.executions import (
     ExecutionName,
     InExperiment,
@@ -180,9 +180,7 @@ def get(ctx: typer.Context, name: ReplayName) -> None:
 @app.command("list", cls=Verb)
 def list_(
     ctx: typer.Context,
-    ruleset: Annotated[
-        str | None, typer.Argument(parser=ruleset_name, metavar="[NAME]", help="Only of this ruleset.")
-    ] = None,
+    ruleset: OnlyRuleset = None,
     limit: Limit = 50,
 ) -> None:
     """List replays, newest first."""

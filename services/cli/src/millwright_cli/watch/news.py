@@ -69,7 +69,7 @@ class Known:
             for it in look.things
             if (before is None and it.is_open) or (before is not None and before.get(it.name) != it.state)
         ]
-        self._states = (before or {}) | {it.name: it.state for it in look.things}
+        self._states = {it.name: it.state for it in look.things}
         self.open = [it for it in look.things if it.is_open]
         return [*look.moves, *told]
 
