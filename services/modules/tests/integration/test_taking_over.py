@@ -1,5 +1,6 @@
 """Whoever works on an operation may end, freeze or leave at any moment: another one goes on."""
 
+import asyncio
 import uuid
 
 import asyncpg
@@ -193,6 +194,19 @@ async def test_an_operation_that_lost_its_connection_is_gone_on_with_by_the_same
     async with sql.transaction():
         await sql.execute("SELECT FROM modules.operation WHERE operation::text = $1 FOR UPDATE", name.partition("/")[2])
         await until(waits, 20)
+    assert stage(await client.end_of(name)) == "COMPLETED"
+    await check_whole(client, name)
+
+
+async def test_what_a_worker_takes_as_it_leaves_is_given_up_too(client, parts, sql, held):
+    name = await client.start(package())
+    await expire(sql, name)
+    worker = parts.loops[0]
+    working = asyncio.create_task(worker.run())
+    await asyncio.sleep(0)  # it asks for operations now, and has none yet
+    await worker.drain()
+    working.cancel()
+    assert worker._running == {}
     assert stage(await client.end_of(name)) == "COMPLETED"
     await check_whole(client, name)
 

@@ -58,6 +58,7 @@ class Worker:
         self._at_once = at_once
         self._owner = uuid.uuid4()
         self._is_leaving = False
+        self._taking = asyncio.Lock()
         self._running: dict[uuid.UUID, _Running] = {}
 
     async def run(self) -> None:
@@ -66,7 +67,8 @@ class Worker:
         try:
             with self._platform.signals.listen(WAITING) as listener:
                 while True:
-                    await self._take()
+                    async with self._taking:
+                        await self._take()
                     await listener.wait(_LOOK_SECONDS)
         finally:
             renewing.cancel()
@@ -74,7 +76,8 @@ class Worker:
     async def drain(self) -> None:
         """Stop working, and give operations up: another replica goes on with them at once."""
         self._is_leaving = True
-        tasks = [running.task for running in self._running.values()]
+        async with self._taking:  # what is just being taken is in hand then, and given up with the rest
+            tasks = [running.task for running in self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
