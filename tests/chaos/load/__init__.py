@@ -36,6 +36,22 @@ async def turns(stop: asyncio.Event, chance: Random, seconds: float) -> AsyncIte
             await asyncio.wait_for(stop.wait(), chance.uniform(0.5, 1.5) * seconds)
 
 
+async def follow_to_end(
+    caller: Caller[Any],
+    stream: Stream,
+    method: Callable[[Any], Any],
+    request: Callable[[int], Any],
+    is_last: Callable[[Any], bool],
+) -> Any:
+    """Watch something that ends, up to the message that is the last, and give that."""
+    async with aclosing(caller.watch(stream, method, request)) as messages:
+        async for message in messages:
+            if is_last(message):
+                break
+    stream.has_ended = True
+    return message
+
+
 async def follow_log(
     caller: Caller[Any],
     stream: Stream,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -23,7 +22,7 @@ from millwright_local.etl_client import EtlClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import ATTEMPT_SECONDS, Caller
-from tests.chaos.load import turns
+from tests.chaos.load import follow_to_end, turns
 
 SERVICE = "etl"
 PLANT_TIME = ZoneInfo("Asia/Seoul")
@@ -134,17 +133,14 @@ class EtlLoad:
     async def _follow(self, name: str) -> None:
         work = self._book.open_work(SERVICE, "run", name)
         stream = self._book.open_stream(SERVICE, "WatchRun", name)
-        messages = self._caller.watch(
+        last = await follow_to_end(
+            self._caller,
             stream,
             lambda client: client.pipelines.WatchRun,
             lambda sequence: WatchRunRequest(name=name, from_sequence=sequence),
+            lambda message: message.event.state in FINAL,
         )
-        async with aclosing(messages):
-            async for message in messages:
-                if message.event.state in FINAL:
-                    break
-        stream.has_ended = True
-        self._book.close_work(work, Run.State.Name(message.event.state).removeprefix("STATE_"))
+        self._book.close_work(work, Run.State.Name(last.event.state).removeprefix("STATE_"))
 
     def _record(self, external_id: str) -> Record:
         quantities = {"total_qty": PIECES, "good_qty": PIECES, "defect_qty": 0}

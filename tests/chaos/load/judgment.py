@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
 from random import Random
 
@@ -25,7 +24,7 @@ from millwright_local.judgment_client import JudgmentClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
-from tests.chaos.load import follow_log, turns
+from tests.chaos.load import follow_log, follow_to_end, turns
 
 SERVICE = "judgment"
 DOCUMENT = Path(__file__).parents[3] / "examples" / "rulesets" / "weld" / "v1.json"
@@ -168,17 +167,14 @@ class JudgmentLoad:
     async def _follow(self, name: str) -> None:
         work = self._book.open_work(SERVICE, "replay", name)
         stream = self._book.open_stream(SERVICE, "WatchReplay", name)
-        messages = self._caller.watch(
+        last = await follow_to_end(
+            self._caller,
             stream,
             lambda client: client.replays.WatchReplay,
             lambda sequence: WatchReplayRequest(name=name, from_sequence=sequence),
+            lambda message: message.event.state in FINAL,
         )
-        async with aclosing(messages):
-            async for message in messages:
-                if message.event.state in FINAL:
-                    break
-        stream.has_ended = True
-        self._book.close_work(work, Replay.State.Name(message.event.state).removeprefix("STATE_"))
+        self._book.close_work(work, Replay.State.Name(last.event.state).removeprefix("STATE_"))
 
     async def _watch_releases(self, newest: asyncio.Future[int]) -> None:
         await follow_log(

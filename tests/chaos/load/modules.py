@@ -8,22 +8,27 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from random import Random
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from millwright.modules.v1 import module_service_pb2 as pb
-from millwright.modules.v1.operation_pb2 import Stage
+from millwright.modules.v1.operation_pb2 import (
+    STAGE_CANCELLED,
+    STAGE_COMPLETED,
+    STAGE_FAILED,
+    STAGE_ROLLED_BACK,
+    Stage,
+)
 from millwright_local.modules_client import ModulesClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import ATTEMPT_SECONDS, Caller
-from tests.chaos.load import turns
+from tests.chaos.load import follow_to_end, turns
 
 SERVICE = "modules"
 CODES = ("charts", "lots")
-FINAL = {"COMPLETED", "FAILED", "CANCELLED", "ROLLED_BACK"}
+FINAL = {STAGE_COMPLETED, STAGE_FAILED, STAGE_CANCELLED, STAGE_ROLLED_BACK}
 INSTALLS_SECONDS = 2.5
 ROLLBACK_SHARE = 0.3
 BALLAST_BYTES = 1_200_000
@@ -111,18 +116,14 @@ class ModulesLoad:
     async def _follow(self, name: str) -> str:
         work = self._book.open_work(SERVICE, "install", name)
         stream = self._book.open_stream(SERVICE, "WatchOperation", name)
-        messages = self._caller.watch(
+        last = await follow_to_end(
+            self._caller,
             stream,
             lambda client: client.modules.WatchOperation,
             lambda sequence: pb.WatchOperationRequest(name=name, from_sequence=sequence),
+            lambda message: message.event.stage in FINAL,
         )
-        stage = ""
-        async with aclosing(messages):
-            async for message in messages:
-                stage = Stage.Name(message.event.stage).removeprefix("STAGE_")
-                if stage in FINAL:
-                    break
-        stream.has_ended = True
+        stage = Stage.Name(last.event.stage).removeprefix("STAGE_")
         self._book.close_work(work, stage)
         return stage
 
