@@ -235,8 +235,8 @@ async def test_a_stop_cancels_the_handler(client, replicas, worker_token):
     async with worker("count", endpoint=replicas.first.address, token=worker_token) as tasks:
         async for task in tasks:
             async with task:
-                await client.call(client.instances.CancelInstance, CancelInstanceRequest(name=instance))
                 try:
+                    await client.call(client.instances.CancelInstance, CancelInstanceRequest(name=instance))
                     await asyncio.sleep(30)
                 except asyncio.CancelledError as error:
                     ended.append(error)
