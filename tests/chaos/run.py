@@ -83,6 +83,8 @@ async def run(seed: int, directory: Path, trouble: Trouble, services: Sequence[S
                 loads = Loads(world, book, seed, machine)
                 violations = await _live_through(world, loads, book, trouble)
                 violations += await _judge(world, loads, book, machine)
+                for violation in violations:
+                    book.write("violation", text=violation)
         finally:
             shutil.copytree(home / "logs", directory / "logs", dirs_exist_ok=True)
             book.close()
