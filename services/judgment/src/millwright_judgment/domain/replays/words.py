@@ -24,19 +24,19 @@ QUESTIONS: Mapping[str, Texts] = {
 """What each test asks."""
 WARNINGS: Mapping[str, Texts] = {
     "WHOLE_POPULATION": {
-        "en": "All executions of the selection were replayed: for them the figures are exact. "
-        "Intervals and tests speak of other, similar ones.",
-        "ko": "선택한 실행을 모두 재실행했으므로 수치는 정확한 값입니다. "
-        "구간과 검정은 앞으로의 유사한 실행에 대한 것입니다.",
+        "en": "All that was selected was replayed: for it the figures are exact. "
+        "Intervals and tests speak of other, similar inputs.",
+        "ko": "선택한 입력을 모두 재실행했으므로 수치는 정확한 값입니다. "
+        "구간과 검정은 앞으로의 유사한 입력에 대한 것입니다.",
     },
     "SMALL_SAMPLE": {
-        "en": "Few executions were compared, or few changed: shares may be far off.",
-        "ko": "비교하거나 변경된 실행이 적어 비율이 부정확할 수 있습니다.",
+        "en": "Few inputs were compared, or few changed: shares may be far off.",
+        "ko": "비교하거나 결과가 변경된 입력이 적어 비율이 부정확할 수 있습니다.",
     },
     "CLUSTERED_DATA": {
-        "en": "Executions of one lot resemble one another: the interval is widened by the design effect, "
+        "en": "Inputs of one lot resemble one another: the interval is widened by the design effect, "
         "and the tests, which take them for independent, are too sure.",
-        "ko": "같은 로트의 실행은 서로 비슷합니다. 구간은 설계 효과만큼 넓혔으며, "
+        "ko": "같은 로트의 입력은 서로 비슷합니다. 구간은 설계 효과만큼 넓혔으며, "
         "독립을 가정하는 검정은 지나치게 낙관적입니다.",
     },
     "MULTIPLE_TESTING": {
