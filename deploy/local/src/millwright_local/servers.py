@@ -11,7 +11,7 @@ from millwright_local.errors import PortTakenError
 from millwright_local.ports import LOOPBACK, find_free_port, is_free
 from millwright_local.processes import Process
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class Server(ABC):
