@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := protos $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml)) deploy/local
-SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(shell find protos/millwright -name '*.proto')
+SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(wildcard protos/millwright/*/v1/*.proto)
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup esbuild s3 demo up test chaos upgrade soak cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@$(PYTHON) -c 'import re, sys; text = open(sys.argv[1]).read(); \
+	  [print(f"  make {it[0]:9} {it[1]}") for it in sorted(re.findall("(?m)^([a-z0-9]+):.*?## (.*)", text))]' Makefile
 
 setup: $(STAMP) ## Make .venv with everything the project needs.
 
@@ -47,10 +48,11 @@ cases: setup ## Judge a million random inputs by row, in columns and with ZEN: e
 manifests: setup ## Render the overlays for Kubernetes and check each strictly; OUT=directory keeps them.
 	@deploy/kubernetes/render $(OUT)
 
-lint: setup ## Check style, types, the contract, the architecture's arrows and advisories against dependencies.
+lint: setup ## Check style, types, the Dockerfile, the contract, the architecture's arrows and advisories against dependencies.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/images/Dockerfile
 	@$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code --path protos/millwright
 	@BUF=$(BIN)/buf deploy/local/buf-breaking
 	@$(BIN)/python -m millwright_local.audit $(VENV)/audit $(wildcard requirements/*.txt services/*/requirements.txt)
@@ -71,7 +73,9 @@ clean: ## Remove the environment, the generated stubs and the local data.
 	@rm -rf $(VENV) protos/gen .millwright
 
 $(STAMP): requirements/dev.txt $(SOURCES)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  "Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another, as in make setup PYTHON=python3.13" % sys.version_info[:2])'
+	@test -x $(BIN)/pip || { echo "Making $(VENV) with all that is needed: a minute or so, and 2 GB"; $(PYTHON) -m venv --clear $(VENV); }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(PACKAGES))

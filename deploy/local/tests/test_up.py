@@ -57,9 +57,9 @@ def test_up_prints_where_everything_is(directory: Path) -> None:
         assert f"{directory / 'admin-token'}, admin of" in printed
         assert f"{directory / 'worker-token'}, worker of" in printed
         assert str(directory / "logs") in printed
-        lines = [line.strip() for line in printed.splitlines() if line.startswith("  grpcurl")]
-        assert len(lines) == 3
-        assert f'-H "authorization: Bearer $(cat {directory / "token"})"' in lines[1]
+        listing, call = (line.strip() for line in printed.splitlines() if "buf curl" in line)
+        assert f'-H "authorization: Bearer $(cat {directory / "token"})"' in call
+        assert Path(listing.split()[0]).is_file()
         for name in ("postgres", "valkey", "nats", "workflow"):
             assert (directory / "logs" / f"{name}.log").exists()
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import shlex
 import signal
 import sys
@@ -124,21 +123,18 @@ def _describe(stack: Stack, console: Console) -> None:
     width = max(map(len, rows)) + 2
     lines = [f"{name:{width}}{what}" for name, what in rows.items()]
     # Paths and commands are there to be copied: long ones run over the edge instead of being cut or wrapped.
-    console.print("", *lines, "", "Try:", *_grpcurl_lines(stack, token_file), sep="\n  ", markup=False, soft_wrap=True)
+    console.print("", *lines, "", "Try:", *_buf_lines(stack, token_file), sep="\n  ", markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything; the data stays.")
 
 
-def _grpcurl_lines(stack: Stack, token_file: Path) -> list[str]:
+def _buf_lines(stack: Stack, token_file: Path) -> list[str]:
+    """Give calls by the `buf` that is installed beside this command: a newcomer has no other tool for gRPC yet."""
     first = next(iter(stack.services.values()))
-    bearer = f'-H "authorization: Bearer $(cat {shlex.quote(str(token_file))})"'
-    health_request = shlex.quote(json.dumps({"service": first.service.health}))
+    buf = f"{shlex.quote(str(_relative(Path(sys.executable).with_name('buf'))))} curl --http2-prior-knowledge"
+    call = f'{buf} --protocol grpc -H "authorization: Bearer $(cat {shlex.quote(str(token_file))})"'
     return [
-        f"grpcurl -plaintext {first.address} list",
-        *(
-            f"grpcurl -plaintext {bearer} {process.address} {process.service.example}"
-            for process in stack.services.values()
-        ),
-        f"grpcurl -plaintext -d {health_request} {first.address} grpc.health.v1.Health/Check",
+        f"{buf} --list-methods http://{first.address}",
+        *(f"{call} http://{process.address}/{process.service.example}" for process in stack.services.values()),
     ]
 
 

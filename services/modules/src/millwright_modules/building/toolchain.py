@@ -69,7 +69,7 @@ def bring(npm: list[str], target: Path | None = None) -> Esbuild:
 def _fetch(npm: list[str], target: Path) -> None:
     name = f"@esbuild/{_platform()}@{_PINS['version']}"
     with tempfile.TemporaryDirectory() as directory:
-        command = [*npm, "pack", "--silent", "--ignore-scripts", name]
+        command = [*npm, "pack", "--loglevel=error", "--no-update-notifier", "--ignore-scripts", name]
         subprocess.run(command, cwd=directory, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - a constant package
         (archive,) = Path(directory).glob("*.tgz")
         found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
@@ -114,8 +114,13 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
     except Missing:
         sys.exit(1)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except OSError as error:
         sys.exit(f"esbuild could not be fetched: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"esbuild could not be fetched: npm ended with exit code {error.returncode}, and says why above. "
+            "Where packages come from a mirror or through a proxy, say so in ~/.npmrc."
+        )
 
 
 if __name__ == "__main__":
