@@ -11,12 +11,18 @@ AUDIT_LEAST_DAYS = 90
 
 
 def tenant_policy(table: str) -> str:
-    """Hold every row of `table` to the transaction's tenant, for reading and writing, its owner included."""
+    """Hold every row of `table` to the transaction's tenant, for reading and writing, its owner included.
+
+    Reads ask for the tenant once a statement, by a subquery: asking once a row cost a scan a third of its time.
+    Writes ask once a row, which is the cheaper of the two there.
+    """
     tenant = "current_setting('millwright.tenant', true)"
     return f"""
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON {table} USING ({tenant} = tenant OR {tenant} = '*');
+CREATE POLICY tenant ON {table}
+    USING ((SELECT {tenant}) = tenant OR (SELECT {tenant}) = '*')
+    WITH CHECK ({tenant} = tenant OR {tenant} = '*');
 """
 
 
