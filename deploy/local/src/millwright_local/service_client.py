@@ -1,5 +1,6 @@
 """A client of one service: one connection, with a token on every call. It adds nothing to the contract."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Self, TypeVar
 
@@ -43,7 +44,15 @@ class ServiceClient:
         seconds: float = CALL_SECONDS,
     ) -> Response:
         """Send a stream and give its one answer. Raises grpc.aio.AioRpcError, after `seconds` at the latest."""
-        return await method(requests, metadata=self._metadata, timeout=seconds)
+        call = method(requests, metadata=self._metadata, timeout=seconds)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            # Nobody cancelled us: it is how grpc.aio tells that the connection broke while it was sending.
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(await call.code(), nothing, nothing, await call.details()) from None
 
     def converse(
         self, method: "grpc.aio.StreamStreamMultiCallable[Request, Response]", requests: AsyncIterator[Request]
