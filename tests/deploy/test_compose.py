@@ -28,10 +28,12 @@ def services() -> dict[str, dict[str, Any]]:
     return yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
 
 
+def settings_class(service: str) -> Any:
+    return getattr(import_module(f"millwright_{service}.settings"), f"{service.title()}Settings")
+
+
 def settings_of(service: str) -> set[str]:
-    module = import_module(f"millwright_{service}.settings")
-    kind = getattr(module, f"{service.title()}Settings")
-    return {f"MILLWRIGHT_{service}_{name}".upper() for name in kind.model_fields}
+    return {f"MILLWRIGHT_{service}_{name}".upper() for name in settings_class(service).model_fields}
 
 
 def test_compose_takes_it():
@@ -54,6 +56,24 @@ def test_every_service_comes_after_its_own_migration(services):
         assert services[name]["depends_on"][f"migrate-{name}"] == {"condition": "service_completed_successfully"}
         assert services[f"migrate-{name}"]["command"] == ["migrate"]
         assert services[f"migrate-{name}"]["image"] == services[name]["image"] == f"millwright-{name}"
+
+
+def test_every_service_comes_after_the_servers_that_it_calls_are_well(services):
+    for name in OURS:
+        for server in ("valkey", "nats"):
+            assert services[name]["depends_on"][server] == {"condition": "service_healthy"}
+        assert services[f"migrate-{name}"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for server in ("postgres", "valkey", "nats"):
+        assert services[server]["healthcheck"]["test"]
+
+
+def test_the_health_of_a_service_is_asked_where_it_listens_by_what_is_in_its_image(services):
+    for service in SERVICES:
+        way, python, *command = services[service.name]["healthcheck"]["test"]
+        assert (way, python) == ("CMD", "/opt/millwright/bin/python")
+        assert command == ["-m", "millwright_runtime.health", "127.0.0.1:50051", service.health]
+        assert services[service.name]["ports"] == [f"127.0.0.1:{service.port}:50051"]
+        assert settings_class(service.name).model_fields["listen"].default == "0.0.0.0:50051"
 
 
 def test_what_is_set_are_settings_of_the_service(services):

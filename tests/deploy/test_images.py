@@ -29,5 +29,8 @@ async def test_a_service_starts_from_what_its_image_has(service, tmp_path):
     assert not packages & others
     with scratch_directory() as home:
         alone = replace(service, command=(str(target / "bin/service"),))
-        async with Stack(home, services=(alone,), free_ports=True, durable=False, environment={}):
-            pass  # it was migrated, and its health said SERVING
+        async with Stack(home, services=(alone,), free_ports=True, durable=False, environment={}) as stack:
+            # It was migrated, and its health said SERVING: what the image brings says so, too.
+            ask = [target / "bin/python", "-m", "millwright_runtime.health", stack.endpoints[service.name]]
+            assert subprocess.run([*ask, service.health], check=False).returncode == 0  # noqa: ASYNC221
+            assert subprocess.run([*ask, "of.another"], check=False).returncode == 1  # noqa: ASYNC221

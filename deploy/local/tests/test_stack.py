@@ -14,13 +14,13 @@ import psutil
 import pytest
 from millwright_local.databases import DATABASE
 from millwright_local.errors import PortTakenError, ProcessEndedError, StackRunningError
-from millwright_local.health import is_serving
 from millwright_local.nats import Nats
 from millwright_local.ports import LOOPBACK
 from millwright_local.postgres import Postgres
 from millwright_local.services import Service
 from millwright_local.stack import Stack
 from millwright_local.valkey import Valkey
+from millwright_runtime.health import is_serving
 
 
 def make_stack(home: Path, service: Service) -> Stack:

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Self, TypeVar
 
 import grpc.aio
-
-from millwright_local.health import OPTIONS
+from millwright_runtime.health import OPTIONS
 
 CALL_SECONDS = 20.0
 Request = TypeVar("Request")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from millwright_runtime.health import is_serving
+
 from millwright_local.errors import PortTakenError
-from millwright_local.health import is_serving
 from millwright_local.ports import LOOPBACK, is_free
 from millwright_local.processes import Process
 from millwright_local.servers import Server
