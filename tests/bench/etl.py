@@ -1,7 +1,8 @@
 """What the etl service takes for 2,000,000 rows, beside other ways of doing the same; all must come to the same totals.
 
 Four plants have 25 days of 20,000 work orders each. One day is one window, whatever does it. The service's own times
-are those of its runs: from the first window begun to the last one published.
+are those of its runs: from the first window begun to the last one published. The first plant warms
+everything up and is not measured; the service and the bare statement then make two plants by turns.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from statistics import harmonic_mean
 
 import asyncpg
 import grpc.aio
@@ -99,35 +101,41 @@ async def etl() -> AsyncIterator[Figure]:
 async def _pipeline(
     stack: Stack, channel: grpc.aio.Channel, sql: asyncpg.Connection, plants: Sequence[Plant]
 ) -> AsyncIterator[Figure]:
-    one, two = Client(stack, channel, plants[0]), Client(stack, channel, plants[1])
-    alone, windows = await one.backfill(parallel=1)
-    rate = _rate(alone)
-    expected = await _totals(sql, "bi.fact_daily_production", plants[0])
-    for metric, make, least in (
-        ("first load", etl_peers.json, 0.8),
-        ("first load, to one over typed columns", etl_peers.columns, None),
-    ):
-        peer_rate = await _timed(sql, plants[0], make, plants[0].days)
-        assert await _totals(sql, "bench.fact", plants[0]) == expected
-        yield Figure(BENCH, metric, rate, "rows/s", "bare INSERT … SELECT", peer_rate, least_ratio=least)
-    days = plants[0].days[:FILES_DAYS]
-    some = await _totals(sql, "bi.fact_daily_production", plants[0], days)
+    warm, first, second, third = plants
+    await Client(stack, channel, warm).backfill(parallel=1)
+    await _timed(sql, warm, etl_peers.json, warm.days[:FILES_DAYS])
+    rates, peer_rates, seconds = [], [], []
+    for plant in (first, second):
+        run, windows = await Client(stack, channel, plant).backfill(parallel=1)
+        rates.append(_rate(run))
+        seconds += [window.duration_ms / 1000 for window in windows]
+        expected = await _totals(sql, "bi.fact_daily_production", plant)
+        peer_rates.append(await _timed(sql, plant, etl_peers.json, plant.days))
+        assert await _totals(sql, "bench.fact", plant) == expected
+    rate, peer_rate = harmonic_mean(rates), harmonic_mean(peer_rates)
+    yield Figure(BENCH, "first load", rate, "rows/s", "bare INSERT … SELECT", peer_rate, least_ratio=0.8)
+    expected = await _totals(sql, "bi.fact_daily_production", first)
+    peer_rate = await _timed(sql, first, etl_peers.columns, first.days)
+    assert await _totals(sql, "bench.fact", first) == expected
+    yield Figure(BENCH, "first load, to one over typed columns", rate, "rows/s", "bare INSERT … SELECT", peer_rate)
+    days = first.days[:FILES_DAYS]
+    some = await _totals(sql, "bi.fact_daily_production", first, days)
     for peer, make in (("polars", etl_peers.polars), ("DuckDB", etl_peers.duckdb)):
-        peer_rate = await _timed(sql, plants[0], make, days)
-        assert await _totals(sql, "bench.fact", plants[0], days) == some
+        peer_rate = await _timed(sql, first, make, days)
+        assert await _totals(sql, "bench.fact", first, days) == some
         metric = f"first load, to {peer}"
         yield Figure(BENCH, metric, rate, "rows/s", "reading rows out", peer_rate, least_ratio=1)
-    peer_rate = await _timed(sql, plants[0], etl_peers.one_by_one(UPSERTED), days[:1], UPSERTED)
+    peer_rate = await _timed(sql, first, etl_peers.one_by_one(UPSERTED), days[:1], UPSERTED)
     yield Figure(BENCH, "first load, to upserts", rate, "rows/s", "one upsert a row", peer_rate, least_ratio=20)
 
-    again, _ = await one.backfill(parallel=1)
+    again, _ = await Client(stack, channel, first).backfill(parallel=1)
     written = again.counts.facts_inserted + again.counts.facts_updated + again.counts.facts_deleted
     yield Figure(BENCH, "unchanged days, facts written", written, "", most=0)
     yield Figure(BENCH, "unchanged days", _rate(again), "rows/s", "first load", rate)
-    both, _ = await two.backfill(parallel=2)
-    assert await _totals(sql, "bi.fact_daily_production", plants[1]) == expected
+    both, _ = await Client(stack, channel, third).backfill(parallel=2)
+    assert await _totals(sql, "bi.fact_daily_production", third) == expected
     yield Figure(BENCH, "two windows at once", _rate(both), "rows/s", "one at a time", rate, least_ratio=1.7)
-    for figure in latencies(BENCH, f"a day of {ROWS_A_DAY:,}", [window.duration_ms / 1000 for window in windows]):
+    for figure in latencies(BENCH, f"a day of {ROWS_A_DAY:,}", seconds):
         yield figure
 
 
