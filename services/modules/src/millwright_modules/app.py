@@ -55,7 +55,7 @@ async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
     owners = _owners(settings, certificates)
     seconds = settings.owner_seconds
     installing = Installing(workplace, packages, assets, Health(files), owners, version, seconds)
-    receiving = Receiving(platform.database, keeper, limits)
+    receiving = Receiving(platform.database, keeper, files, limits)
     return Parts(
         servicers=[ModuleServicer(platform, log, receiving, packages, files, owners, version)],
         loops=[

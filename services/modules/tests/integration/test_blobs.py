@@ -1,6 +1,8 @@
 """Blobs in each place: what is kept is read again or is known to be away, and what nobody needs goes."""
 
 import hashlib
+import os
+import resource
 from datetime import timedelta
 
 import asyncpg
@@ -289,6 +291,45 @@ async def test_nothing_is_served_that_was_damaged_in_the_bucket(keepers, client,
         await files.check(client.tenant, digest)
     with pytest.raises(BlobDamaged):
         await files.open(client.tenant, digest)
+
+
+async def test_what_came_in_here_is_not_fetched(keepers, client, tmp_path):
+    """The keeper has no such blob, so that it can only come from the file."""
+    data, digest = sample(300_000)
+    files = BlobFiles(keepers("postgres"), tmp_path, 1 << 20)
+    with files.receiving() as incoming:
+        for begin in range(0, len(data), 100_000):
+            incoming.write(data[begin : begin + 100_000])
+        files.adopt(incoming, digest)
+    with os.fdopen(await files.open(client.tenant, digest), "rb") as file:
+        assert file.read() == data
+
+
+async def test_of_what_did_not_come_whole_nothing_stays_on_the_disk(keepers, client, tmp_path):
+    data, digest = sample(1000)
+    files = BlobFiles(keepers("postgres"), tmp_path, 1 << 20)
+    with files.receiving() as incoming:
+        incoming.write(data)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(BlobDamaged):
+        await files.open(client.tenant, digest)
+
+
+async def test_a_full_disk_costs_the_copy_and_not_the_blob(keepers, client, tmp_path):
+    keeper, (data, digest) = keepers("postgres"), sample(300_000)
+    await keeper.write(client.tenant, digest, pieces(data))
+    files = BlobFiles(keeper, tmp_path, 1 << 20)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with files.receiving() as incoming:
+            incoming.write(data)
+            files.adopt(incoming, digest)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+    with os.fdopen(await files.open(client.tenant, digest), "rb") as file:
+        assert file.read() == data
 
 
 async def test_a_server_that_is_gone_is_unavailable_and_everything_goes_on_when_it_is_back(

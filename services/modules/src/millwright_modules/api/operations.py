@@ -65,23 +65,23 @@ class OperationRpcs:
         announced = requests.announcement(first.header.upload)
         upload = await self._receiving.announce(tenant, *announced)
         yield pb.UploadAndInstallResponse(upload=responses.upload(upload))
-        reception = await self._receiving.open(tenant, announced.digest)
-        told = reception.upload.received_bytes
-        async for part in parts:
-            if part.WhichOneof("part") != "data":
-                raise InvalidFields([Violation("data", "REQUIRED", "must be in each message after the first")])
-            await reception.take(reception.position, requests.piece(part.data))
-            if reception.upload.received_bytes > told:
-                told = reception.upload.received_bytes
-                yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
-        starting = asyncio.ensure_future(self._finish_and_start(reception, wish))
-        try:
-            while not (await asyncio.wait({starting}, timeout=_BEAT_SECONDS))[0]:
-                yield pb.UploadAndInstallResponse(heartbeat=messages.now())
-            operation = await starting
-        finally:
-            starting.cancel()
-        yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
+        async with self._receiving.open(tenant, announced.digest) as reception:
+            told = reception.upload.received_bytes
+            async for part in parts:
+                if part.WhichOneof("part") != "data":
+                    raise InvalidFields([Violation("data", "REQUIRED", "must be in each message after the first")])
+                await reception.take(reception.position, requests.piece(part.data))
+                if reception.upload.received_bytes > told:
+                    told = reception.upload.received_bytes
+                    yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
+            starting = asyncio.ensure_future(self._finish_and_start(reception, wish))
+            try:
+                while not (await asyncio.wait({starting}, timeout=_BEAT_SECONDS))[0]:
+                    yield pb.UploadAndInstallResponse(heartbeat=messages.now())
+                operation = await starting
+            finally:
+                starting.cancel()
+            yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))
         yield pb.UploadAndInstallResponse(operation=responses.operation(operation))
         async with aclosing(self._follow(operation)) as told_events:
             async for event in told_events:

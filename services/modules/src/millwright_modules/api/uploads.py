@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 from millwright.modules.v1 import module_service_pb2 as pb
@@ -33,17 +34,19 @@ class UploadRpcs:
     ) -> pb.UploadPackageResponse:
         """Take a package's bytes."""
         reception = None
-        async for request in requests_sent:
+        async with AsyncExitStack() as opened:
+            async for request in requests_sent:
+                if reception is None:
+                    digest = names.parse_upload(request.upload, "upload")
+                    tenant = calls.current().principal.tenant
+                    reception = await opened.enter_async_context(self._receiving.open(tenant, digest))
+                elif request.upload not in ("", names.upload(reception.upload.digest)):
+                    raise InvalidFields([Violation("upload", "MISMATCH", "must be the first message's, or empty")])
+                if request.data:
+                    await reception.take(request.offset, requests.piece(request.data))
             if reception is None:
-                digest = names.parse_upload(request.upload, "upload")
-                reception = await self._receiving.open(calls.current().principal.tenant, digest)
-            elif request.upload not in ("", names.upload(reception.upload.digest)):
-                raise InvalidFields([Violation("upload", "MISMATCH", "must be that of the first message, or empty")])
-            if request.data:
-                await reception.take(request.offset, requests.piece(request.data))
-        if reception is None:
-            raise InvalidFields([Violation("upload", "REQUIRED", "must be in the first message")])
-        return pb.UploadPackageResponse(upload=responses.upload(await reception.finish()))
+                raise InvalidFields([Violation("upload", "REQUIRED", "must be in the first message")])
+            return pb.UploadPackageResponse(upload=responses.upload(await reception.finish()))
 
     async def GetUpload(self, request: pb.GetUploadRequest, _context: Any) -> pb.GetUploadResponse:
         """Tell how far an upload came."""

@@ -1,4 +1,6 @@
-"""Blobs as files of this process: fetched at first use, checked, and those unused for longest removed first."""
+"""Blobs as files of this process: taken over as they come in or fetched at first use, checked, those unused for longest
+removed first.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,38 @@ import hashlib
 import os
 import tempfile
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millwright_modules.blobs.keeper import BlobDamaged, Keeper
+
+
+class Incoming:
+    """A blob on its way in, written along as it comes; a disk that takes no more costs a copy, and never the blob."""
+
+    def __init__(self, directory: Path) -> None:
+        target, self.name = tempfile.mkstemp(dir=directory)
+        self._file = os.fdopen(target, "wb")
+        self.size_bytes = 0
+        self.is_whole = True
+        """As far as it came: nothing was left out."""
+
+    def write(self, piece: bytes) -> None:
+        """Write the next piece."""
+        if self.is_whole:
+            try:
+                self._file.write(piece)
+            except OSError:
+                self.is_whole = False
+        self.size_bytes += len(piece)
+
+    def close(self) -> None:
+        """End writing."""
+        try:
+            self._file.close()
+        except OSError:
+            self.is_whole = False
 
 
 class BlobFiles:
@@ -35,6 +66,25 @@ class BlobFiles:
             descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_CLOEXEC)
         self._locks.pop(digest, None)
         return descriptor
+
+    @contextmanager
+    def receiving(self) -> Iterator[Incoming]:
+        """Give a blob's file to write while it comes in; it is gone afterwards unless it was adopted."""
+        incoming = Incoming(self._directory)
+        try:
+            yield incoming
+        finally:
+            incoming.close()
+            with suppress(FileNotFoundError):
+                os.unlink(incoming.name)  # noqa: PTH108 - in this directory, a moment
+
+    def adopt(self, incoming: Incoming, digest: bytes) -> None:
+        """Keep what came in as the blob of this digest, which the caller has checked; so it need not be fetched."""
+        incoming.close()
+        if incoming.is_whole:
+            os.replace(incoming.name, self._path(digest))  # noqa: PTH105 - as above
+            self._sizes[digest] = incoming.size_bytes
+            self._make_room(digest)
 
     async def check(self, tenant: str, digest: bytes) -> None:
         """Raise BlobDamaged unless all replicas can read the blob, whole."""

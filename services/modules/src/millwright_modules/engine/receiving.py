@@ -5,12 +5,16 @@ A stream may break anywhere: what was kept counts, and whoever goes on asks wher
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from millwright_runtime.postgres.database import Database
 
 from millwright_modules.archive.limits import Limits
+from millwright_modules.artifacts.files import BlobFiles, Incoming
 from millwright_modules.blobs.keeper import Keeper
 from millwright_modules.domain.errors import (
     DigestMismatch,
@@ -31,9 +35,10 @@ _READ_AT_ONCE = 8
 class Receiving:
     """Takes packages in."""
 
-    def __init__(self, database: Database, keeper: Keeper, limits: Limits) -> None:
+    def __init__(self, database: Database, keeper: Keeper, files: BlobFiles, limits: Limits) -> None:
         self.database = database
         self.keeper = keeper
+        self.files = files
         self._limits = limits
 
     async def announce(self, tenant: str, digest: bytes, total_bytes: int, file_name: str) -> Upload:
@@ -61,24 +66,34 @@ class Receiving:
                 raise TooManyUploads(count=count - 1, limit=MOST_INCOMPLETE)
             return inserted
 
-    async def open(self, tenant: str, digest: bytes) -> Reception:
-        """Go on with an upload where it is; raise UploadNotFound."""
+    @asynccontextmanager
+    async def open(self, tenant: str, digest: bytes) -> AsyncIterator[Reception]:
+        """Go on with an upload where it is; raise UploadNotFound. What comes from its first byte on is a file here."""
         async with self.database.snapshot(tenant) as connection:
             upload = await uploads.get(connection, digest)
-        return Reception(self, tenant, upload)
+        with self.files.receiving() as incoming:
+            reception = Reception(self, tenant, upload, incoming)
+            try:
+                yield reception
+            finally:
+                await reception.close()
 
 
 class Reception:
-    """One stream of pieces of one upload."""
+    """One stream of pieces of one upload. While some are being kept, the next ones come in."""
 
-    def __init__(self, receiving: Receiving, tenant: str, upload: Upload) -> None:
+    def __init__(self, receiving: Receiving, tenant: str, upload: Upload, incoming: Incoming) -> None:
         self._database = receiving.database
         self._keeper = receiving.keeper
+        self._files = receiving.files
         self._tenant = tenant
         self.upload = upload
+        """As far as it is kept."""
         self._position = upload.received_bytes
         self._pending = bytearray()
+        self._keeping: asyncio.Task[Upload] | None = None
         self._kept_time = time.monotonic()
+        self._incoming = incoming
         self._found = None if upload.received_bytes else hashlib.sha256()
 
     @property
@@ -87,7 +102,10 @@ class Reception:
         return self._position
 
     async def take(self, offset: int, data: bytes) -> None:
-        """Take a piece; raise OffsetMismatch if it is not the next one, SizeMismatch if it is more than announced."""
+        """Take a piece; raise OffsetMismatch if it is not the next one, SizeMismatch if it is more than announced.
+
+        It is kept soon; raises what kept an earlier one from being kept.
+        """
         if offset != self._position:
             raise OffsetMismatch(offset=offset, expected_offset=self._position)
         if self._position + len(data) > self.upload.total_bytes:
@@ -96,24 +114,44 @@ class Reception:
         self._position += len(data)
         if self._found:
             self._found.update(data)
+            self._incoming.write(data)
         is_time = time.monotonic() - self._kept_time >= _KEPT_AFTER_SECONDS
         if len(self._pending) >= _KEPT_AT_ONCE or is_time:
-            await self.keep()
+            await self._begin_keeping()
 
     async def keep(self) -> None:
         """Keep what came: from now on it need not be sent again. Raises OffsetMismatch if another stream was faster."""
-        if not self._pending:
-            return
-        digest, data = self.upload.digest, bytes(self._pending)
-        begin = self._position - len(data)
+        await self._begin_keeping()
+        await self._kept()
+
+    async def close(self) -> None:
+        """Leave what is not kept yet."""
+        if self._keeping:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
+            self._keeping.cancelled() or self._keeping.exception()  # nobody waits for it any more
+
+    async def _begin_keeping(self) -> None:
+        await self._kept()
+        if self._pending:
+            data = bytes(self._pending)
+            self._pending.clear()
+            self._kept_time = time.monotonic()
+            self._keeping = asyncio.create_task(self._keep(self._position - len(data), data))
+
+    async def _kept(self) -> None:
+        if self._keeping:
+            self.upload = await self._keeping
+            self._keeping = None
+
+    async def _keep(self, begin: int, data: bytes) -> Upload:
+        digest = self.upload.digest
         async with self._database.transaction(self._tenant) as connection:
             upload = await uploads.lock(connection, digest)
             if upload.received_bytes != begin or upload.is_complete:
                 raise OffsetMismatch(offset=begin, expected_offset=upload.received_bytes)
             await chunks.append(connection, self._tenant, digest, begin, data)
-            self.upload = await uploads.note_received(connection, digest, self._position)
-        self._pending.clear()
-        self._kept_time = time.monotonic()
+            return await uploads.note_received(connection, digest, begin + len(data))
 
     async def finish(self) -> Upload:
         """Keep the rest, and check the whole once it is here.
@@ -128,6 +166,8 @@ class Reception:
         if found != digest:
             await self._begin_anew()
             raise DigestMismatch(expected=digest.hex(), found=found.hex())
+        if self._found:
+            self._files.adopt(self._incoming, digest)
         await self._keeper.adopt(self._tenant, digest, self.upload.total_bytes)
         async with self._database.transaction(self._tenant) as connection:
             self.upload = await uploads.complete(connection, digest, self.upload.total_bytes)

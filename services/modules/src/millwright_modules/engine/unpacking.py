@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +23,8 @@ from millwright_modules.domain.problem import Refused, refusal
 from millwright_modules.domain.words import Reason
 
 _LARGEST_MANIFEST = 256 << 10
+_HEARD_SECONDS = 0.02
+"""So often the progress of an unpacking is of interest."""
 ResultT = TypeVar("ResultT")
 
 
@@ -61,11 +64,16 @@ class Packages:
         def extract(fd: int) -> Mapping[str, StagedFile]:
             listed = index.read(fd, self._limits)
             bytes_total, files_total = listed.unpacked_bytes, listed.files
+            heard_time = 0.0
 
             def progress(bytes_done: int, files_done: int) -> None:
+                nonlocal heard_time
                 if stop.is_set():
                     raise InterruptedError
-                hear(Done(bytes_done, bytes_total, files_done, files_total))
+                now = time.monotonic()
+                if now - heard_time >= _HEARD_SECONDS or files_done == files_total:
+                    heard_time = now
+                    hear(Done(bytes_done, bytes_total, files_done, files_total))
 
             return extraction.extract(fd, listed, staging, progress)
 
