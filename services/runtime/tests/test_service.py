@@ -1,6 +1,7 @@
 """The whole life of a service on real servers: it starts, waits for its schema, serves, and drains in order."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -151,6 +152,23 @@ async def test_while_the_database_is_away_it_does_not_serve_and_then_it_does_aga
         await own_postgres.server.start()
         await until(client.is_serving, 5)
         assert "lost" not in await client.names()
+
+
+async def test_a_frozen_database_that_holds_all_connections_is_not_taken_for_a_busy_one(settings, client, own_postgres):
+    few = settings.model_copy(update={"database_connections": 2})
+
+    async def is_not_serving():
+        return await client.health() == "NOT_SERVING"
+
+    async with running(SERVICE, few) as service, AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(service.platform.database.snapshot("anyone"))
+        own_postgres.server.freeze()
+        try:
+            await until(is_not_serving, 5)
+        finally:
+            own_postgres.server.thaw()
+        await until(client.is_serving, 5)  # they are all busy as before, and it answers
 
 
 async def test_draining_ends_streams_finishes_calls_and_flushes_the_outbox(settings, client, own_postgres, monkeypatch):

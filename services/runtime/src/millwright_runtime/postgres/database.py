@@ -81,8 +81,9 @@ class DatabaseUnavailable(Unavailable):
 class Database:
     """A pool of connections as the service's own role."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, url: str) -> None:
         self._pool = pool
+        self._url = url
 
     @classmethod
     async def open(cls, url: str, connections: int, *, application: str) -> Database:
@@ -99,7 +100,7 @@ class Database:
             },
             reset=_leave_as_is,
         )
-        return cls(pool)
+        return cls(pool, url)
 
     async def close(self) -> None:
         """Close every connection once its transaction has ended; after 5 s, without waiting."""
@@ -163,11 +164,21 @@ class Database:
             await self._pool.release(connection)
 
     async def ping(self) -> None:
-        """Raise unless Postgres answers within two seconds; that our connections are all busy is no fault of its."""
-        if self._pool.get_size() == self._pool.get_max_size() and not self._pool.get_idle_size():
-            return
-        async with asyncio.timeout(_PING_SECONDS), self.snapshot(ALL_TENANTS):
-            pass
+        """Raise unless Postgres answers within two seconds; that our connections are all busy is no fault of its.
+
+        Nor does it say that Postgres is well: for one that is frozen they all wait. So it is then asked over one more.
+        """
+        async with asyncio.timeout(_PING_SECONDS):
+            if self._pool.get_size() == self._pool.get_max_size() and not self._pool.get_idle_size():
+                await self._knock()
+            else:
+                async with self.snapshot(ALL_TENANTS):
+                    pass
+
+    async def _knock(self) -> None:
+        """Make a connection and end it; that there are too many is an answer, too."""
+        with suppress(asyncpg.TooManyConnectionsError):
+            (await asyncpg.connect(self._url)).terminate()
 
     async def check_role(self, schema: str) -> None:
         """Raise RoleTooPowerful if the role is or can become one that row-level security does not hold.
