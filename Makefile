@@ -75,7 +75,7 @@ clean: ## Remove the environment, the generated stubs and the local data.
 $(STAMP): requirements/dev.txt $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	  "Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another, as in make setup PYTHON=python3.13" % sys.version_info[:2])'
-	@test -x $(BIN)/pip || { echo "Making $(VENV) with all that is needed: a minute or so, and 2 GB"; $(PYTHON) -m venv --clear $(VENV); }
+	@test -x $(BIN)/pip || { echo "Making $(VENV) with all that is needed: a minute or so, and 1.5 GB"; $(PYTHON) -m venv --clear $(VENV); }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(PACKAGES))
