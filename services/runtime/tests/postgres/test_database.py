@@ -55,6 +55,15 @@ async def test_a_tenant_cannot_change_or_delete_a_row_of_another(database):
     assert await texts(database, "south") == {"from south"}
 
 
+async def test_a_statement_that_reads_asks_for_its_tenant_once_and_not_for_each_row(database):
+    async with database.transaction("north") as connection:
+        plan = [line for (line,) in await connection.fetch(f"EXPLAIN (VERBOSE) {TEXTS}")]
+    (held,) = (line for line in plan if "Filter" in line)
+    assert "tenant" in held
+    assert "current_setting" not in held
+    assert any("InitPlan" in line for line in plan)
+
+
 async def test_without_a_tenant_nothing_is_seen(urls):
     connection = await asyncpg.connect(urls.service)
     assert await connection.fetch(TEXTS) == []
