@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(wild
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild s3 demo up test chaos upgrade soak cases manifests lint format bench protos lock clean
+.PHONY: help setup esbuild s3 demo up test chaos upgrade restore soak cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
 	@$(PYTHON) -c 'import re, sys; text = open(sys.argv[1]).read(); \
@@ -37,6 +37,9 @@ chaos: setup ## Harm processes, servers and links under load, and write docs/cha
 
 upgrade: setup ## Upgrade under load from the last release, or from BASE=revision, replica by replica.
 	@$(BIN)/pytest -m upgrade tests/upgrade $(ARGS)
+
+restore: setup esbuild ## Back up a filled stack and restore it into an empty server, by the commands of docs/runbook.md.
+	@$(BIN)/pytest -m restore tests/end_to_end/test_restore.py $(ARGS)
 
 soak: setup ## Call for MINUTES=60 at half of capacity, and see what grows; then three times too much. Writes docs/soak.md.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
