@@ -25,7 +25,7 @@ from millwright_workflow.api.instances import InstanceServicer
 from millwright_workflow.api.releases import ReleaseServicer
 from millwright_workflow.api.work import WorkerServicer
 from millwright_workflow.api.workflows import WorkflowServicer
-from millwright_workflow.domain.cloud_events import SUBJECTS
+from millwright_workflow.domain.cloud_events import RUN_SUBJECTS, SUBJECTS
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, Evaluate, FetchDocument, Invoke, Validate
 from millwright_workflow.domain.interpreter.effects import Consume, Emit, RunWorkflow, Subscribe
 from millwright_workflow.engine.calls.credentials import Credentials
@@ -74,6 +74,7 @@ from millwright_workflow.store.storage import PostgresStorage
 
 SCHEMA = "workflow"
 EVENTS_STREAM = "MILLWRIGHT_EVENTS"
+RUNS_STREAM = "MILLWRIGHT_ETL"
 
 Carriers: TypeAlias = dict[type[Any], Carrier]
 
@@ -133,7 +134,10 @@ class Events:
         stream = Stream(platform.jetstream, EVENTS_STREAM, SUBJECTS, timedelta(days=settings.event_retention_days))
         keep = timedelta(seconds=settings.event_keep_seconds)
         self.intake = Intake(platform, Inbox(SCHEMA, "events"), Matching(platform.database, expressions), keep)
-        self.reception = Reception(self.intake, stream)
+        self.receptions = (
+            Reception("reception", self.intake, stream),
+            Reception("run-reception", self.intake, Stream(platform.jetstream, RUNS_STREAM, RUN_SUBJECTS, None)),
+        )
         self.publisher = Publisher(platform, stream)
         listening = Listening(platform, holdings, self.intake)
         self.carriers: Carriers = {
@@ -195,7 +199,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             events.publisher,
             worker,
             children,
-            events.reception,
+            *events.receptions,
             Scheduler(platform, log),
             Canaries(platform, log),
             RunJobs(platform, log, definitions),

@@ -1,15 +1,18 @@
-"""`call: run-pipeline` against the real etl service: what it gives, and what goes wrong."""
+"""`call: run-pipeline` against the real etl service, and workflows that the end of one of its runs starts."""
 
 import json
+import uuid
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import nats as nats_client
 import pytest
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from millwright.etl.v1 import ingest_service_pb2, pipeline_service_pb2, record_pb2, run_pb2
 from millwright_etl.app import SERVICE as ETL
 from millwright_local.ports import find_free_port
+from millwright_local.processes import until
 from millwright_local.testing.client import ContractClient, rpcs_of
 from millwright_local.testing.services import opened
 from millwright_runtime.service import running
@@ -70,6 +73,42 @@ async def etl(etl_service, client, token):
         yield etl
 
 
+@pytest.fixture
+def started(client):
+    """Give a function that waits until so many instances have ended, and gives the runs that started them."""
+
+    async def wait(count):
+        async def enough():
+            return len((await client.ListInstances()).instances) >= count
+
+        await until(enough, 20.0)
+        ended = [await client.ended(each.name) for each in (await client.ListInstances()).instances]
+        return sorted(json_format.MessageToDict(each.output)["run"] for each in ended)
+
+    return wait
+
+
+async def run_to_its_end(etl):
+    """Run the day; give the run's name."""
+    run = (await etl.RunPipeline(pipeline="daily-production", dates=[DAY])).run.name
+
+    async def is_over():
+        return (await etl.GetRun(name=run)).run.state == run_pb2.Run.STATE_COMPLETED
+
+    await until(is_over, 20.0)
+    return run
+
+
+async def send_again(nats, tenant, run):
+    """Send again, as another message, what the etl service told of a run's end."""
+    connection = await nats_client.connect(nats.url)
+    subject = f"millwright.{tenant}.etl.lifecycle.{run.partition('/')[2]}"
+    told = await connection.jetstream().get_last_msg("MILLWRIGHT_ETL", subject)
+    headers = {**(told.headers or {}), "Nats-Msg-Id": str(uuid.uuid4())}
+    await connection.jetstream().publish(subject, told.data, headers=headers)
+    await connection.close()
+
+
 async def runs(etl):
     return (await etl.ListRuns()).runs
 
@@ -125,3 +164,14 @@ async def test_what_is_wrong_with_a_call_is_said(client, etl, arguments, kind, s
     assert (error.type.rpartition("/")[2], error.status) == (kind, status)
     assert said in error.detail
     assert await runs(etl) == []
+
+
+async def test_the_end_of_a_run_starts_a_workflow_once_however_often_it_is_told(client, etl, nats, started):
+    end = {"on": {"one": {"with": {"type": "io.millwright.etl.run.completed.v1"}}}}
+    note = {"note": {"set": {"run": "${ .[0].data.run }"}}}
+    await client.publish([note], "1.0.0", "prod", schedule=end)
+    first = await run_to_its_end(etl)
+    assert await started(1) == [first]
+    await send_again(nats, client.tenant, first)
+    second = await run_to_its_end(etl)  # what was sent again came before this one's end
+    assert await started(2) == sorted([first, second])

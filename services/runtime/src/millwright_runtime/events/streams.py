@@ -34,17 +34,22 @@ class Message:
 
 
 class Stream:
-    """The stream `name` of everything under `subject`, in files and for `retention`."""
+    """The stream `name` of everything under `subject`, in files and for `retention`.
 
-    def __init__(self, jetstream: JetStream, name: str, subject: str, retention: timedelta) -> None:
+    Without a retention the stream is another service's: it is waited for and never made here, and `subject` is the part
+    of it that is fetched.
+    """
+
+    def __init__(self, jetstream: JetStream, name: str, subject: str, retention: timedelta | None) -> None:
         self._jetstream = jetstream
+        self._is_own = retention is not None
         self._config = StreamConfig(
             name=name,
             subjects=[subject],
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
             storage=StorageType.FILE,
-            max_age=retention.total_seconds(),
+            max_age=retention.total_seconds() if retention else None,
             allow_direct=True,
         )
         self._is_there = False
@@ -98,7 +103,7 @@ class Stream:
             await pull.unsubscribe()
 
     async def _ensure(self) -> None:
-        """Make the stream if it is not there; one that is there is its operator's."""
+        """Make the stream if it is not there; raise NotFoundError if that is another's task."""
         if not self._jetstream.is_connected:
             raise ConnectionError("NATS is not connected")
         if self._is_there:
@@ -106,5 +111,7 @@ class Stream:
         try:
             await self._jetstream.context.stream_info(self._config.name or "")
         except NotFoundError:
+            if not self._is_own:
+                raise
             await self._jetstream.context.add_stream(self._config)
         self._is_there = True

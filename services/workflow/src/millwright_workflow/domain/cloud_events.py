@@ -21,6 +21,8 @@ ATTRIBUTE_LIMIT: Final = 1024
 ATTRIBUTES_LIMIT: Final = 64
 BATCH_LIMIT: Final = 500
 SUBJECTS: Final = "millwright.*.events.>"
+RUN_SUBJECTS: Final = "millwright.*.etl.lifecycle.>"
+"""What the etl service tells of its runs as a whole: one message when a run is ordered and one when it has ended."""
 
 _REQUIRED = ("id", "source", "type")
 _TEXTS = frozenset({*_REQUIRED, "specversion", "subject", "time", "datacontenttype", "dataschema"})

@@ -118,9 +118,9 @@ class Intake:
 class Reception:
     """Receives events over NATS: each is acknowledged once it is durable, and comes again until then."""
 
-    name = "reception"
-
-    def __init__(self, intake: Intake, stream: Stream) -> None:
+    def __init__(self, name: str, intake: Intake, stream: Stream) -> None:
+        """Receive under the `name` of a loop what comes by `stream`."""
+        self.name = name
         self._intake = intake
         self._stream = stream
         self._is_draining = False
