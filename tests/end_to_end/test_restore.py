@@ -138,7 +138,7 @@ async def first_subject(stack: Stack, stream: str) -> str:
 
 
 @pytest.mark.restore
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_what_was_backed_up_is_there_on_an_empty_server_and_goes_on() -> None:
     with scratch_directory() as home:
         plant = Plant(home / "first")
