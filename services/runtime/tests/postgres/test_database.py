@@ -305,10 +305,10 @@ async def test_a_transaction_on_a_frozen_database_can_be_given_up(own_postgres, 
 
 
 async def test_a_ping_of_a_frozen_database_ends(own_postgres, monkeypatch):
-    monkeypatch.setattr("millwright_runtime.postgres.database._PING_SECONDS", 0.2)
-    monkeypatch.setattr("millwright_runtime.postgres.database._ROLLBACK_SECONDS", 0.2)
     database = await Database.open(own_postgres.service, 2, application="test")
     await database.ping()
+    monkeypatch.setattr("millwright_runtime.postgres.database._PING_SECONDS", 0.2)
+    monkeypatch.setattr("millwright_runtime.postgres.database._ROLLBACK_SECONDS", 0.2)
     own_postgres.server.freeze()
     try:
         with pytest.raises(TimeoutError):
