@@ -300,7 +300,7 @@ async def test_what_came_in_here_is_not_fetched(keepers, client, tmp_path):
     with files.receiving() as incoming:
         for begin in range(0, len(data), 100_000):
             incoming.write(data[begin : begin + 100_000])
-        files.adopt(incoming, digest)
+        files.adopt(incoming)
     with os.fdopen(await files.open(client.tenant, digest), "rb") as file:
         assert file.read() == data
 
@@ -324,7 +324,7 @@ async def test_a_full_disk_costs_the_copy_and_not_the_blob(keepers, client, tmp_
     try:
         with files.receiving() as incoming:
             incoming.write(data)
-            files.adopt(incoming, digest)
+            files.adopt(incoming)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())

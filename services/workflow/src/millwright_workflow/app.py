@@ -46,7 +46,7 @@ from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.events.emitting import Emitting, Publisher
-from millwright_workflow.engine.events.intake import Intake, Reception
+from millwright_workflow.engine.events.intake import Forgetting, Intake, Reception
 from millwright_workflow.engine.events.listening import Listening
 from millwright_workflow.engine.events.matching import Matching
 from millwright_workflow.engine.retention import Retention
@@ -200,6 +200,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             worker,
             children,
             *events.receptions,
+            Forgetting(events.intake),
             Scheduler(platform, log),
             Canaries(platform, log),
             RunJobs(platform, log, definitions),

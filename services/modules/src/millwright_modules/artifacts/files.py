@@ -22,18 +22,25 @@ class Incoming:
     def __init__(self, directory: Path) -> None:
         target, self.name = tempfile.mkstemp(dir=directory)
         self._file = os.fdopen(target, "wb")
+        self._found = hashlib.sha256()
         self.size_bytes = 0
         self.is_whole = True
         """As far as it came: nothing was left out."""
 
     def write(self, piece: bytes) -> None:
         """Write the next piece."""
+        self._found.update(piece)
         if self.is_whole:
             try:
                 self._file.write(piece)
             except OSError:
                 self.is_whole = False
         self.size_bytes += len(piece)
+
+    @property
+    def digest(self) -> bytes:
+        """Give the SHA-256 of what came."""
+        return self._found.digest()
 
     def close(self) -> None:
         """End writing."""
@@ -78,10 +85,11 @@ class BlobFiles:
             with suppress(FileNotFoundError):
                 os.unlink(incoming.name)  # noqa: PTH108 - in this directory, a moment
 
-    def adopt(self, incoming: Incoming, digest: bytes) -> None:
-        """Keep what came in as the blob of this digest, which the caller has checked; so it need not be fetched."""
+    def adopt(self, incoming: Incoming) -> None:
+        """Keep what came in as a blob; so it need not be fetched."""
         incoming.close()
         if incoming.is_whole:
+            digest = incoming.digest
             os.replace(incoming.name, self._path(digest))  # noqa: PTH105 - as above
             self._sizes[digest] = incoming.size_bytes
             self._make_room(digest)

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from millwright_runtime.postgres.database import Database
 
@@ -71,7 +71,7 @@ class Receiving:
         """Go on with an upload where it is; raise UploadNotFound. What comes from its first byte on is a file here."""
         async with self.database.snapshot(tenant) as connection:
             upload = await uploads.get(connection, digest)
-        with self.files.receiving() as incoming:
+        with nullcontext() if upload.received_bytes else self.files.receiving() as incoming:
             reception = Reception(self, tenant, upload, incoming)
             try:
                 yield reception
@@ -82,7 +82,7 @@ class Receiving:
 class Reception:
     """One stream of pieces of one upload. While some are being kept, the next ones come in."""
 
-    def __init__(self, receiving: Receiving, tenant: str, upload: Upload, incoming: Incoming) -> None:
+    def __init__(self, receiving: Receiving, tenant: str, upload: Upload, incoming: Incoming | None) -> None:
         self._database = receiving.database
         self._keeper = receiving.keeper
         self._files = receiving.files
@@ -94,7 +94,6 @@ class Reception:
         self._keeping: asyncio.Task[Upload] | None = None
         self._kept_time = time.monotonic()
         self._incoming = incoming
-        self._found = None if upload.received_bytes else hashlib.sha256()
 
     @property
     def position(self) -> int:
@@ -112,8 +111,7 @@ class Reception:
             raise SizeMismatch(total_bytes=self.upload.total_bytes)
         self._pending += data
         self._position += len(data)
-        if self._found:
-            self._found.update(data)
+        if self._incoming:
             self._incoming.write(data)
         is_time = time.monotonic() - self._kept_time >= _KEPT_AFTER_SECONDS
         if len(self._pending) >= _KEPT_AT_ONCE or is_time:
@@ -162,12 +160,12 @@ class Reception:
         if self.upload.is_complete or self.upload.received_bytes < self.upload.total_bytes:
             return self.upload
         digest = self.upload.digest
-        found = self._found.digest() if self._found else await self._digest_of_chunks()
+        found = self._incoming.digest if self._incoming else await self._digest_of_chunks()
         if found != digest:
             await self._begin_anew()
             raise DigestMismatch(expected=digest.hex(), found=found.hex())
-        if self._found:
-            self._files.adopt(self._incoming, digest)
+        if self._incoming:
+            self._files.adopt(self._incoming)
         await self._keeper.adopt(self._tenant, digest, self.upload.total_bytes)
         async with self._database.transaction(self._tenant) as connection:
             self.upload = await uploads.complete(connection, digest, self.upload.total_bytes)

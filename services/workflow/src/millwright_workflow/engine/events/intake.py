@@ -127,14 +127,12 @@ class Reception:
 
     async def run(self) -> None:
         """Receive until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._forget())
-            while not self._is_draining:
-                try:
-                    await self.run_once()
-                except (NatsError, JetStreamError, OSError) as error:
-                    _log.debug("events wait in NATS", extra={"fault": repr(error)})
-                    await asyncio.sleep(_AWAY_SECONDS)
+        while not self._is_draining:
+            try:
+                await self.run_once()
+            except (NatsError, JetStreamError, OSError) as error:
+                _log.debug("events wait in NATS", extra={"fault": repr(error)})
+                await asyncio.sleep(_AWAY_SECONDS)
 
     async def drain(self) -> None:
         """Take nothing more; what is in hand and not acknowledged comes to another replica."""
@@ -158,7 +156,20 @@ class Reception:
                 await message.ack()
         return len(messages)
 
-    async def _forget(self) -> None:
+
+class Forgetting:
+    """Forgets which events were taken long ago, whichever way they came."""
+
+    name = "forgetting-events"
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def drain(self) -> None:
+        """Do nothing: another replica goes on."""
+
+    async def run(self) -> None:
+        """Forget until cancelled."""
         while True:
             while await self._intake.forget_once() >= _FORGET_BATCH:
                 pass
