@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.message_factory import GetMessageClass
+from millwright_local.processes import until
 
 from tests.security.contract import ROLES, about, is_read
 
@@ -41,6 +42,8 @@ OWNED = {
         ("CreateUpload", {"digest": hashlib.sha256(b"owned").digest(), "total_bytes": 5, "file_name": "owned"}),
     ),
 }
+# What goes on after its call, by the read that tells of its end.
+ENDS = {"millwright.etl.v1": ("GetRun", "STATE_COMPLETED")}
 NAME = re.compile(r'"((?:[a-z][A-Za-z]*/[^/"]+)(?:/[a-z][A-Za-z]*/[^/"]+)*)"')
 
 
@@ -54,6 +57,15 @@ async def owned(contract, token):
         answer = await contract.call(method, owner, GetMessageClass(method.input_type)(**fields))
         assert answer.code == "OK", (rpc, answer)
         names |= set(NAME.findall(answer.text))
+    if contract.package in ENDS:
+        rpc, end = ENDS[contract.package]
+        (name,) = (name for name in names if name.startswith("runs/"))
+
+        async def has_ended():
+            method = contract.find(rpc)
+            return end in (await contract.call(method, owner, about(method, name))).text
+
+        await until(has_ended, 30.0)
     return owner, sorted(names)
 
 
@@ -68,7 +80,7 @@ async def reads(contract, bearer, names):
 
 
 async def settled(contract, bearer, names):
-    """Give what the reads tell that stays the same from one pass to the next: runs may be ending meanwhile."""
+    """Give what the reads tell that stays the same from one pass to the next: clocks go on."""
     first, second = await reads(contract, bearer, names), await reads(contract, bearer, names)
     return {key: answer for key, answer in second.items() if answer == first[key]}
 

@@ -90,6 +90,11 @@ def test_the_demo_proves_its_story_and_leaves_nothing_behind() -> None:
             "1.0.0 is live: generation 3",
             "it is refused, and why is said: PATH_TRAVERSAL",
             "what is live has not changed: 1.0.0",
+            "its end starts a workflow, which asks a person",
+            "the workflow completes",
+            "the ruleset is back at version 1",
+            "the module that shows lines is live: 1.2.0",
+            "run, workflow, rollback and install are one trace",
         ):
             assert f"✓ {claim}" in printed
         assert re.search(r"Saved: \d+\.\d s, 6 of 9 parts", printed)

@@ -1,5 +1,7 @@
 """The trace of the caller goes on in us, with OpenTelemetry and without."""
 
+from contextvars import Context
+
 import pytest
 from millwright_runtime import tracing
 from millwright_runtime.api import status
@@ -12,6 +14,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 UNSAMPLED = f"00-{TRACE_ID}-b7ad6b7169203331-00"
+
+
+def run_alone(function, *arguments):
+    """Call a function as a task of its own would, which no call has begun."""
+    return Context().run(function, *arguments)
 
 
 @pytest.fixture
@@ -62,6 +69,34 @@ def test_without_a_caller_a_trace_begins():
     with tracing.serving("test", None) as one, tracing.serving("test", None) as two:
         assert tracing.parse(one.traceparent) == one
         assert one.trace_id != two.trace_id
+
+
+def test_work_that_goes_on_after_a_call_joins_the_calls_trace():
+    with tracing.serving("test", PARENT):
+        kept = tracing.origin()
+    assert tracing.parse(kept).trace_id == TRACE_ID
+
+
+def test_what_joined_a_trace_is_another_span_of_it_and_calls_on_under_a_third():
+    def spans():
+        tracing.join(PARENT)
+        return tracing.current(), tracing.onward()
+
+    joined, onward = run_alone(spans)
+    assert joined.trace_id == onward.trace_id == TRACE_ID
+    assert len({joined.span_id, onward.span_id, tracing.parse(PARENT).span_id}) == 3
+
+
+def test_without_a_call_an_origin_is_a_new_trace_each_time():
+    assert tracing.parse(run_alone(tracing.origin)).trace_id != tracing.parse(run_alone(tracing.origin)).trace_id
+
+
+def test_nothing_is_joined_by_what_is_no_position_in_a_trace():
+    def joined():
+        tracing.join("x")
+        return tracing.current()
+
+    assert run_alone(joined) is None
 
 
 def test_a_collector_gets_a_span_below_the_callers(exported):

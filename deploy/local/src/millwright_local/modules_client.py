@@ -20,8 +20,8 @@ class ModulesClient(ServiceClient):
         super().__init__(address, token)
         self.modules = module_service_pb2_grpc.ModuleServiceStub(self._channel)
 
-    async def install(self, package: bytes, request_id: str, health_seconds: int = 1) -> Operation:
-        """Send a package and have it installed; give the operation, which has begun."""
+    async def upload(self, package: bytes) -> str:
+        """Send a package, as far as it is not there; give the upload's name."""
         digest = hashlib.sha256(package).digest()
         announced = pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name="module.zip")
         upload = (await self.call(self.modules.CreateUpload, announced)).upload
@@ -33,8 +33,13 @@ class ModulesClient(ServiceClient):
 
         if not upload.complete:
             await self.modules.UploadPackage(pieces(), metadata=self._metadata)
+        return upload.name
+
+    async def install(self, package: bytes, request_id: str, health_seconds: int = 1) -> Operation:
+        """Send a package and have it installed; give the operation, which has begun."""
+        upload = await self.upload(package)
         options = pb.InstallOptions(health_time=Duration(seconds=health_seconds), reason="the demo")
-        request = pb.InstallModuleRequest(upload=upload.name, options=options, request_id=request_id)
+        request = pb.InstallModuleRequest(upload=upload, options=options, request_id=request_id)
         return (await self.call(self.modules.InstallModule, request)).operation
 
     async def events(self, operation: str) -> AsyncIterator[OperationEvent]:

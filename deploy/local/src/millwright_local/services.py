@@ -39,7 +39,7 @@ SERVICES = (
         health="millwright.workflow.v1.WorkflowService",
         example="millwright.workflow.v1.WorkflowService/ListWorkflows",
         command=(sys.executable, "-m", "millwright_workflow"),
-        calls=(("JUDGMENT_ENDPOINT", "judgment"), ("ETL_ENDPOINT", "etl")),
+        calls=(("JUDGMENT_ENDPOINT", "judgment"), ("ETL_ENDPOINT", "etl"), ("MODULES_ENDPOINT", "modules")),
     ),
     Service(
         name="judgment",

@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from millwright.workflow.v1 import (
+    approval_service_pb2_grpc,
     event_service_pb2_grpc,
     instance_pb2,
     instance_service_pb2,
@@ -24,6 +25,7 @@ class WorkflowClient(ServiceClient):
         self.workflows = workflow_service_pb2_grpc.WorkflowServiceStub(self._channel)
         self.releases = release_service_pb2_grpc.ReleaseServiceStub(self._channel)
         self.instances = instance_service_pb2_grpc.InstanceServiceStub(self._channel)
+        self.approvals = approval_service_pb2_grpc.ApprovalServiceStub(self._channel)
         self.events = event_service_pb2_grpc.EventServiceStub(self._channel)
 
     async def start(self, workflow: str, inputs: Iterable[Any]) -> list[str]:

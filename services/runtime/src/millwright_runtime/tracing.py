@@ -51,10 +51,35 @@ def current() -> Trace | None:
     return _current.get()
 
 
+def origin() -> str:
+    """Give the `traceparent` to keep with work that goes on after the call: the call's, or that of a new trace."""
+    return (_current.get() or _begun()).traceparent
+
+
+def join(traceparent: str) -> None:
+    """Let the rest of the running task belong to the trace that its work was ordered in."""
+    if trace := parse(traceparent):
+        _made_current(_child(trace))
+
+
+def onward() -> Trace:
+    """Give the position of a call to another service: a child of the current one, or the begin of a trace."""
+    trace = _current.get()
+    return _child(trace) if trace else _begun()
+
+
 def parse(traceparent: str | None) -> Trace | None:
     """Read a `traceparent` header; anything malformed counts as absent, as the standard demands."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     return Trace(*match.groups()) if match else None
+
+
+def _child(parent: Trace) -> Trace:
+    return Trace(parent.trace_id, f"{getrandbits(64) or 1:016x}", parent.flags)
+
+
+def _begun() -> Trace:
+    return Trace(f"{getrandbits(128) or 1:032x}", f"{getrandbits(64) or 1:016x}")
 
 
 _tracer: Tracer | None = None
@@ -68,8 +93,7 @@ def serving(method: str, traceparent: str | None) -> Iterator[Trace]:
     """
     if _tracer is None:
         parent = parse(traceparent)
-        trace_id, flags = (parent.trace_id, parent.flags) if parent else (f"{getrandbits(128):032x}", "01")
-        yield _made_current(Trace(trace_id, f"{getrandbits(64):016x}", flags))
+        yield _made_current(_child(parent) if parent else _begun())
         return
     parent_context = otel_propagate.extract({"traceparent": traceparent or ""})
     attributes = {"rpc.system": "grpc", "rpc.method": method}

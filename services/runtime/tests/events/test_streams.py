@@ -8,6 +8,7 @@ from millwright_local.processes import until
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.streams import Message, Stream
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 
 @pytest.fixture
@@ -69,3 +70,18 @@ async def test_a_stream_that_was_removed_is_made_again(jetstream, stream):
     assert await stream.fetch("reader", 1, 0.2) == []
     await stream.publish([said("after", "1")])
     assert [message.data for message in await stream.fetch("reader", 1, 5.0)] == [b"after"]
+
+
+async def test_a_new_reader_of_anothers_stream_gets_what_comes_after_it_began(jetstream, stream):
+    await stream.publish([said("before", "1")])
+    foreign = Stream(jetstream, "PLANT", "plant.line", None)
+    await stream.publish([said("after", "2")])
+    assert [message.data for message in await foreign.fetch("guest", 10, 5.0)] == [b"after"]
+
+
+async def test_anothers_stream_that_its_first_message_makes_gives_that_message(jetstream, stream):
+    foreign = Stream(jetstream, "PLANT", "plant.line", None)
+    with pytest.raises(NotFoundError):
+        await foreign.fetch("guest", 10, 0.1)
+    await stream.publish([said("first", "1")])
+    assert [message.data for message in await foreign.fetch("guest", 10, 5.0)] == [b"first"]

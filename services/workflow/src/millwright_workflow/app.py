@@ -37,11 +37,11 @@ from millwright_workflow.engine.calls.secrets import Secrets, SecretSource
 from millwright_workflow.engine.calls.tokens import Tokens
 from millwright_workflow.engine.calls.web import Web
 from millwright_workflow.engine.canaries import Canaries
-from millwright_workflow.engine.catalogue import judgments, pipelines
+from millwright_workflow.engine.catalogue import methods
 from millwright_workflow.engine.catalogue.approvals import ApprovalCalls, ApprovalTimes
 from millwright_workflow.engine.catalogue.catalogue import Catalogue
 from millwright_workflow.engine.catalogue.circuits import Circuits, guard_http
-from millwright_workflow.engine.catalogue.remote import Following, Method, Remote, RemoteCalls
+from millwright_workflow.engine.catalogue.remote import Remote, RemoteCalls
 from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.definitions import Definitions
@@ -223,23 +223,15 @@ def _remotes(
     settings: WorkflowSettings, circuits: Circuits, certificates: Certificates | None
 ) -> dict[str, RemoteCalls]:
     """Give what carries out the functions of other services."""
-    judge = Method(
-        "millwright.judgment.v1.judgment_service_pb2",
-        "millwright.judgment.v1.JudgmentService/Judge",
-        judgments.request,
-        judgments.output,
-    )
-    run_pipeline = Method(
-        "millwright.etl.v1.pipeline_service_pb2",
-        "millwright.etl.v1.PipelineService/RunPipeline",
-        pipelines.request,
-        pipelines.output,
-        Following("millwright.etl.v1.PipelineService/GetRun", pipelines.look),
-        is_new_each_attempt=True,
-    )
+    judgment = "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint
+    etl = "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint
+    modules = "MILLWRIGHT_WORKFLOW_MODULES_ENDPOINT", settings.modules_endpoint
     places = (
-        Remote("judge", "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT", settings.judgment_endpoint, judge),
-        Remote("run-pipeline", "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT", settings.etl_endpoint, run_pipeline),
+        Remote("judge", *judgment, methods.JUDGE),
+        Remote("rollback-ruleset", *judgment, methods.ROLLBACK_RULESET),
+        Remote("run-pipeline", *etl, methods.RUN_PIPELINE),
+        Remote("query-production", *etl, methods.QUERY_PRODUCTION),
+        Remote("install-module", *modules, methods.INSTALL_MODULE),
     )
     key = settings.signing_key
     identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None

@@ -43,13 +43,15 @@ class WorkflowSettings(ServiceSettings):
     http_circuits: bool = False
     """Whether a host that keeps failing is left alone for a while by all of a tenant's workflows."""
     judgment_endpoint: str | None = None
-    """Where the judgment service listens, for `call: judge`. Unset: it cannot be called."""
+    """Where the judgment service listens, for `call: judge` and `rollback-ruleset`. Unset: it cannot be called."""
     signing_key: Annotated[Path, AfterValidator(_signing_key)] | None = None
     """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
     etl_endpoint: str | None = None
-    """Where the etl service listens, for `call: run-pipeline`. Unset: it cannot be called."""
+    """Where the etl service listens, for `call: run-pipeline` and `query-production`. Unset: it cannot be called."""
+    modules_endpoint: str | None = None
+    """Where the modules service listens, for `call: install-module`. Unset: it cannot be called."""
     services_ca: Path | None = None
-    """The authorities in PEM that judgment's and etl's certificates are checked by; the service shows its own
+    """The authorities in PEM that those services' certificates are checked by; the service shows its own
     certificate, if it has one. Unset: they are called in plaintext."""
     documents_directory: Path | None = None
     """Where `file:` URIs of workflows may lead, for every tenant. Unset: nowhere."""

@@ -6,10 +6,13 @@ import grpc
 import pytest
 from aiohttp import web as aio
 from google.protobuf import json_format, message_factory
+from millwright_runtime import tracing
 from millwright_workflow.domain.interpreter import Authentication
 from millwright_workflow.engine.calls.protos import Protos
 from workflow_rig.certificate import certificate
 
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 PROTO = """
 syntax = "proto3";
 package plant;
@@ -71,12 +74,13 @@ def proto(web):
 
 
 async def test_json_goes_in_and_comes_out(calls, press, proto, caller):
+    tracing.join(TRACEPARENT)
     piece = {"name": "lid", "weightMg": "7", "grades": ["GRADE_GOOD"], "at": "2026-01-02T03:04:05Z"}
     answer = await calls.ask(proto, "127.0.0.1", press.port, "Press", piece, caller=caller)
     assert (answer.code, answer.message) == (0, {"said": "pressed lid", "piece": piece})
     metadata = press.metadata[0]
     assert metadata["idempotency-key"] == f"{caller.instance_id}/do/0/ask"
-    assert metadata["traceparent"].split("-")[1] == caller.instance_id.hex
+    assert metadata["traceparent"].split("-")[1] == TRACE_ID
     assert caller.confirmed == 1
 
 

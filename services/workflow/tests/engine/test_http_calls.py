@@ -5,7 +5,11 @@ import json
 
 import pytest
 from aiohttp import web as aio
+from millwright_runtime import tracing
 from millwright_workflow.domain.interpreter import Authentication
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 
 
 def seen(web, path="/a"):
@@ -31,11 +35,12 @@ async def test_a_query_is_added_to_what_the_uri_has(calls, web):
 
 
 async def test_a_call_says_which_it_is_and_of_which_trace(calls, web, caller):
+    tracing.join(TRACEPARENT)
     await calls.send(f"{web.url}/a", caller=caller)
     await calls.send(f"{web.url}/a", caller=caller)
     (first, *_), (second, *_) = [(hit[1],) for hit in web.hits["/a"]]
     assert first["idempotency-key"] == second["idempotency-key"] == f"{caller.instance_id}/do/0/ask"
-    assert first["traceparent"].split("-")[1] == caller.instance_id.hex
+    assert first["traceparent"].split("-")[1] == TRACE_ID
     assert caller.confirmed == 2
 
 

@@ -29,7 +29,7 @@ CHECK = Method(
     contract="grpc_health.v1.health_pb2",
     path="grpc.health.v1.Health/Check",
     request=lambda _, arguments, __: arguments,
-    output=lambda _, answer: answer,
+    output=lambda _, __, answer: answer,
 )
 
 
@@ -196,6 +196,16 @@ async def test_arguments_that_do_not_fit_are_a_validation_fault(invoke, remote):
     [
         ("judge", {"ruleset": "quality.lots"}, "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT does not say"),
         ("run-pipeline", {"pipeline": "daily"}, "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT does not say"),
+        (
+            "query-production",
+            {"from": "2026-11-01", "to": "2026-11-01", "measures": ["yield"]},
+            "MILLWRIGHT_WORKFLOW_ETL_ENDPOINT does not say",
+        ),
+        (
+            "rollback-ruleset",
+            {"ruleset": "quality.lots", "reason": "too strict"},
+            "MILLWRIGHT_WORKFLOW_JUDGMENT_ENDPOINT does not say",
+        ),
     ],
 )
 async def test_functions_of_services_that_cannot_be_called_say_so(client, function, arguments, said):

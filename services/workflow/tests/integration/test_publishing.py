@@ -257,3 +257,24 @@ do:
         "EXPRESSION_FORBIDDEN",
         "AMBIGUOUS_TASK",
     }
+
+
+INSTALL = {"install": {"call": "install-module", "with": {"upload": "uploads/1"}}}
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        [INSTALL],
+        [{"both": {"do": [INSTALL]}}],
+        [{"install": {"call": "install-module:1.0.0@default", "with": {"upload": "uploads/1"}}}],
+    ],
+)
+async def test_what_installs_modules_is_for_an_administrator_to_publish(client, token, rows, do):
+    before = await rows()
+    refusal = await refused(client.PublishVersion(definition=written(do)))
+    assert refusal.kind == ("PERMISSION_DENIED", "FUNCTION_FORBIDDEN")
+    assert (await refused(client.PublishVersion(definition=written(do), validate_only=True))).kind == refusal.kind
+    assert await rows() == before
+    admin = token(tenant=client.tenant, roles=("admin",))
+    assert (await client.PublishVersion(definition=written(do), token=admin)).created

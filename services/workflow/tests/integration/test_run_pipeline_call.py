@@ -166,6 +166,39 @@ async def test_what_is_wrong_with_a_call_is_said(client, etl, arguments, kind, s
     assert await runs(etl) == []
 
 
+def querying(**arguments):
+    """A task that reads the day's facts."""
+    return {"ask": {"call": "query-production", "with": {"from": DAY, "to": DAY, **arguments}}}
+
+
+async def test_facts_are_rows_of_dimensions_and_measures_by_their_names(client, etl):
+    await run_to_its_end(etl)
+    await client.release([querying(groupBy=["line", "shift"], measures=["total_qty", "yield", "oee"])])
+    output = json_format.MessageToDict((await client.run()).output)
+    assert output == [{"line": "L1", "shift": "A", "total_qty": 100, "yield": 0.95, "oee": None}]
+
+
+async def test_facts_that_are_not_there_are_no_rows(client, etl):
+    await client.release([querying(groupBy=["line"], measures=["yield"])])
+    assert json_format.MessageToDict((await client.run()).output) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        ({"measures": ["beauty"]}, "validation", "MEASURE_BEAUTY"),
+        ({"measures": []}, "validation", "measures"),
+        ({"measures": ["yield"], "groupBy": ["moon"]}, "validation", "DIMENSION_MOON"),
+        ({"measures": ["yield"], "from": "soon"}, "communication", "from_date"),
+    ],
+)
+async def test_what_is_wrong_with_a_question_for_facts_is_said(client, etl, arguments, kind, said):
+    await client.release([querying(**arguments)])
+    error = (await client.run()).error
+    assert error.type.rpartition("/")[2] == kind
+    assert said in error.detail
+
+
 async def test_the_end_of_a_run_starts_a_workflow_once_however_often_it_is_told(client, etl, nats, started):
     end = {"on": {"one": {"with": {"type": "io.millwright.etl.run.completed.v1"}}}}
     note = {"note": {"set": {"run": "${ .[0].data.run }"}}}

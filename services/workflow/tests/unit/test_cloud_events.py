@@ -35,6 +35,12 @@ def test_header_names_know_no_case():
     assert cloud_events.read_message({name.upper(): value for name, value in HEADERS.items()}, b"") == PLAIN
 
 
+def test_the_transports_trace_is_the_events_unless_it_says_another():
+    read = cloud_events.read_message({**HEADERS, "traceparent": "00-a"}, b"")
+    said = cloud_events.read_message({**HEADERS, "traceparent": "00-a", "ce-traceparent": "00-b"}, b"")
+    assert (read["traceparent"], said["traceparent"]) == ("00-a", "00-b")
+
+
 @pytest.mark.parametrize("name", ["id", "source", "type", "specversion"])
 def test_an_event_without_what_cloud_events_demands_is_none(name):
     with pytest.raises(InvalidEvent, match=name):

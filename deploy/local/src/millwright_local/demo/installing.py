@@ -1,10 +1,6 @@
 """The fifth act: a module is installed although the service is killed, taken back, and a hostile one refused."""
 
 import io
-import json
-import os
-import shutil
-import sys
 import time
 import zipfile
 from collections.abc import Sequence
@@ -21,18 +17,14 @@ from millwright.modules.v1.operation_pb2 import (
     Stage,
 )
 
-from millwright_local.demo.scene import EXAMPLES, Scene, new_id
+from millwright_local.demo.packing import MODULE, pack
+from millwright_local.demo.scene import Scene, new_id
 from millwright_local.demo.stage import milliseconds
 from millwright_local.modules_client import ModulesClient
-from millwright_local.processes import Process
 from millwright_local.scratch import scratch_directory
 
-EXAMPLE = EXAMPLES / "modules" / "quality-analytics"
-MODULE = "modules/quality-analytics"
 PICTURES = 600
-PICTURE_BYTES = 24 << 10
 """What makes the package large enough for its progress to be seen."""
-PACK_SECONDS = 60.0
 OUTSIDE = "../../etc/cron.d/millwright"
 BAR_WIDTH = 25
 
@@ -134,18 +126,9 @@ class Installing:
             self.stage.claim("what is live has not changed", holds=is_same, measured=after.active_version)
 
     async def _pack(self, directory: Path, version: str) -> bytes:
-        """Pack the example in a version, with pictures, by the command."""
-        source, package = directory / version, directory / f"{version}.zip"
-        shutil.copytree(EXAMPLE, source)
-        manifest = json.loads((source / "module.json").read_text())
-        (source / "module.json").write_text(json.dumps({**manifest, "version": version}))
-        (source / "pictures").mkdir()
-        for number in range(PICTURES):
-            (source / "pictures" / f"{number}.png").write_bytes(os.urandom(PICTURE_BYTES))
-        command = [sys.executable, "-m", "millwright_cli", "module", "pack", str(source), "--to", str(package)]
-        await Process("module pack", command, log=self.stack.logs / "module-pack.log").run(PACK_SECONDS)
-        self.stage.say(f"The package: {package.stat().st_size / 1e6:.1f} MB.")
-        return package.read_bytes()
+        package = await pack(directory, version, self.stack.logs, PICTURES)
+        self.stage.say(f"The package: {len(package) / 1e6:.1f} MB.")
+        return package
 
     async def _install(self, package: bytes) -> Sequence[OperationEvent]:
         """Install a package; give all that happened until the install had ended."""

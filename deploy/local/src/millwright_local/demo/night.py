@@ -3,11 +3,9 @@
 What must come of the rows is told by the generator that made them up, so that the facts are held to the truth.
 """
 
-import json
 import time
 from collections import Counter
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from google.protobuf.struct_pb2 import Struct
 from millwright.etl.v1.ingest_service_pb2 import ExpectedFact, GenerateRecordsRequest, IngestBatchRequest
@@ -26,15 +24,13 @@ from millwright.etl.v1.production_service_pb2 import (
     QueryProductionRequest,
 )
 from millwright.etl.v1.quarantine_service_pb2 import ListQuarantinedRecordsRequest, Redrive, RedriveRecordsRequest
-from millwright.etl.v1.record_pb2 import RECORD_TYPE_WORK_ORDER, SOURCE_TYPE_MES, Record
 from millwright.etl.v1.run_pb2 import Run, Window
 
+from millwright_local.demo.orders import work_order, yesterday
 from millwright_local.demo.scene import Scene, new_id
 from millwright_local.demo.stage import Stage
 from millwright_local.etl_client import EtlClient
 
-PLANT_TIME = ZoneInfo("Asia/Seoul")
-DAY_BEGINS = timedelta(hours=6)
 DAYS = 7
 BY_HAND = "L99"
 """The line whose rows are not made up by the generator."""
@@ -53,7 +49,7 @@ class Night:
         self.stage: Stage = scene.stage
         self.service = scene.stack.services["etl"]
         self.client = EtlClient(scene.stack.endpoints["etl"], scene.token)
-        self.yesterday = (datetime.now(PLANT_TIME) - DAY_BEGINS).date() - timedelta(days=1)
+        self.yesterday = yesterday()
 
     async def tell(self) -> None:
         """Tell the act from its beginning to its end. Raises ClaimBroken, or what a call raises."""
@@ -166,16 +162,7 @@ class Night:
 
     async def _land(self, external_id: str, day: date, *, total: int | str, good: int, defect: int) -> None:
         """Land a work order of a line that the generator does not know."""
-        quantities = {"total_qty": total, "good_qty": good, "defect_qty": defect}
-        payload = {"line_code": BY_HAND, "product_code": "P01", "shift": "A", **quantities}
-        record = Record(
-            source_type=SOURCE_TYPE_MES,
-            source_system="mes-1",
-            record_type=RECORD_TYPE_WORK_ORDER,
-            external_id=external_id,
-            payload=json.dumps(payload),
-        )
-        record.event_time.FromDatetime(datetime(day.year, day.month, day.day, 12, tzinfo=PLANT_TIME))
+        record = work_order(external_id, BY_HAND, day, total=total, good=good, defect=defect)
         await self.client.call(self.client.ingest.IngestBatch, IngestBatchRequest(records=[record]))
 
     async def _newest_run(self) -> Run:

@@ -15,6 +15,7 @@ from millwright_local.demo.installing import Installing
 from millwright_local.demo.judging import Judging
 from millwright_local.demo.night import Night
 from millwright_local.demo.plant import Plant
+from millwright_local.demo.reviewing import Reviewing
 from millwright_local.demo.rollback import Rollback
 from millwright_local.demo.scene import Act, Scene
 from millwright_local.demo.stage import ClaimBroken, Stage
@@ -22,7 +23,7 @@ from millwright_local.errors import StackError
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
-ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging, Night, Installing)
+ACTS: tuple[type[Act], ...] = (Rollback, Crash, Judging, Night, Installing, Reviewing)
 END_SECONDS = 1.0
 
 

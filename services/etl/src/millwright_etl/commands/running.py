@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from importlib import metadata
 
+from millwright_runtime import tracing
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
@@ -102,6 +103,7 @@ async def start(connection: Connection, log: EventLog, wish: Order, planned: Seq
         create_time=now,
         start_time=None if planned else now,
         end_time=None if planned else now,
+        traceparent=tracing.origin(),
     )
     await store.insert(connection, run, planned)
     await log.append(connection, [events.of_run(run, Happening.CREATED, runs.UNKNOWN_PACE, now)])

@@ -191,6 +191,8 @@ class Run:
     end_time: datetime | None = None
     cancel_time: datetime | None = None
     """When it was asked to stop; what is being worked on then still ends."""
+    traceparent: str = ""
+    """Where in a trace it was ordered (W3C Trace Context); its events are of that trace."""
 
     @property
     def windows_left(self) -> int:

@@ -34,6 +34,8 @@ def of_run(run: Run, happening: Happening, pace: Pace, time: datetime, window: R
         "sequence": str(run.sequence),
         "run": names.run(run.run),
         "state": f"STATE_{run.state}",
+        "fromDate": run.from_date.isoformat() if run.from_date else None,
+        "toDate": run.to_date.isoformat() if run.to_date else None,
         "progress": _progress(run, pace),
         "window": _window(window) if window else None,
         "eventTime": timestamp(time),
@@ -47,6 +49,7 @@ def of_run(run: Run, happening: Happening, pace: Pace, time: datetime, window: R
         data=without_defaults(body),
         event_time=time,
         day=run.create_time.astimezone(UTC).date(),
+        traceparent=run.traceparent,
     )
 
 

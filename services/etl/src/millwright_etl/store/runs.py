@@ -57,6 +57,7 @@ async def insert(connection: Connection, run: Run, planned: Sequence[Planned]) -
         run.start_time,
         run.end_time,
         run.sequence,
+        run.traceparent,
     )
     dates, causes = [each.date for each in planned], [each.cause.value for each in planned]
     await connection.execute(_INSERT_WINDOWS, run.tenant, run.run, run.pipeline, dates, causes)
@@ -215,14 +216,14 @@ def _read(text: str) -> Tally:
 
 _RUN = """tenant, run, pipeline, kind, state, parallel, code_version, sql_hash, requester, from_date, to_date,
     windows_total, windows_done, windows_failed, windows_cancelled, counts, sequence, error, create_time, start_time,
-    end_time, cancel_time"""
+    end_time, cancel_time, traceparent"""
 _WINDOW = "tenant, run, date, cause, state, counts, reason, message, quality, attempts, duration_ms, end_time"
 _IS_FREE = "(state = 'PENDING' OR state = 'RUNNING' AND lease_time <= clock_timestamp())"
 _INSERT = """
 INSERT INTO etl.run
     (tenant, run, pipeline, kind, state, parallel, code_version, sql_hash, requester, from_date, to_date, windows_total,
-     create_time, start_time, end_time, sequence)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+     create_time, start_time, end_time, sequence, traceparent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
 _INSERT_WINDOWS = """
 INSERT INTO etl.run_window (tenant, run, pipeline, date, cause, place)

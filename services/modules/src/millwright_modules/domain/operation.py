@@ -182,6 +182,8 @@ class Operation:
     progress: Progress
     problems: Sequence[Problem]
     requester: str
+    traceparent: str
+    """Where in a trace it was asked for (W3C Trace Context); its events and its questions are of that trace."""
     sequence: int
     epoch: int
     create_time: datetime

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf import json_format, message_factory
 from google.rpc import error_details_pb2, status_pb2
+from millwright_runtime import tracing
 from millwright_runtime.api.credentials import Peer
 from millwright_runtime.api.identity import Identity
 from millwright_runtime.certificates import Certificates
@@ -45,6 +46,7 @@ _REFUSALS = frozenset(
         grpc.StatusCode.ALREADY_EXISTS,
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.PERMISSION_DENIED,
     }
 )
 _OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
@@ -171,7 +173,8 @@ class _Line:
             try:
                 seconds = min(_ATTEMPT_SECONDS, max(left_seconds, _SHORTEST_WAIT_SECONDS))
                 send: Any = self._peer.channel().unary_unary(f"/{self._owner.method}")
-                await send(body, timeout=seconds, metadata=(("authorization", f"Bearer {sign()}"),))
+                said = (("authorization", f"Bearer {sign()}"), ("traceparent", tracing.onward().traceparent))
+                await send(body, timeout=seconds, metadata=said)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _REFUSALS:
                     raise

@@ -12,6 +12,7 @@ import uuid
 from datetime import timedelta
 from typing import NamedTuple
 
+from millwright_runtime import tracing
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
@@ -128,6 +129,7 @@ class Worker:
 
     async def _work(self, work: Work) -> None:
         operation = work.operation
+        tracing.join(operation.traceparent)
         extra = {"operation": str(operation.id), "tenant": operation.tenant}
         try:
             if operation.epoch > MOST_ATTEMPTS:

@@ -58,6 +58,7 @@ def of_operation(operation: Operation, *, entered: bool, found: Sequence[Problem
         data=without_defaults(body),
         event_time=operation.update_time,
         day=operation.day,
+        traceparent=operation.traceparent,
     )
 
 

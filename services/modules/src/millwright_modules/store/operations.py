@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+from millwright_runtime import tracing
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_modules.domain import names
@@ -44,6 +45,7 @@ async def insert(
         base_generation,
         requester,
         _progress_to_text(Progress()),
+        tracing.origin(),
     )
     return _operation(row)
 
@@ -177,12 +179,13 @@ def _progress(text: str) -> Progress:
 
 
 _COLUMNS = """tenant, operation, code, version, package_digest, options, base_generation, live_generation, stage,
-    progress, problems, requester, sequence, epoch, create_time, update_time, end_time"""
+    progress, problems, requester, traceparent, sequence, epoch, create_time, update_time, end_time"""
 _SELECT = f"SELECT {_COLUMNS} FROM modules.operation WHERE tenant = {TENANT}"
 _INSERT = f"""
 INSERT INTO modules.operation
-    (tenant, operation, code, version, package_digest, options, base_generation, requester, progress, stage)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'UPLOADED') RETURNING {_COLUMNS}
+    (tenant, operation, code, version, package_digest, options, base_generation, requester, progress, traceparent,
+     stage)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'UPLOADED') RETURNING {_COLUMNS}
 """
 _FIND_OPEN = f"{_SELECT} AND package_digest = $1 AND end_time IS NULL"
 _FIND_COMPLETED = f"""

@@ -14,11 +14,10 @@ from jwt.algorithms import OKPAlgorithm
 from millwright_runtime.api.keys import thumbprint
 
 _LIFETIME: Final = timedelta(minutes=5)
-_ROLES: Final = ("operator",)
 
 
 class Identity:
-    """Signs tokens: each says what acts, such as an instance, in its tenant, as an operator, for five minutes."""
+    """Signs tokens: each says what acts, such as an instance, in its tenant and in which role, for five minutes."""
 
     def __init__(self, key: Ed25519PrivateKey, issuer: str, audience: str) -> None:
         self._key = key
@@ -26,7 +25,7 @@ class Identity:
         self._audience = audience
         self._key_id = thumbprint(OKPAlgorithm.to_jwk(key.public_key(), as_dict=True))
 
-    def token(self, subject: str, tenant: str) -> str:
+    def token(self, subject: str, tenant: str, role: str = "operator") -> str:
         """Give a token that `subject` acts with."""
         now = datetime.now(UTC)
         claims = {
@@ -34,7 +33,7 @@ class Identity:
             "aud": self._audience,
             "sub": subject,
             "tenant": tenant,
-            "roles": _ROLES,
+            "roles": [role],
             "iat": now,
             "exp": now + _LIFETIME,
         }

@@ -8,12 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 
 from millwright_runtime.events.jetstream import JetStream
@@ -37,7 +45,7 @@ class Stream:
     """The stream `name` of everything under `subject`, in files and for `retention`.
 
     Without a retention the stream is another service's: it is waited for and never made here, and `subject` is the part
-    of it that is fetched.
+    of it that is fetched, by a new consumer from now on.
     """
 
     def __init__(self, jetstream: JetStream, name: str, subject: str, retention: timedelta | None) -> None:
@@ -52,6 +60,7 @@ class Stream:
             max_age=retention.total_seconds() if retention else None,
             allow_direct=True,
         )
+        self._begin = datetime.now(UTC)
         self._is_there = False
         self._pull: JetStreamContext.PullSubscription | None = None
 
@@ -92,6 +101,8 @@ class Stream:
             ack_wait=_ACK_WAIT_SECONDS,
             max_ack_pending=_MOST_UNACKNOWLEDGED,
         )
+        if not self._is_own:  # which is made by its first message: that one is after our beginning, too
+            config.deliver_policy, config.opt_start_time = DeliverPolicy.BY_START_TIME, self._begin
         subjects = self._config.subjects or []
         return await self._jetstream.context.pull_subscribe(
             subjects[0], durable=durable, stream=self._config.name, config=config

@@ -14,6 +14,8 @@ from millwright_runtime.service import Platform
 from millwright_workflow.api import requests, responses
 from millwright_workflow.commands import publishing
 from millwright_workflow.domain import definition, names
+from millwright_workflow.domain.definition import Definition
+from millwright_workflow.domain.errors import FunctionForbidden
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.store import releases as release_store
 from millwright_workflow.store import schedules, workflows
@@ -35,6 +37,7 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         promote_to = requests.promote_to(request)
         actor = requests.actor(request.reason, required=False)
         checked = await self._definitions.check(request.definition)
+        _require_administrator(checked)
         if request.validate_only:
             async with self._platform.reading() as connection:
                 return _published(await publishing.preview(connection, checked, promote_to, actor))
@@ -106,6 +109,13 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
             found = await schedules.page(connection, workflow, after, size + 1)
         page, token = pages.cut(found, size, lambda value: value.workflow, workflow)
         return pb.ListSchedulesResponse(schedules=[responses.schedule(value) for value in page], next_page_token=token)
+
+
+def _require_administrator(checked: Definition) -> None:
+    """Refuse a workflow that would do what its publisher may not: its instances act in a role of their own."""
+    if "admin" not in calls.current().principal.roles:
+        for function in checked.administrative:
+            raise FunctionForbidden(function=function)
 
 
 def _published(published: publishing.Published) -> pb.PublishVersionResponse:

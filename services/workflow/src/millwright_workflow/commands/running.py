@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from millwright_runtime import tracing
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import Connection
@@ -33,6 +34,8 @@ class Start:
     parent: Instance | None = None
     task: str | None = None
     """The reference of the parent's task that starts it."""
+    traceparent: str = ""
+    """Where in a trace it is wanted; empty: by the call that is being served."""
 
 
 async def start(
@@ -65,6 +68,7 @@ async def start(
         parent_task=wish.task,
         depth=wish.parent.depth + 1 if wish.parent else 0,
         routing_key=wish.routing_key or (wish.parent.routing_key if wish.parent else None),
+        traceparent=wish.traceparent or (wish.parent.traceparent if wish.parent else tracing.origin()),
     )
     await instances.insert(connection, instance)
     await _log(connection, log, instance, Happening.CREATED, now)

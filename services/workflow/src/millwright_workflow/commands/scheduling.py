@@ -10,6 +10,7 @@ import uuid
 from datetime import datetime
 from typing import Final
 
+from millwright_runtime import tracing
 from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.json import Json, from_text
@@ -129,7 +130,7 @@ async def _start(
     connection: Connection, log: EventLog, row: ScheduleRow, instance: uuid.UUID, data: Json, now: datetime
 ) -> bool:
     """Start an instance; False, and a line in the log, where the workflow takes none now."""
-    wish = Start(row.workflow, DEFAULT_CHANNEL, None, data, instance)
+    wish = Start(row.workflow, DEFAULT_CHANNEL, None, data, instance, traceparent=_trace_of(data))
     try:
         await running.start(connection, log, row.tenant, wish, CREATOR, now)
     except InstanceExists:
@@ -139,3 +140,10 @@ async def _start(
         _log.warning("a schedule could not start an instance", extra=extra)
         return False
     return True
+
+
+def _trace_of(data: Json) -> str:
+    """Give the trace of the event that completed a set; empty where none says one."""
+    events = data if isinstance(data, list) else []
+    said = [str(event.get("traceparent", "")) for event in events if isinstance(event, dict)]
+    return next((each for each in reversed(said) if tracing.parse(each)), "")

@@ -124,6 +124,8 @@ def _binary(headers: Mapping[str, str], content_type: str, body: bytes) -> JsonO
     }
     if content_type and "datacontenttype" not in event:
         event["datacontenttype"] = content_type
+    if "traceparent" in headers:  # the transport's, which the extension of that name outranks
+        event.setdefault("traceparent", headers["traceparent"])
     if body:
         event.update(_read_data(event.get("datacontenttype"), body))
     return event

@@ -139,6 +139,10 @@ class ApprovalClosed(FailedPrecondition):
     """Approval {approval} takes no decision any more: it is {state}."""
 
 
+class FunctionForbidden(PermissionDenied):
+    """A workflow that calls {function} is for an administrator to publish; the token does not hold that role."""
+
+
 class ApproverRoleMissing(PermissionDenied):
     """Approval {approval} is for the role {role} to decide; the token does not hold it."""
 

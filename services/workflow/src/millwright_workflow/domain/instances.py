@@ -129,6 +129,8 @@ class Instance:
     """None: its id."""
     compensation: Compensation | None = None
     """None: nobody has asked that what it did be undone."""
+    traceparent: str = ""
+    """Where in a trace it was started (W3C Trace Context); its events and its calls are of that trace."""
 
     @property
     def route(self) -> str:
@@ -165,6 +167,8 @@ class InstanceEvent:
     """How far the task is."""
     then: str | None = None
     """Where the flow goes after the task, if not on to the next."""
+    traceparent: str = ""
+    """Of the instance."""
 
 
 def happening(before: State, after: State) -> Happening:
@@ -193,6 +197,7 @@ def event(instance: Instance, happening: Happening, time: datetime) -> InstanceE
         event_time=time,
         day=instance.day,
         error=instance.error or cause,
+        traceparent=instance.traceparent,
     )
 
 

@@ -113,6 +113,7 @@ def of_instance(event: InstanceEvent) -> Event:
         data=without_defaults(body),
         event_time=event.event_time,
         day=event.day,
+        traceparent=event.traceparent or None,
     )
 
 

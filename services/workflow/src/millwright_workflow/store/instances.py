@@ -59,6 +59,7 @@ async def insert(connection: Connection, instance: Instance) -> None:
         instance.parent_task,
         instance.depth,
         instance.routing_key,
+        instance.traceparent,
     )
     if not written:
         raise InstanceExists(instance=instance.instance)
@@ -174,6 +175,7 @@ def from_row(row: asyncpg.Record) -> Instance:
         depth=row["depth"],
         routing_key=row["routing_key"],
         compensation=_compensation(row),
+        traceparent=row["traceparent"],
     )
 
 
@@ -194,7 +196,7 @@ def write_error(error: WorkflowError | None) -> str | None:
 
 COLUMNS = """tenant, instance, workflow, channel, version, state, input, output, error, cancel_reason, finished_tasks,
     sequence, creator, create_time, start_time, end_time, parent, parent_task, depth, routing_key, compensation,
-    compensation_cause"""
+    compensation_cause, traceparent"""
 DAY = "(SELECT day FROM workflow.instance WHERE tenant = $1 AND instance = $2)"
 """The day by which is kept what an instance leaves, in SQL whose first parameters name the instance: told, a statement
 looks into one partition."""
@@ -202,14 +204,14 @@ _GET = f"SELECT {COLUMNS}, step FROM workflow.instance WHERE tenant = {TENANT} A
 _INSERT = """
 INSERT INTO workflow.instance
     (tenant, instance, part, workflow, channel, version, state, input, sequence, creator, create_time, parent,
-     parent_task, depth, routing_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     parent_task, depth, routing_key, traceparent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _PAGE = f"""
 SELECT tenant, instance, workflow, channel, version, state, 'null' AS input, NULL AS output, error, cancel_reason,
        finished_tasks, sequence, creator, create_time, start_time, end_time, parent, parent_task, depth,
-       routing_key, compensation, compensation_cause
+       routing_key, compensation, compensation_cause, traceparent
 FROM workflow.instance
 WHERE tenant = {TENANT} AND ($1::text IS NULL OR workflow = $1) AND ($2::integer IS NULL OR version = $2)
   AND (cardinality($3::text[]) = 0 OR state = ANY ($3))

@@ -218,8 +218,9 @@ WHERE tenant = $1 AND instance = $2
 _PUT_IN_PLACE = f"""
 INSERT INTO workflow.instance
     (tenant, instance, part, workflow, channel, version, bound_revision, state, is_resumed, input, sequence, creator,
-     create_time, start_time, routing_key)
-SELECT tenant, $3, $4, workflow, channel, $5, {_LATEST}, 'RUNNING', true, input, 2, creator, $6, $6, routing_key
+     create_time, start_time, routing_key, traceparent)
+SELECT tenant, $3, $4, workflow, channel, $5, {_LATEST}, 'RUNNING', true, input, 2, creator, $6, $6, routing_key,
+       traceparent
 FROM workflow.instance AS instance WHERE tenant = $1 AND instance = $2
 """
 _COMPLETE = """

@@ -247,6 +247,7 @@ CREATE TABLE etl.run (
     code_version text NOT NULL,
     sql_hash text NOT NULL,
     requester text NOT NULL,
+    traceparent text NOT NULL DEFAULT '',
     from_date date,
     to_date date,
     windows_total integer NOT NULL,

@@ -140,6 +140,7 @@ CREATE TABLE modules.operation (
     progress text NOT NULL,
     problems text NOT NULL DEFAULT '[]',
     requester text NOT NULL,
+    traceparent text NOT NULL DEFAULT '',
     sequence bigint NOT NULL DEFAULT 1,
     owner uuid,
     epoch bigint NOT NULL DEFAULT 0,

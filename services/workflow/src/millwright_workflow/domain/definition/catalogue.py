@@ -64,6 +64,37 @@ class RunPipelineArguments(Model):
     dates: tuple[Text, ...] = ()
 
 
+class QueryProductionArguments(Model):
+    """Reads production facts: a row for each value of the dimensions, such as `line`, with measures such as `yield`."""
+
+    from_: Text
+    """The first business day, `2026-11-01`."""
+    to: Text
+    """The last one."""
+    group_by: tuple[Text, ...] = ()
+    measures: Annotated[tuple[Text, ...], Field(min_length=1)]
+    lines: tuple[Text, ...] = ()
+    products: tuple[Text, ...] = ()
+    shifts: tuple[Text, ...] = ()
+
+
+class RollbackRulesetArguments(Model):
+    """Points a channel of a ruleset back: to the version that is named, or to the last good one."""
+
+    ruleset: Text
+    channel: Text = "prod"
+    version: Version | None = None
+    reason: Text
+
+
+class InstallModuleArguments(Model):
+    """Installs a package that was uploaded, or upgrades to it, and waits until it is live."""
+
+    upload: Text
+    """`uploads/{…}`, as announcing the package gave it."""
+    reason: Text | None = None
+
+
 class Escalation(Model):
     """Who else may decide, and from when on."""
 
@@ -95,11 +126,18 @@ class TaskArguments(Model):
 FUNCTIONS: Final[Mapping[str, type[Model]]] = MappingProxyType(
     {
         "approve": ApproveArguments,
+        "install-module": InstallModuleArguments,
         "judge": JudgeArguments,
+        "query-production": QueryProductionArguments,
+        "rollback-ruleset": RollbackRulesetArguments,
         "run-pipeline": RunPipelineArguments,
         "task": TaskArguments,
     }
 )
+
+
+ADMINISTRATIVE: Final = frozenset({"install-module"})
+"""Functions that only a workflow which an administrator has published may call."""
 
 
 def function_name(call: str) -> str | None:

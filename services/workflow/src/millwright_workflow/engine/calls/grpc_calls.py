@@ -10,6 +10,7 @@ import re
 from typing import Any, Final
 
 import grpc
+from millwright_runtime import tracing
 from millwright_runtime.concurrency.turns import Turns
 from millwright_runtime.json import Json, JsonObject
 
@@ -17,7 +18,7 @@ from millwright_workflow.domain.interpreter import CallGrpc, GrpcAnswer, errors
 from millwright_workflow.engine.calls.channels import Channels, Target
 from millwright_workflow.engine.calls.credentials import Credentials, Proof
 from millwright_workflow.engine.calls.documents import Documents
-from millwright_workflow.engine.calls.http import idempotency_key, trace_of
+from millwright_workflow.engine.calls.http import idempotency_key
 from millwright_workflow.engine.calls.network import AddressDenied, Network
 from millwright_workflow.engine.calls.protos import Method, ProtoFault, Protos
 from millwright_workflow.engine.calls.secrets import Keyring, Secrets
@@ -131,7 +132,7 @@ class GrpcCalls:
 def _metadata(caller: Caller, call: CallGrpc, proof: Proof) -> list[tuple[str, str]]:
     metadata = [
         ("idempotency-key", idempotency_key(caller, call)),
-        ("traceparent", trace_of(caller).traceparent),
+        ("traceparent", tracing.onward().traceparent),
     ]
     if proof.authorization:
         metadata.append(("authorization", proof.authorization))

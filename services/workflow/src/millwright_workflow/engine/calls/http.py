@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from random import getrandbits
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -148,15 +147,8 @@ def idempotency_key(caller: Caller, call: CallHttp | CallGrpc | Invoke, *, is_ne
     return quote(f"{caller.instance.instance}{place}", safe="/@,.:~")
 
 
-def trace_of(caller: Caller) -> tracing.Trace:
-    """Give the trace that a call is part of: the current one, or else the instance's own, which its id names."""
-    trace = tracing.current()
-    trace_id, flags = (trace.trace_id, trace.flags) if trace else (caller.instance.instance.hex, "01")
-    return tracing.Trace(trace_id, f"{getrandbits(64) or 1:016x}", flags)
-
-
 def _own_headers(caller: Caller, call: CallHttp) -> dict[str, str]:
-    return {"idempotency-key": idempotency_key(caller, call), "traceparent": trace_of(caller).traceparent}
+    return {"idempotency-key": idempotency_key(caller, call), "traceparent": tracing.onward().traceparent}
 
 
 def _field(value: Json) -> str | list[str]:

@@ -26,7 +26,7 @@ def request(pointer: str, arguments: JsonObject, key: str) -> JsonObject:
     }
 
 
-def output(_: str, answer: JsonObject) -> Json:
+def output(_: str, __: JsonObject, answer: JsonObject) -> Json:
     """Give the judgment in plain JSON, and the name of the execution that it is stored as."""
     execution: Any = answer["execution"]
     judgment = execution["judgment"]

@@ -25,7 +25,7 @@ def look(answer: JsonObject) -> JsonObject | None:
     return {"name": run["name"]} if run["state"] in _OPEN else None
 
 
-def output(pointer: str, answer: JsonObject) -> Json:
+def output(pointer: str, _: JsonObject, answer: JsonObject) -> Json:
     """Give what the run counted, in plain JSON; throw a communication fault for a run that was not completed."""
     run: Any = answer["run"]
     state = run["state"].removeprefix("STATE_")

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 from google.protobuf import json_format, message_factory
 from google.rpc import error_details_pb2, status_pb2
+from millwright_runtime import tracing
 from millwright_runtime.api.credentials import Peer
 from millwright_runtime.api.identity import Identity
 from millwright_runtime.certificates import Certificates
@@ -24,7 +25,7 @@ from millwright_runtime.json import Json, JsonObject
 from millwright_workflow.domain import names
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import Invoke
-from millwright_workflow.engine.calls.http import idempotency_key, trace_of
+from millwright_workflow.engine.calls.http import idempotency_key
 from millwright_workflow.engine.catalogue.circuits import Circuits
 from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.store.circuits import SHARED
@@ -55,8 +56,9 @@ _STATUSES = {
 Metadata = Sequence[tuple[str, str]]
 Request = Callable[[str, JsonObject, str], JsonObject]
 """Makes the request, as JSON, of the task's pointer, the arguments and the idempotency key; may throw a fault."""
-Output = Callable[[str, JsonObject], Json]
-"""Makes the task's output of the task's pointer and the answer, in which every field is; may throw a fault."""
+Output = Callable[[str, JsonObject, JsonObject], Json]
+"""Makes the task's output of the task's pointer, the arguments and the answer, in which every field is; may throw a
+fault."""
 Look = Callable[[JsonObject], "JsonObject | None"]
 """Makes of an answer the request that looks again, as JSON; None once there is nothing more to wait for."""
 
@@ -83,6 +85,8 @@ class Method:
     following: Following | None = None
     is_new_each_attempt: bool = False
     """Whether a `try` that tries again asks for something new; otherwise it gets what the attempt before got."""
+    role: str = "operator"
+    """What the instance has to be to the other service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,9 @@ class RemoteCalls:
 
         async def ask(path: str, request: JsonObject) -> JsonObject:
             metadata = (
-                ("authorization", f"Bearer {_token(identity, caller)}"),
+                ("authorization", f"Bearer {_token(identity, caller, method.role)}"),
                 ("idempotency-key", key),
-                ("traceparent", trace_of(caller).traceparent),
+                ("traceparent", tracing.onward().traceparent),
             )
             return await self._ask(caller, peer, pointer, path, request, metadata)
 
@@ -142,7 +146,7 @@ class RemoteCalls:
         while method.following and (wanted_again := method.following.look(answer)) is not None:
             await asyncio.sleep(_LOOK_SECONDS)
             answer = await ask(method.following.path, wanted_again)
-        return method.output(pointer, answer)
+        return method.output(pointer, call.arguments, answer)
 
     async def _ask(
         self, caller: Caller, peer: Peer, pointer: str, path: str, wanted: JsonObject, metadata: Metadata
@@ -190,9 +194,9 @@ class RemoteCalls:
         raise AssertionError(_ATTEMPTS)
 
 
-def _token(identity: Identity, caller: Caller) -> str:
+def _token(identity: Identity, caller: Caller, role: str) -> str:
     instance = caller.instance
-    return identity.token(names.instance(instance.instance), instance.tenant)
+    return identity.token(names.instance(instance.instance), instance.tenant, role)
 
 
 def _descriptor(contract: str, path: str) -> Any:

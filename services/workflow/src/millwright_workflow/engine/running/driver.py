@@ -375,6 +375,7 @@ class Driver:
             error=error,
             percent=percent,
             then=then,
+            traceparent=self._instance.traceparent,
         )
 
 

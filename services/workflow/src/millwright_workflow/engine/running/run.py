@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable
 
+from millwright_runtime import tracing
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.postgres.database import is_connection_loss
 
@@ -109,6 +110,7 @@ class Run:
         self.task.cancel()
 
     async def _run(self) -> None:
+        tracing.join(self._instance.traceparent)
         try:
             end = await self._walk()
             await self._driver.end(end)

@@ -183,6 +183,7 @@ CREATE TABLE workflow.instance (
     parent_task text,
     depth smallint NOT NULL DEFAULT 0,
     creator text NOT NULL,
+    traceparent text NOT NULL DEFAULT '',
     create_time timestamptz NOT NULL,
     day date NOT NULL GENERATED ALWAYS AS ((create_time AT TIME ZONE 'UTC')::date) STORED,
     start_time timestamptz,

@@ -1,0 +1,180 @@
+"""A night's run starts a workflow that all services take part in, in one trace, although its process is killed.
+
+The workflow asks judgment about each line, and a person about a critical one; then a ruleset goes back, and a module is
+installed.
+"""
+
+import asyncio
+import io
+import json
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import nats as nats_client
+import pytest
+from google.protobuf import json_format
+from millwright.etl.v1.ingest_service_pb2 import IngestBatchRequest
+from millwright.etl.v1.pipeline_service_pb2 import RunPipelineRequest
+from millwright.etl.v1.record_pb2 import RECORD_TYPE_WORK_ORDER, SOURCE_TYPE_MES, Record
+from millwright.judgment.v1.release_service_pb2 import GetChannelRequest
+from millwright.judgment.v1.ruleset_service_pb2 import PublishVersionRequest as PublishRulesetRequest
+from millwright.modules.v1.module_service_pb2 import GetModuleRequest
+from millwright.workflow.v1.approval_service_pb2 import DecideApprovalRequest, ListApprovalsRequest
+from millwright.workflow.v1.instance_pb2 import Instance
+from millwright.workflow.v1.instance_service_pb2 import ListInstancesRequest
+from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
+from millwright_local.etl_client import EtlClient
+from millwright_local.judgment_client import JudgmentClient
+from millwright_local.modules_client import ModulesClient
+from millwright_local.processes import until
+from millwright_local.workflow_client import WorkflowClient
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEFINITION = (EXAMPLES / "workflows" / "nightly-review" / "v1.yaml").read_text()
+DAY = datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=2)
+DEFECTS = {"L1": 5, "L2": 0}
+SECONDS = 40.0
+
+
+def orders():
+    """A work order of a hundred pieces a line."""
+    for line, defects in DEFECTS.items():
+        quantities = {"total_qty": 100, "good_qty": 100 - defects, "defect_qty": defects}
+        record = Record(
+            source_type=SOURCE_TYPE_MES,
+            source_system="mes-1",
+            record_type=RECORD_TYPE_WORK_ORDER,
+            external_id=line,
+            payload=json.dumps({"line_code": line, "product_code": "P1", "shift": "A", **quantities}),
+        )
+        record.event_time.FromDatetime(datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=ZoneInfo("Asia/Seoul")))
+        yield record
+
+
+def package():
+    """A package of a module that has a page."""
+    manifest = {
+        "schema_version": 1,
+        "code": "line-analytics",
+        "version": "1.0.0",
+        "titles": {"en": "Line analytics"},
+        "category": "feature",
+        "publisher": "Millwright",
+        "platform": "*",
+        "frontend": {"prebuilt": "dist/page.js"},
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("module.json", json.dumps(manifest))
+        archive.writestr("dist/page.js", "export default 1;")
+    return packed.getvalue()
+
+
+class Plant:
+    """Clients of all four services, in a plant of the test's own."""
+
+    def __init__(self, replicas, tenant):
+        stack = replicas.stack
+        token = stack.keys.token(tenant=tenant, roles=("operator", "admin"))
+        self.workflow = WorkflowClient(replicas.second.address, token)
+        self.judgment = JudgmentClient(stack.endpoints["judgment"], token)
+        self.etl = EtlClient(stack.endpoints["etl"], token)
+        self.modules = ModulesClient(stack.endpoints["modules"], token)
+
+    async def prepare(self):
+        """Have two versions of the ruleset, the second too strict, a package, and the workflow in force."""
+        for number in (1, 2):
+            document = (EXAMPLES / "rulesets" / "line" / f"v{number}.json").read_text()
+            request = PublishRulesetRequest(document=document, promote_to="prod")
+            await self.judgment.call(self.judgment.rulesets.PublishVersion, request)
+        upload = await self.modules.upload(package())
+        definition = DEFINITION.replace("PACKAGE", upload)
+        await self.workflow.call(
+            self.workflow.workflows.PublishVersion, PublishVersionRequest(definition=definition, promote_to="prod")
+        )
+
+    async def night(self):
+        """Land a day and run it; give the run."""
+        await self.etl.call(self.etl.ingest.IngestBatch, IngestBatchRequest(records=list(orders())))
+        request = RunPipelineRequest(pipeline="daily-production", dates=[str(DAY)])
+        run = (await self.etl.call(self.etl.pipelines.RunPipeline, request)).run
+        return await self.etl.end_of(run.name)
+
+    async def approval(self):
+        """Wait for the question to a person."""
+        found = []
+
+        async def is_asked():
+            answer = await self.workflow.call(self.workflow.approvals.ListApprovals, ListApprovalsRequest())
+            found[:] = answer.approvals
+            return bool(found)
+
+        await until(is_asked, SECONDS)
+        return found[0]
+
+    async def close(self):
+        for client in (self.workflow, self.judgment, self.etl, self.modules):
+            await client.close()
+
+
+@pytest.fixture
+async def plant(replicas, tenant):
+    plant = Plant(replicas, tenant)
+    yield plant
+    await plant.close()
+
+
+async def traces(nats, tenant):
+    """Give the traces of a tenant's events, by their types."""
+    connection = await nats_client.connect(nats.url)
+    found = {}
+    context = connection.jetstream()
+    for service in ("workflow", "judgment", "etl", "modules"):
+        subscription = await context.subscribe(f"millwright.{tenant}.{service}.>", ordered_consumer=True)
+        try:
+            while True:
+                message = await subscription.next_msg(timeout=2.0)
+                found.setdefault(message.headers["ce-type"], set()).add(message.headers["traceparent"].split("-")[1])
+        except nats_client.errors.TimeoutError:
+            pass
+    await connection.close()
+    return found
+
+
+async def test_a_night_ends_in_a_ruleset_taken_back_and_a_module_installed_in_one_trace(replicas, plant, tenant):
+    await plant.prepare()
+    run = await plant.night()
+    approval = await plant.approval()
+    assert approval.title == f"1 of 2 lines are critical on {DAY}: is the ruleset too strict?"
+    (critical,) = json_format.MessageToDict(approval.details)
+    assert (critical["line"], critical["defect_rate"]) == ("L1", 0.05)
+
+    await replicas.first.kill()
+    await replicas.first.start()
+    request = DecideApprovalRequest(name=approval.name, approve=True, comment="3 % is no reason to stop")
+    await plant.workflow.call(plant.workflow.approvals.DecideApproval, request)
+    asking = ListInstancesRequest(workflow="workflows/plant.nightly-review")
+    (listed,) = (await plant.workflow.call(plant.workflow.instances.ListInstances, asking)).instances
+    async with asyncio.timeout(SECONDS):
+        instance = await plant.workflow.end_of(listed.name)
+
+    assert instance.state == Instance.STATE_COMPLETED, instance.error
+    output = json_format.MessageToDict(instance.output)
+    assert (output["run"], output["ruleset"]["version"], output["ruleset"]["fromVersion"]) == (run.name, 1, 2)
+    channel = GetChannelRequest(name="rulesets/plant.line/channels/prod")
+    assert (await plant.judgment.call(plant.judgment.releases.GetChannel, channel)).channel.version == 1
+    module = GetModuleRequest(name=output["module"]["module"])
+    assert (await plant.modules.call(plant.modules.modules.GetModule, module)).module.active_version == "1.0.0"
+
+    told = await traces(replicas.stack.nats, tenant)
+    (trace,) = told["io.millwright.etl.run.completed.v1"]
+    of_the_night = {
+        "io.millwright.etl.run.created.v1",
+        "io.serverlessworkflow.workflow.completed.v1",
+        "io.millwright.judgment.channel.rolled-back.v1",
+        "io.millwright.modules.operation.completed.v1",
+        "io.millwright.modules.module.installed.v1",
+    }
+    assert {kind: told.get(kind) for kind in of_the_night} == {kind: {trace} for kind in of_the_night}
