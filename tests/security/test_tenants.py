@@ -59,7 +59,7 @@ async def owned(contract, token):
         names |= set(NAME.findall(answer.text))
     if contract.package in ENDS:
         rpc, end = ENDS[contract.package]
-        (name,) = (name for name in names if name.startswith("runs/"))
+        (name,) = (name for name in names if re.fullmatch("runs/[^/]+", name))
 
         async def has_ended():
             method = contract.find(rpc)
