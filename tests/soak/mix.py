@@ -113,10 +113,10 @@ class Mix:
                 await asyncio.sleep(0.01)
         return self.outcomes[before:]
 
-    async def start(self) -> str:
-        """Start an instance; give its name."""
+    async def start(self) -> None:
+        """Start an instance; it is the one that is read until the next is started."""
         request = StartInstanceRequest(workflow=WORKFLOW, input=to_value({"part": 1}))
-        return (await self.workflow.call(self.workflow.instances.StartInstance, request)).instance.name
+        self._instance = (await self.workflow.call(self.workflow.instances.StartInstance, request)).instance.name
 
     async def __aenter__(self) -> Self:
         for number in (1, 2):
@@ -127,7 +127,7 @@ class Mix:
         resting = PublishVersionRequest(definition=RESTING, promote_to="prod")
         await self.workflow.call(self.workflow.workflows.PublishVersion, resting)
         self.resting = await self.workflow.start(RESTING_WORKFLOW, [None] * RESTS)
-        self._instance = await self.start()
+        await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -75,6 +75,15 @@ async def test_what_must_not_wait_is_always_admitted(served, held, shape):
     await asyncio.gather(*tasks)
 
 
+async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_the_same(served, held, monkeypatch):
+    monkeypatch.setattr(served.interceptor.admission, "limit", 1)
+    call = served.call("unary_unary")
+    await held.begun.acquire()
+    assert (await refused(served.call("unary_unary"))).reason == "TOO_MANY_CALLS"
+    held.release.set()
+    await asyncio.gather(call, served.call("unary_unary", method="unary_unary_always"))
+
+
 async def test_streams_leave_room_for_unary_calls(served, held):
     _, streams = await fill(served, held, "unary_stream")
     _, unary = await fill(served, held, "unary_unary")
@@ -86,7 +95,7 @@ async def idle(served):
     """Wait until the interceptor counts nobody."""
 
     async def is_idle():
-        return served.interceptor._calls == served.interceptor._streams == 0
+        return served.interceptor.admission.calls == served.interceptor._streams == 0
 
     await until(is_idle, 5)
 

@@ -26,6 +26,7 @@ from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.tenants import Kind, Tenants
 from millwright_runtime.audit import recording
 from millwright_runtime.audit.auditing import Auditing
+from millwright_runtime.concurrency.admission import Admission
 from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
 
 _ANSWER_MARGIN_SECONDS = 0.2
@@ -72,6 +73,8 @@ class Limits:
     """The largest request."""
     write_seconds: float = 20.0
     """How long a stream waits for its client to make room for one more message."""
+    late_seconds: float = 0.1
+    """How late the event loop may be before fewer calls are let in than `calls`."""
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -92,8 +95,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._authenticator = authenticator
         self._limits = limits
         self._wrapped: dict[str, Handler] = {}
-        self._calls = 0
         self._streams = 0
+        self.admission = Admission(limits.calls, limits.late_seconds)
         self._is_open = False
 
     def open(self) -> None:
@@ -135,7 +138,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
             remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
             deadline = asyncio.timeout(remaining)
             code, principal = "CANCELLED", None
-            self._calls += 1
+            self.admission.calls += 1
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
@@ -155,7 +158,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     code = "OK"
                     return response
             finally:
-                self._calls -= 1
+                self.admission.calls -= 1
                 self._let_out("calls", principal)
                 counter(code).inc()
                 seconds.observe(time.monotonic() - begin)
@@ -234,7 +237,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     ) -> calls.Principal:
         if not self._is_open:
             raise Starting
-        is_full = self._calls > self._limits.calls if kind == "calls" else self._streams > self._limits.streams
+        is_full = self.admission.is_full if kind == "calls" else self._streams > self._limits.streams
         if is_full and not rule.always_admitted:
             metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls

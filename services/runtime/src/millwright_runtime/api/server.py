@@ -57,6 +57,7 @@ class ApiServer:
             streams=settings.max_watch_streams,
             default_deadline_seconds=settings.default_deadline_seconds,
             message_bytes=settings.max_message_bytes,
+            late_seconds=settings.late_seconds,
         )
         self._interceptor = Interceptor(access.rules(descriptors), authenticator, limits, _tenants(settings), auditing)
         self._server = grpc.aio.server(
@@ -73,7 +74,7 @@ class ApiServer:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
         files = Files(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
         self.certificates = Certificates("serve", files) if files.certificate else None
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: list[asyncio.Task[None]] = []
         self.port = self.health_port = 0
 
     async def start(self) -> None:
@@ -87,9 +88,11 @@ class ApiServer:
         await self._server.start()
         if self._probed:
             await self._probed.start()
+        admission = self._interceptor.admission
+        watches = [(admission.name, admission.run)]
         if self.certificates:
-            watched = loops.kept_up(self.certificates.name, self.certificates.run)
-            self._looking = asyncio.create_task(watched, name=self.certificates.name)
+            watches.append((self.certificates.name, self.certificates.run))
+        self._looking = [asyncio.create_task(loops.kept_up(name, run), name=name) for name, run in watches]
 
     async def set_serving(self, *, serving: bool) -> None:
         """Say of every service of ours whether it can be used; `""` only tells that the process is alive.
@@ -110,8 +113,7 @@ class ApiServer:
         await self._server.stop(grace_seconds)
         if self._probed:
             await self._probed.stop(0)
-        if self._looking:
-            await loops.cancel([self._looking])
+        await loops.cancel(self._looking)
 
     def _add_reflection(self) -> None:
         # grpcio-reflection knows v1alpha only (grpc/grpc#38576). The messages of v1 are the same on the wire; it is not
