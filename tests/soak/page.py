@@ -65,7 +65,7 @@ class Soak:
 def write(soak: Soak, docs: Path) -> None:
     """Write the page and its plots into a directory."""
     images = docs / "soak"
-    images.mkdir(exist_ok=True)
+    images.mkdir(parents=True, exist_ok=True)
     groups = {
         "memory": soak.samples.memory,
         "file-handles": soak.samples.files,
