@@ -18,7 +18,7 @@ from millwright_local.databases import DATABASE
 from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
-from tests.soak.mix import Mix
+from tests.soak.mix import Mix, token_of
 from tests.soak.overload import overload
 from tests.soak.page import Soak, write
 from tests.soak.samples import Samples
@@ -77,7 +77,8 @@ def keeping(logs: Path, kept: Path) -> Iterator[None]:
 
 
 async def _soak(stack: Stack, seconds: float) -> Soak:
-    async with stack, Mix(stack, seed=1) as mix:
+    async with stack, Mix(stack.endpoints, token_of(stack), seed=1) as mix:
+        await mix.prepare()
         await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)  # everything is loaded and connected, and every stream made
         await _shorten(stack)
         capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
@@ -88,7 +89,7 @@ async def _soak(stack: Stack, seconds: float) -> Soak:
             await asyncio.gather(mix.at(capacity * SHARE, ROUND_SECONDS), _age(stack))
             await samples.take(len(mix.outcomes))
         outcomes = mix.outcomes[before:]
-        return Soak(seconds, capacity, outcomes, samples, await overload(mix, capacity, OVERLOAD_SECONDS))
+        return Soak(seconds, capacity, outcomes, samples, await overload(stack, mix, capacity, OVERLOAD_SECONDS))
 
 
 async def _shorten(stack: Stack) -> None:

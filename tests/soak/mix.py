@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,15 +56,19 @@ class Outcome:
     """Whether a refusal says when to come again."""
 
 
-class Mix:
-    """The calls, of kinds by chance. An async context manager that prepares what they need."""
+def token_of(stack: Stack) -> str:
+    """Make a token that the calls are made with."""
+    return stack.keys.token(tenant=TENANT, roles=("operator", "admin"), lifetime=timedelta(days=2))
 
-    def __init__(self, stack: Stack, seed: int) -> None:
-        token = stack.keys.token(tenant=TENANT, roles=("operator", "admin"), lifetime=timedelta(days=2))
-        self.workflow = WorkflowClient(stack.endpoints["workflow"], token)
-        self.judgment = JudgmentClient(stack.endpoints["judgment"], token)
-        self.etl = EtlClient(stack.endpoints["etl"], token)
-        self.modules = ModulesClient(stack.endpoints["modules"], token)
+
+class Mix:
+    """The calls, of kinds by chance, once what they need was prepared. An async context manager."""
+
+    def __init__(self, endpoints: Mapping[str, str], token: str, seed: int) -> None:
+        self.workflow = WorkflowClient(endpoints["workflow"], token)
+        self.judgment = JudgmentClient(endpoints["judgment"], token)
+        self.etl = EtlClient(endpoints["etl"], token)
+        self.modules = ModulesClient(endpoints["modules"], token)
         self.outcomes: list[Outcome] = []
         self.resting: list[str] = []
         """Instances that wait for a day, for whoever wants to cancel some."""
@@ -102,14 +106,21 @@ class Mix:
         await asyncio.gather(*(call_on() for _ in range(callers)))
         return (len(self.outcomes) - before) / seconds
 
-    async def at(self, rate: float, seconds: float) -> list[Outcome]:
-        """Begin so many calls a second, whatever becomes of those before; give the outcomes once all are there."""
+    async def at(self, rate: float, seconds: float, at_once: int | None = None) -> list[Outcome]:
+        """Begin so many calls a second, whatever becomes of those before; give the outcomes once all are there.
+
+        With `at_once`, no more than that are under way: those that would be are not made.
+        """
         begin, before, number = time.monotonic(), len(self.outcomes), 0
+        under_way: set[asyncio.Task[Outcome]] = set()
         async with asyncio.TaskGroup() as group:
             while (now := time.monotonic()) < begin + seconds:
                 while number < (now - begin) * rate:
-                    group.create_task(self.one())
                     number += 1
+                    if at_once is None or len(under_way) < at_once:
+                        task = group.create_task(self.one())
+                        under_way.add(task)
+                        task.add_done_callback(under_way.discard)
                 await asyncio.sleep(0.01)
         return self.outcomes[before:]
 
@@ -118,7 +129,8 @@ class Mix:
         request = StartInstanceRequest(workflow=WORKFLOW, input=to_value({"part": 1}))
         self._instance = (await self.workflow.call(self.workflow.instances.StartInstance, request)).instance.name
 
-    async def __aenter__(self) -> Self:
+    async def prepare(self) -> None:
+        """Publish what the calls are about; once for a stack."""
         for number in (1, 2):
             request = PublishVersionRequest(definition=_definition(number), promote_to="prod")
             await self.workflow.call(self.workflow.workflows.PublishVersion, request)
@@ -128,6 +140,8 @@ class Mix:
         await self.workflow.call(self.workflow.workflows.PublishVersion, resting)
         self.resting = await self.workflow.start(RESTING_WORKFLOW, [None] * RESTS)
         await self.start()
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -10,54 +10,66 @@ from statistics import median, quantiles
 
 from millwright.workflow.v1.instance_service_pb2 import CancelInstanceRequest
 from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
+from millwright_local.stack import Stack
 
-from tests.soak.mix import CHANNEL, Mix, Outcome
+from tests.soak.flood import REFUSED, Flood, flood
+from tests.soak.mix import CHANNEL, Mix, Outcome, token_of
 
 TIMES = 3.0
+PROBES = 10.0
+"""Calls a second of one who calls seldom."""
 EMERGENCY_SECONDS = 0.5
 BOUND_SECONDS = 15.0
 """What an admitted call may take, at the 99th percentile: well below the 20 s that callers wait."""
 RECOVERY_SECONDS = 30.0
 USUAL_TIMES = 5.0
 USUAL_FLOOR_SECONDS = 0.25
-REFUSED = "RESOURCE_EXHAUSTED"
 
 
 @dataclass(frozen=True, slots=True)
 class Overload:
     """What became of it."""
 
-    rate: float
+    seconds: float
+    wanted: float
+    """Calls a second that were to be made."""
     usual: float
     """The median of a call before."""
-    outcomes: list[Outcome]
+    flood: Flood
+    probes: list[Outcome]
+    """Calls of one who called seldom meanwhile."""
     emergencies: list[Outcome]
     """Rollbacks and cancels that were sent meanwhile."""
     recovery_seconds: float | None
     """How long after it the median was what it had been, or about."""
 
     @property
+    def rate(self) -> float:
+        """The calls a second that were made."""
+        return self.flood.calls / self.seconds
+
+    @property
     def admitted(self) -> list[Outcome]:
-        """The calls that were served."""
-        return [it for it in self.outcomes if it.code == "OK"]
+        """The calls of one who called seldom that were served."""
+        return [it for it in self.probes if it.code == "OK"]
 
     @property
     def codes(self) -> Counter[str]:
         """How many calls ended how."""
-        return Counter(it.code for it in self.outcomes)
+        return self.flood.codes + Counter(it.code for it in self.probes)
 
     @property
     def violations(self) -> list[str]:
         """What should not have been."""
         others = {code: count for code, count in self.codes.items() if code not in {"OK", REFUSED}}
-        refusals = [it for it in self.outcomes if it.code == REFUSED]
+        unhinted = self.flood.unhinted + sum(it.code == REFUSED and not it.has_hint for it in self.probes)
         failed = Counter(f"{it.kind} {it.code}" for it in self.emergencies if it.code != "OK")
         late = percentile(self.admitted, 99)
         found = [
             (others, f"calls ended otherwise than served or refused: {others}"),
             (not self.admitted, "nothing was admitted"),
             (late > BOUND_SECONDS, f"the slowest hundredth of what was admitted took {late:.1f} s"),
-            (not all(it.has_hint for it in refusals), "a refusal does not say when to come again"),
+            (unhinted, f"{unhinted} refusals do not say when to come again"),
             (failed, f"did not go through: {dict(failed)}"),
             (not self.emergencies, "no rollback and no cancel was tried"),
             (self.recovery_seconds is None, f"it was not as before within {RECOVERY_SECONDS:.0f} s"),
@@ -65,16 +77,20 @@ class Overload:
         return [text for is_so, text in found if is_so]
 
 
-async def overload(mix: Mix, capacity: float, seconds: float) -> Overload:
+async def overload(stack: Stack, mix: Mix, capacity: float, seconds: float) -> Overload:
     """Call at three times the capacity for so long, with rollbacks and cancels in between, and wait for recovery."""
     usual = median(it.seconds for it in await mix.at(capacity / 4, 5.0))
     stop = asyncio.Event()
     emergencies: list[Outcome] = []
     calling = asyncio.create_task(_emergencies(mix, stop, emergencies))
-    outcomes = await mix.at(capacity * TIMES, seconds)
+    flooding = asyncio.create_task(flood(stack.endpoints, token_of(stack), capacity * TIMES, seconds))
+    probes: list[Outcome] = []
+    while not flooding.done():
+        probes += await mix.at(PROBES, 1.0)
     stop.set()
     await calling
-    return Overload(capacity * TIMES, usual, outcomes, emergencies, await _recovery(mix, capacity / 4, usual))
+    recovery = await _recovery(mix, capacity / 4, usual)
+    return Overload(seconds, capacity * TIMES, usual, await flooding, probes, emergencies, recovery)
 
 
 async def _emergencies(mix: Mix, stop: asyncio.Event, outcomes: list[Outcome]) -> None:

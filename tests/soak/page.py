@@ -111,10 +111,10 @@ def _page(soak: Soak, plots: list[str]) -> str:
 def _overload(overload: Overload) -> list[tuple[str, str]]:
     recovery = overload.recovery_seconds
     return [
-        ("calls a second", f"{overload.rate:.0f}"),
+        ("calls a second", f"{overload.rate:.0f}, of {overload.wanted:.0f} that were to be made"),
         ("median before", f"{overload.usual * 1000:.0f} ms"),
         ("outcomes", ", ".join(f"{count:,} {code}" for code, count in overload.codes.most_common())),
-        ("latency of what was admitted", _latency(overload.admitted)),
+        ("latency of what was admitted of 10 calls a second, from another process", _latency(overload.admitted)),
         (
             "rollbacks and cancels",
             f"{sum(it.code == 'OK' for it in overload.emergencies)} of {len(overload.emergencies)}",

@@ -1,0 +1,68 @@
+"""`python -m tests.soak.flood RATE SECONDS SEED`: calls as often as it can, up to a rate, from a process of its own.
+
+Whoever measures how long a call takes must not be what makes it wait: so who floods is apart from who measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import uvloop
+
+from tests.soak.mix import Mix
+
+REFUSED = "RESOURCE_EXHAUSTED"
+_VARIABLE = "MILLWRIGHT_FLOOD"
+_AT_ONCE = 1_000
+"""Calls of one process that are under way, at most."""
+_PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What became of the calls of all processes."""
+
+    codes: Counter[str]
+    unhinted: int
+    """Refusals that did not say when to come again."""
+
+    @property
+    def calls(self) -> int:
+        """How many there were."""
+        return self.codes.total()
+
+
+async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: float) -> Flood:
+    """Flood from processes of their own."""
+    told = json.dumps({"endpoints": dict(endpoints), "token": token})
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.soak.flood", str(rate / _PROCESSES), str(seconds), str(seed)),
+            env=os.environ | {_VARIABLE: told},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for seed in range(_PROCESSES)
+    ]
+    answers = [json.loads((await process.communicate())[0]) for process in processes]
+    codes = sum((Counter(answer["codes"]) for answer in answers), Counter[str]())
+    return Flood(codes, sum(answer["unhinted"] for answer in answers))
+
+
+async def _flood(rate: float, seconds: float, seed: int) -> None:
+    told = json.loads(os.environ[_VARIABLE])
+    async with Mix(told["endpoints"], told["token"], seed) as mix:
+        await mix.start()
+        outcomes = await mix.at(rate, seconds, _AT_ONCE)
+    codes = Counter(it.code for it in outcomes)
+    unhinted = sum(it.code == REFUSED and not it.has_hint for it in outcomes)
+    print(json.dumps({"codes": codes, "unhinted": unhinted}))  # noqa: T201 - it is the answer
+
+
+if __name__ == "__main__":
+    uvloop.run(_flood(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
