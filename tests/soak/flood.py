@@ -10,12 +10,12 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import uvloop
 
-from tests.soak.mix import Mix
+from tests.soak.mix import Mix, Outcome
 
 REFUSED = "RESOURCE_EXHAUSTED"
 _VARIABLE = "MILLWRIGHT_FLOOD"
@@ -29,6 +29,8 @@ class Flood:
     """What became of the calls of all processes."""
 
     codes: Counter[str]
+    failures: Counter[str]
+    """Those that were neither served nor refused, by kind and code."""
     unhinted: int
     """Refusals that did not say when to come again."""
 
@@ -36,6 +38,11 @@ class Flood:
     def calls(self) -> int:
         """How many there were."""
         return self.codes.total()
+
+
+def failures(outcomes: Iterable[Outcome]) -> Counter[str]:
+    """Give how many calls of which kind ended how, other than served or refused."""
+    return Counter(f"{it.kind} {it.code}" for it in outcomes if it.code not in {"OK", REFUSED})
 
 
 async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: float) -> Flood:
@@ -50,8 +57,8 @@ async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: 
         for seed in range(_PROCESSES)
     ]
     answers = [json.loads((await process.communicate())[0]) for process in processes]
-    codes = sum((Counter(answer["codes"]) for answer in answers), Counter[str]())
-    return Flood(codes, sum(answer["unhinted"] for answer in answers))
+    codes, failures = (sum((Counter(it[key]) for it in answers), Counter[str]()) for key in ("codes", "failures"))
+    return Flood(codes, failures, sum(answer["unhinted"] for answer in answers))
 
 
 async def _flood(rate: float, seconds: float, seed: int) -> None:
@@ -61,7 +68,8 @@ async def _flood(rate: float, seconds: float, seed: int) -> None:
         outcomes = await mix.at(rate, seconds, _AT_ONCE)
     codes = Counter(it.code for it in outcomes)
     unhinted = sum(it.code == REFUSED and not it.has_hint for it in outcomes)
-    print(json.dumps({"codes": codes, "unhinted": unhinted}))  # noqa: T201 - it is the answer
+    answer = {"codes": codes, "failures": failures(outcomes), "unhinted": unhinted}
+    print(json.dumps(answer))  # noqa: T201 - it is the answer
 
 
 if __name__ == "__main__":

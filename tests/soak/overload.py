@@ -12,7 +12,7 @@ from millwright.workflow.v1.instance_service_pb2 import CancelInstanceRequest
 from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright_local.stack import Stack
 
-from tests.soak.flood import REFUSED, Flood, flood
+from tests.soak.flood import REFUSED, Flood, failures, flood
 from tests.soak.mix import CHANNEL, Mix, Outcome, token_of
 
 TIMES = 3.0
@@ -61,7 +61,7 @@ class Overload:
     @property
     def violations(self) -> list[str]:
         """What should not have been."""
-        others = {code: count for code, count in self.codes.items() if code not in {"OK", REFUSED}}
+        others = dict(self.flood.failures + failures(self.probes))
         unhinted = self.flood.unhinted + sum(it.code == REFUSED and not it.has_hint for it in self.probes)
         failed = Counter(f"{it.kind} {it.code}" for it in self.emergencies if it.code != "OK")
         late = percentile(self.admitted, 99)
