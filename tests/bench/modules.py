@@ -7,149 +7,38 @@ machine's.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
 import json
-import random
 import shutil
 import time
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
-import grpc.aio
 import nats
-from google.protobuf.duration_pb2 import Duration
-from millwright.modules.v1 import module_service_pb2 as pb
-from millwright.modules.v1 import module_service_pb2_grpc, operation_pb2
+from millwright.modules.v1 import operation_pb2
 from millwright_local.processes import Process
 from millwright_local.scratch import scratch_directory
-from millwright_local.stack import TENANT, Stack
+from millwright_local.stack import TENANT
 from millwright_modules.archive import extraction, index
 from millwright_modules.archive.limits import Limits
 from millwright_modules.building import command, toolchain
 from nats.aio.msg import Msg
 
 from tests.bench.figures import Figure, latencies, percentile
+from tests.bench.modules_client import BENCH, SMALL, Client, package
+from tests.bench.modules_load import installs_at_once, upgrades_under_reads
 from tests.bench.rig import fresh_stack
 
-BENCH = "modules"
 PEER = "unzip and a bare esbuild"
-SMALL = (300, 5 << 20)
 LARGE = (10_000, 100 << 20)
 INSTALLS = 20
 MOVES = 100
 ROUNDS = 5
-PIECE_BYTES = 256 << 10
 MOVE_MILLISECONDS = 50.0
 NEWS_MILLISECONDS = 200.0
 SILENCE_SECONDS = 1.0
 LARGE_RATIO, READER_RATIO = 2.0, 1.2
-COMPLETED = operation_pb2.STAGE_COMPLETED
-PAGE = """import { useState } from "react";
-import "./page.css";
-import { parts } from "./parts";
-export default function Page() {
-  const [count] = useState(0);
-  return <b className="n">{count}{parts.length}</b>;
-}
-"""
-
-
-def package(version: str, size: tuple[int, int], code: str = "bench") -> bytes:
-    """Give a package of so many files and bytes: a page of sources, and pictures that cannot be packed tighter."""
-    count, total = size
-    manifest = {
-        "schema_version": 1,
-        "code": code,
-        "version": version,
-        "titles": {"en": "Bench"},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"entry": "src/page.tsx"},
-    }
-    parts = [f"export const p{number} = {number};\n" for number in range(100)]
-    imports = "".join(f'import {{ p{number} }} from "./p{number}";\n' for number in range(100))
-    listed = ", ".join(f"p{number}" for number in range(100))
-    files = {
-        "module.json": json.dumps(manifest).encode(),
-        "src/page.tsx": PAGE.encode(),
-        "src/page.css": b".n { color: teal }\n",
-        "src/parts.ts": f"{imports}export const parts = [{listed}];\n".encode(),
-        **{f"src/p{number}.ts": text.encode() for number, text in enumerate(parts)},
-    }
-    chance = random.Random(version)
-    left = count - len(files)
-    files |= {f"pictures/{number // 500}/{number}.png": chance.randbytes(total // left) for number in range(left)}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path, content in files.items():
-            archive.writestr(zipfile.ZipInfo(path), content, zipfile.ZIP_DEFLATED)
-    return out.getvalue()
-
-
-@dataclass(slots=True)
-class Watched:
-    """An install as a client saw it."""
-
-    seconds: float
-    silence: float
-    """The longest time between two messages."""
-    news: list[float] = field(default_factory=list)
-
-
-class Client:
-    """An administrator."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._channel = grpc.aio.insecure_channel(stack.endpoints["modules"])
-        token = stack.keys.token(tenant=TENANT, roles=("admin",))
-        self.metadata = (("authorization", f"Bearer {token}"),)
-        self.stub = module_service_pb2_grpc.ModuleServiceStub(self._channel)
-
-    async def install(self, data: bytes) -> Watched:
-        """Bring a package in and install it, in one call."""
-        begin = last = time.perf_counter()
-        silence = 0.0
-        news = []
-        async for message in self.stub.UploadAndInstall(_parts(data), metadata=self.metadata):
-            now = time.perf_counter()
-            silence, last = max(silence, now - last), now
-            if message.HasField("event"):
-                news.append(time.time() - message.event.event_time.ToNanoseconds() / 1e9)
-                end = message.event
-        assert end.stage == COMPLETED, end
-        return Watched(time.perf_counter() - begin, silence, news)
-
-    async def roll_back(self, version: str) -> float:
-        """Make a version live; give how long that took."""
-        begin = time.perf_counter()
-        request = pb.RollbackModuleRequest(name="modules/bench", target_version=version, reason="bench")
-        await self.stub.RollbackModule(request, metadata=self.metadata)
-        return time.perf_counter() - begin
-
-    async def read_asset(self) -> None:
-        """Read the page."""
-        async for _ in self.stub.GetAsset(pb.GetAssetRequest(module="modules/bench"), metadata=self.metadata):
-            pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._channel.close()
-
-
-def _parts(data: bytes) -> Iterator[pb.UploadAndInstallRequest]:
-    upload = pb.CreateUploadRequest(digest=hashlib.sha256(data).digest(), total_bytes=len(data))
-    options = pb.InstallOptions(health_time=Duration())
-    yield pb.UploadAndInstallRequest(header=pb.UploadAndInstallHeader(upload=upload, options=options))
-    for offset in range(0, len(data), PIECE_BYTES):
-        yield pb.UploadAndInstallRequest(data=data[offset : offset + PIECE_BYTES])
 
 
 async def modules() -> AsyncIterator[Figure]:
@@ -168,6 +57,10 @@ async def modules() -> AsyncIterator[Figure]:
         for figure in await _move(client):
             yield figure
         for figure in await _install_large(client):
+            yield figure
+        for figure in await installs_at_once(stack, client):
+            yield figure
+        for figure in await upgrades_under_reads(client):
             yield figure
     for figure in await asyncio.to_thread(_read):
         yield figure
@@ -198,7 +91,7 @@ async def _move(client: Client) -> Sequence[Figure]:
     async def read() -> None:
         nonlocal reads
         while True:
-            await client.read_asset()
+            await client.read_page()
             reads += 1
 
     reading = asyncio.create_task(read())
