@@ -1,8 +1,13 @@
 """Fixtures of the end-to-end tests: one stack a run, with two replicas of the workflow service on one database."""
 
+import asyncio
+import json
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from millwright_local.scratch import scratch_directory
@@ -65,3 +70,24 @@ async def connect(replicas: Replicas, tenant: str) -> AsyncIterator[Callable[[Se
     yield make
     for client in clients:
         await client.close()
+
+
+@pytest.fixture
+async def watcher(replicas: Replicas, tenant: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """The command, watching all services as a person of the test's tenant; gives each line that it prints."""
+    endpoints = {f"MILLWRIGHT_{name.upper()}_ENDPOINT": it for name, it in replicas.stack.endpoints.items()}
+    token = replicas.stack.keys.token(tenant=tenant)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "millwright_cli", "watch", "-o", "json"),
+        env=os.environ | endpoints | {"MILLWRIGHT_TOKEN": token},
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+    async def lines() -> AsyncIterator[dict[str, Any]]:
+        assert process.stdout
+        async for line in process.stdout:
+            yield json.loads(line)
+
+    yield lines()
+    process.terminate()
+    await process.wait()

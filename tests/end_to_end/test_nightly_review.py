@@ -33,6 +33,7 @@ from millwright_local.workflow_client import WorkflowClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEFINITION = (EXAMPLES / "workflows" / "nightly-review" / "v1.yaml").read_text()
+RESTING = "document: {dsl: 1.0.1, namespace: plant, name: rest, version: 1.0.0}\ndo: [{rest: {wait: {hours: 1}}}]"
 DAY = datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=2)
 DEFECTS = {"L1": 5, "L2": 0}
 SECONDS = 40.0
@@ -95,6 +96,12 @@ class Plant:
             self.workflow.workflows.PublishVersion, PublishVersionRequest(definition=definition, promote_to="prod")
         )
 
+    async def rest(self):
+        """Start an instance that is under way for long."""
+        publication = PublishVersionRequest(definition=RESTING, promote_to="prod")
+        await self.workflow.call(self.workflow.workflows.PublishVersion, publication)
+        await self.workflow.start("workflows/plant.rest", [None])
+
     async def night(self):
         """Land a day and run it; give the run."""
         await self.etl.call(self.etl.ingest.IngestBatch, IngestBatchRequest(records=list(orders())))
@@ -135,7 +142,7 @@ async def traces(nats, tenant):
         subscription = await context.subscribe(f"millwright.{tenant}.{service}.>", ordered_consumer=True)
         try:
             while True:
-                message = await subscription.next_msg(timeout=2.0)
+                message = await subscription.next_msg(timeout=0.3)
                 found.setdefault(message.headers["ce-type"], set()).add(message.headers["traceparent"].split("-")[1])
         except nats_client.errors.TimeoutError:
             pass
@@ -143,7 +150,32 @@ async def traces(nats, tenant):
     return found
 
 
-async def test_a_night_ends_in_a_ruleset_taken_back_and_a_module_installed_in_one_trace(replicas, plant, tenant):
+@pytest.fixture
+async def watched(watcher, plant):
+    """What `millwright watch` has shown: of which service, what, and how it stands."""
+    seen = set()
+
+    async def look():
+        async for told in watcher:
+            for kind, thing in told.items():
+                if isinstance(thing, dict):  # else it is the service's name, or whether it answers
+                    state = thing.get("state") or thing.get("stage") or thing.get("operation")
+                    seen.add((told["service"], kind, state))
+
+    looking = asyncio.create_task(look())
+
+    async def sees_what_is_open():
+        return ("workflow", "instance", "STATE_RUNNING") in seen
+
+    await plant.rest()
+    await until(sees_what_is_open, SECONDS)  # from now on, whatever comes about is news
+    yield seen
+    looking.cancel()
+
+
+async def test_a_night_ends_in_a_ruleset_taken_back_and_a_module_installed_in_one_trace(
+    replicas, plant, tenant, watched
+):
     await plant.prepare()
     run = await plant.night()
     approval = await plant.approval()
@@ -151,6 +183,10 @@ async def test_a_night_ends_in_a_ruleset_taken_back_and_a_module_installed_in_on
     (critical,) = json_format.MessageToDict(approval.details)
     assert (critical["line"], critical["defect_rate"]) == ("L1", 0.05)
 
+    async def is_seen():
+        return ("workflow", "approval", "STATE_WAITING") in watched
+
+    await until(is_seen, SECONDS)
     await replicas.first.kill()
     await replicas.first.start()
     request = DecideApprovalRequest(name=approval.name, approve=True, comment="3 % is no reason to stop")
@@ -168,13 +204,32 @@ async def test_a_night_ends_in_a_ruleset_taken_back_and_a_module_installed_in_on
     module = GetModuleRequest(name=output["module"]["module"])
     assert (await plant.modules.call(plant.modules.modules.GetModule, module)).module.active_version == "1.0.0"
 
-    told = await traces(replicas.stack.nats, tenant)
-    (trace,) = told["io.millwright.etl.run.completed.v1"]
+    told = {}
     of_the_night = {
         "io.millwright.etl.run.created.v1",
+        "io.millwright.etl.run.completed.v1",
         "io.serverlessworkflow.workflow.completed.v1",
         "io.millwright.judgment.channel.rolled-back.v1",
         "io.millwright.modules.operation.completed.v1",
         "io.millwright.modules.module.installed.v1",
     }
-    assert {kind: told.get(kind) for kind in of_the_night} == {kind: {trace} for kind in of_the_night}
+
+    async def is_all_told():
+        told.update(await traces(replicas.stack.nats, tenant))
+        return of_the_night <= told.keys()
+
+    await until(is_all_told, SECONDS)
+    (trace,) = told["io.millwright.etl.run.created.v1"]
+    assert {kind: told[kind] for kind in of_the_night} == {kind: {trace} for kind in of_the_night}
+
+    shown = {
+        ("etl", "run", "STATE_COMPLETED"),
+        ("workflow", "instance", "STATE_COMPLETED"),
+        ("judgment", "release", "OPERATION_ROLLBACK"),
+        ("modules", "operation", "STAGE_COMPLETED"),
+    }
+
+    async def is_all_shown():
+        return shown <= watched
+
+    await until(is_all_shown, SECONDS)

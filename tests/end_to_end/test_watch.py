@@ -1,11 +1,7 @@
 """`millwright watch` beside all four services: it sees what begins and what is rolled back as it happens."""
 
 import asyncio
-import json
-import os
-import sys
 
-import pytest
 from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 
@@ -17,27 +13,6 @@ def publication(number: int) -> PublishVersionRequest:
     document = f"dsl: 1.0.1, namespace: test, name: watched, version: 1.0.{number}"
     definition = f"document: {{{document}}}\ndo: [{{rest: {{wait: {{hours: 1}}}}}}]\n"
     return PublishVersionRequest(definition=definition, promote_to="prod")
-
-
-@pytest.fixture
-async def watcher(replicas, tenant):
-    """The command, watching all services as a person of the test's tenant; gives each line that it prints."""
-    endpoints = {f"MILLWRIGHT_{name.upper()}_ENDPOINT": it for name, it in replicas.stack.endpoints.items()}
-    token = replicas.stack.keys.token(tenant=tenant)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "millwright_cli", "watch", "-o", "json"),
-        env=os.environ | endpoints | {"MILLWRIGHT_TOKEN": token},
-        stdout=asyncio.subprocess.PIPE,
-    )
-
-    async def lines():
-        assert process.stdout
-        async for line in process.stdout:
-            yield json.loads(line)
-
-    yield lines()
-    process.terminate()
-    await process.wait()
 
 
 async def test_an_instance_and_a_rollback_are_seen(watcher, connect, replicas):
