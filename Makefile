@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(wild
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild s3 demo up test chaos upgrade restore soak cases manifests lint format bench protos lock clean
+.PHONY: help setup esbuild s3 demo up test chaos upgrade restore soak overload cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
 	@$(PYTHON) -c 'import re, sys; text = open(sys.argv[1]).read(); \
@@ -41,9 +41,13 @@ upgrade: setup ## Upgrade under load from the last release, or from BASE=revisio
 restore: setup esbuild ## Back up a filled stack and restore it into an empty server, by the commands of docs/runbook.md.
 	@$(BIN)/pytest -m restore tests/end_to_end/test_restore.py $(ARGS)
 
-soak: setup ## Call for MINUTES=60 at half of capacity, and see what grows; then three times too much. Writes docs/soak.md.
+soak: setup ## Call for MINUTES=60 at half of what can be served, and see what grows. Writes docs/soak.md.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+overload: setup ## Call three times as often as can be served, and see what is let in. Writes docs/overload.md.
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
+	@$(BIN)/python -m tests.soak --overload
 
 cases: setup ## Judge a million random inputs by row, in columns and with ZEN: each must come out alike.
 	@JUDGMENT_CASES=1000000 $(BIN)/pytest --timeout 1800 services/judgment/tests/unit/test_evaluators.py -k as_zen_does

@@ -1,4 +1,4 @@
-"""`python -m tests.soak [--minutes N] [--docs DIRECTORY]`: soaks a stack, overloads it, and writes the page."""
+"""`python -m tests.soak [--minutes N | --overload] [--docs DIRECTORY]`: soaks or overloads a stack; writes a page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import nats
 import uvloop
@@ -19,10 +21,11 @@ from millwright_local.scratch import scratch_directory
 from millwright_local.stack import Stack
 
 from tests.soak.mix import Mix, token_of
-from tests.soak.overload import overload
-from tests.soak.page import Soak, write
+from tests.soak.overload import Overload, overload
+from tests.soak.page import Soak, write, write_overload
 from tests.soak.samples import Samples
 
+MeasuredT = TypeVar("MeasuredT")
 KEPT = Path(".millwright") / "soak"
 CAPACITY_SECONDS = 15.0
 CALLERS = 32
@@ -39,13 +42,18 @@ WHERE end_time BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp(
 
 
 def main() -> None:
-    """Soak, overload, write the page, and exit with 1 if something grows or breaks."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Soak Millwright, and then overload it.")
+    """Soak or overload, write the page, and exit with 1 if something grows or breaks."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Soak Millwright, or overload it.")
+    parser.add_argument("--overload", action="store_true", help="overload it instead")
     parser.add_argument("--minutes", type=_minutes, default=60.0, help="for how long, at least 1; 60 by default")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the page and its plots go")
     options = parser.parse_args()
     logs = KEPT / time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    soaked = uvloop.run(soak(options.minutes * 60, logs))
+    if options.overload:
+        overloaded = uvloop.run(measure(logs, _overload))
+        write_overload(overloaded, options.docs)
+        sys.exit("\n".join(overloaded.violations) or 0)
+    soaked = uvloop.run(measure(logs, partial(_soak, seconds=options.minutes * 60)))
     write(soaked, options.docs)
     sys.exit("\n".join(soaked.violations) or 0)
 
@@ -58,13 +66,16 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-async def soak(seconds: float, logs: Path) -> Soak:
-    """Soak a stack of its own for so long, at half of what it can serve; then overload it. Its logs are kept."""
+async def measure(logs: Path, what: Callable[[Stack, Mix], Awaitable[MeasuredT]]) -> MeasuredT:
+    """Measure a stack of its own, once everything is loaded, connected and made. Its logs are kept."""
     with scratch_directory(on_disk=True) as home:
         stack = Stack(home, free_ports=True, environment={})
         stack.services["workflow"].change_settings(RETENTION)
         with keeping(stack.logs, logs):
-            return await _soak(stack, seconds)
+            async with stack, Mix(stack.endpoints, token_of(stack), seed=1) as mix:
+                await mix.prepare()
+                await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)
+                return await what(stack, mix)
 
 
 @contextmanager
@@ -76,20 +87,22 @@ def keeping(logs: Path, kept: Path) -> Iterator[None]:
         shutil.copytree(logs, kept)
 
 
-async def _soak(stack: Stack, seconds: float) -> Soak:
-    async with stack, Mix(stack.endpoints, token_of(stack), seed=1) as mix:
-        await mix.prepare()
-        await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)  # everything is loaded and connected, and every stream made
-        await _shorten(stack)
-        capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
-        samples = Samples(stack)
-        before = len(mix.outcomes)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            await asyncio.gather(mix.at(capacity * SHARE, ROUND_SECONDS), _age(stack))
-            await samples.take(len(mix.outcomes))
-        outcomes = mix.outcomes[before:]
-        return Soak(seconds, capacity, outcomes, samples, await overload(stack, mix, capacity, OVERLOAD_SECONDS))
+async def _soak(stack: Stack, mix: Mix, seconds: float) -> Soak:
+    """Call for so long at half of what can be served."""
+    await _shorten(stack)
+    capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
+    samples = Samples(stack)
+    before = len(mix.outcomes)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        await asyncio.gather(mix.at(capacity * SHARE, ROUND_SECONDS), _age(stack))
+        await samples.take(len(mix.outcomes))
+    return Soak(seconds, capacity, mix.outcomes[before:], samples)
+
+
+async def _overload(stack: Stack, mix: Mix) -> Overload:
+    capacity = await mix.capacity(CAPACITY_SECONDS, CALLERS)
+    return await overload(stack, mix, capacity, OVERLOAD_SECONDS)
 
 
 async def _shorten(stack: Stack) -> None:

@@ -129,7 +129,7 @@ class ServiceSettings(BaseSettings):
     """The largest request that is read."""
     max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
     """Unary calls in progress before further ones are told to come back."""
-    late_seconds: Annotated[float, Field(gt=0)] = 0.1
+    late_seconds: Annotated[float, Field(gt=0)] = 0.25
     """How late the process may be with what is in progress before fewer calls than that are let in."""
     max_watch_streams: Annotated[int, Field(ge=1)] = 2000
     """Streams open before further ones are told to come back."""

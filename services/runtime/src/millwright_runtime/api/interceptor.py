@@ -73,7 +73,7 @@ class Limits:
     """The largest request."""
     write_seconds: float = 20.0
     """How long a stream waits for its client to make room for one more message."""
-    late_seconds: float = 0.1
+    late_seconds: float = 0.25
     """How late the event loop may be before fewer calls are let in than `calls`."""
 
 

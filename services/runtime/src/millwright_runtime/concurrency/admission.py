@@ -16,7 +16,7 @@ import time
 from millwright_runtime import metrics
 
 _LOOK_SECONDS = 0.05
-_FEWEST = 16
+_FEWEST = 64
 """Calls that are let in however late the loop is: their work may be what it takes to be in time again."""
 _SHRINK = 0.8
 _GROWTH = 2
