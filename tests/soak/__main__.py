@@ -60,7 +60,7 @@ def main() -> None:
 
 def _minutes(text: str) -> float:
     minutes = float(text)
-    if minutes < 1:
+    if not 1 <= minutes < float("inf"):
         message = "a soak of less than a minute measures nothing"
         raise argparse.ArgumentTypeError(message)
     return minutes

@@ -56,7 +56,12 @@ async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: 
         )
         for seed in range(_PROCESSES)
     ]
-    answers = [json.loads((await process.communicate())[0]) for process in processes]
+    try:
+        answers = [json.loads((await process.communicate())[0]) for process in processes]
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
     codes, failures = (sum((Counter(it[key]) for it in answers), Counter[str]()) for key in ("codes", "failures"))
     return Flood(codes, failures, sum(answer["unhinted"] for answer in answers))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,15 +83,13 @@ async def overload(stack: Stack, mix: Mix, capacity: float, seconds: float) -> O
     usual = median(it.seconds for it in await mix.at(capacity / 4, 5.0))
     stop = asyncio.Event()
     emergencies: list[Outcome] = []
-    calling = asyncio.create_task(_emergencies(mix, stop, emergencies))
-    flooding = asyncio.create_task(flood(stack.endpoints, token_of(stack), capacity * TIMES, seconds))
-    probes: list[Outcome] = []
-    while not flooding.done():
-        probes += await mix.at(PROBES, 1.0)
-    stop.set()
-    await calling
+    async with asyncio.TaskGroup() as group:
+        probing = group.create_task(mix.at(PROBES, seconds))
+        group.create_task(_emergencies(mix, stop, emergencies))
+        flooded = await flood(stack.endpoints, token_of(stack), capacity * TIMES, seconds)
+        stop.set()
     recovery = await _recovery(mix, capacity / 4, usual)
-    return Overload(seconds, capacity * TIMES, usual, await flooding, probes, emergencies, recovery)
+    return Overload(seconds, capacity * TIMES, usual, flooded, probing.result(), emergencies, recovery)
 
 
 async def _emergencies(mix: Mix, stop: asyncio.Event, outcomes: list[Outcome]) -> None:
@@ -110,11 +109,12 @@ async def _emergencies(mix: Mix, stop: asyncio.Event, outcomes: list[Outcome]) -
 
 async def _recovery(mix: Mix, rate: float, usual: float) -> float | None:
     """Return after how many seconds of few calls their median was as before."""
-    for second in range(int(RECOVERY_SECONDS)):
+    begin = time.monotonic()
+    while (seconds := time.monotonic() - begin) < RECOVERY_SECONDS:
         outcomes = await mix.at(rate, 1.0)
         is_served = all(it.code == "OK" for it in outcomes)
         if is_served and median(it.seconds for it in outcomes) <= max(USUAL_FLOOR_SECONDS, usual * USUAL_TIMES):
-            return float(second)
+            return seconds
     return None
 
 

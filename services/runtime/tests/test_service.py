@@ -193,7 +193,7 @@ async def _await(call):
 
 
 async def _counts(running_now, calls):
-    return running_now.server._interceptor._calls == calls
+    return running_now.server._interceptor.admission.calls == calls
 
 
 class Looping:

@@ -107,6 +107,12 @@ def test_a_rollback_goes_to_the_last_good_version_and_marks_the_one_left():
     assert decision.channel.freeze_time == NOW + timedelta(hours=1)
 
 
+def test_a_rollback_of_a_version_that_is_left_already_changes_nothing():
+    decision = releases.rollback(ledger(pointing=3), Rollback("prod", source_version=2), ACTOR, [3, 2, 1])
+    assert (decision.changed, decision.channel.version, decision.marks) == (False, 3, None)
+    assert releases.rollback(ledger(pointing=3), Rollback("prod", source_version=3), ACTOR, [3, 2, 1]).changed
+
+
 def test_a_rollback_ends_an_experiment_and_leaves_its_version():
     decision = releases.rollback(ledger(trial=TRIAL), Rollback("prod"), ACTOR, [2, 1])
     assert (decision.channel.version, decision.release.from_version) == (2, 3)

@@ -75,6 +75,18 @@ async def test_what_must_not_wait_is_always_admitted(served, held, shape):
     await asyncio.gather(*tasks)
 
 
+async def test_who_is_refused_holds_no_seat(served, held):
+    _, tasks = await fill(served, held, "unary_unary")
+    for _ in range(3):
+        await refused(served.call("unary_unary"))
+    assert served.interceptor.admission.calls == 2
+    held.release.set()
+    await asyncio.gather(*tasks)
+    for bad in ((), (("authorization", "Bearer nobody"),)):
+        await refused(served.call("unary_unary", metadata=bad))
+    assert served.interceptor.admission.calls == 0
+
+
 async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_the_same(served, held, monkeypatch):
     monkeypatch.setattr(served.interceptor.admission, "limit", 1)
     call = served.call("unary_unary")
@@ -95,7 +107,7 @@ async def idle(served):
     """Wait until the interceptor counts nobody."""
 
     async def is_idle():
-        return served.interceptor.admission.calls == served.interceptor._streams == 0
+        return served.interceptor.admission.calls == served.interceptor.streams.calls == 0
 
     await until(is_idle, 5)
 

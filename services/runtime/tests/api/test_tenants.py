@@ -29,7 +29,7 @@ def made(tenants, tenant, times, *, is_write=False):
     count, refusal = 0, None
     for _ in range(times):
         try:
-            tenants.check(tenant, "calls", is_write=is_write)
+            tenants.check(tenant, "calls", 512, is_write=is_write)
             count += 1
         except TenantTooFast as error:
             refusal = error
@@ -70,16 +70,18 @@ def test_what_is_not_set_is_not_limited(clock):
 
 
 def test_what_is_in_progress_at_once_is_held_to_the_share(clock):
-    tenants = Tenants(at_once={"calls": 2, "streams": 1}, clock=clock)
+    tenants = Tenants(share=0.5, clock=clock)
     for _ in range(2):
-        tenants.check("north", "calls", is_write=False)
+        tenants.check("north", "calls", 4, is_write=False)
         tenants.enter("north", "calls")
     with pytest.raises(TenantTooBusy, match="has 2 calls in progress"):
-        tenants.check("north", "calls", is_write=False)
-    tenants.check("north", "streams", is_write=False)
-    tenants.check("south", "calls", is_write=False)
+        tenants.check("north", "calls", 4, is_write=False)
+    tenants.check("north", "streams", 4, is_write=False)
+    tenants.check("south", "calls", 4, is_write=False)
     tenants.leave("north", "calls")
-    tenants.check("north", "calls", is_write=False)
+    tenants.check("north", "calls", 4, is_write=False)
+    with pytest.raises(TenantTooBusy, match="has 1 calls in progress"):
+        tenants.check("north", "calls", 2, is_write=False)  # fewer may be in progress by now
 
 
 def test_a_limit_that_says_what_is_not_known_is_refused():
@@ -124,11 +126,9 @@ async def test_a_tenant_that_floods_is_told_when_to_come_and_another_is_served_a
     await served.call("unary_unary", metadata=flood)
 
 
-@pytest.mark.parametrize(("shape", "kind"), [("unary_unary", "calls"), ("unary_stream", "streams")])
-async def test_a_tenant_whose_calls_hang_leaves_room_for_another_and_for_what_must_not_wait(
-    served, bearer, shape, kind
-):
-    served.interceptor._tenants = Tenants(at_once={kind: 1})
+@pytest.mark.parametrize("shape", ["unary_unary", "unary_stream"])
+async def test_a_tenant_whose_calls_hang_leaves_room_for_another_and_for_what_must_not_wait(served, bearer, shape):
+    served.interceptor._tenants = Tenants(share=0.5)
     begun, release = asyncio.Semaphore(0), asyncio.Event()
 
     async def hold(request, context):
@@ -155,4 +155,4 @@ async def test_a_tenant_whose_calls_hang_leaves_room_for_another_and_for_what_mu
     release.set()
     await asyncio.gather(first, *others)
     await call("busy")
-    assert not served.interceptor._tenants._held[kind]
+    assert not any(served.interceptor._tenants._held.values())

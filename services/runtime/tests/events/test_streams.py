@@ -79,6 +79,19 @@ async def test_a_new_reader_of_anothers_stream_gets_what_comes_after_it_began(je
     assert [message.data for message in await foreign.fetch("guest", 10, 5.0)] == [b"after"]
 
 
+async def test_a_reader_that_is_lost_goes_on_from_where_it_looked_last(jetstream, stream):
+    foreign = Stream(jetstream, "PLANT", "plant.line", None)
+    await stream.publish([said("taken", "1")])
+    (message,) = await foreign.fetch("guest", 10, 5.0)
+    await message.ack_sync()
+    assert await foreign.fetch("guest", 10, 0.1) == []
+    await jetstream.context.delete_consumer("PLANT", "guest")
+    await stream.publish([said("next", "2")])
+    with pytest.raises(Exception):  # noqa: B017 - whatever NATS says of a consumer that is gone
+        await foreign.fetch("guest", 10, 1.0)
+    assert [each.data for each in await foreign.fetch("guest", 10, 5.0)] == [b"next"]
+
+
 async def test_anothers_stream_that_its_first_message_makes_gives_that_message(jetstream, stream):
     foreign = Stream(jetstream, "PLANT", "plant.line", None)
     with pytest.raises(NotFoundError):

@@ -278,3 +278,11 @@ async def test_what_installs_modules_is_for_an_administrator_to_publish(client, 
     assert await rows() == before
     admin = token(tenant=client.tenant, roles=("admin",))
     assert (await client.PublishVersion(definition=written(do), token=admin)).created
+
+
+async def test_what_is_installed_is_not_for_whoever_starts_an_instance_to_choose(client, token):
+    chosen = {"install": {"call": "install-module", "with": {"upload": "${ .upload }"}}}
+    admin = token(tenant=client.tenant, roles=("admin",))
+    refusal = await refused(client.PublishVersion(definition=written([chosen]), token=admin))
+    assert refusal.reason == "INVALID_DEFINITION"
+    assert [violation.field for violation in refusal.violations] == ["/do/0/install/with/upload"]

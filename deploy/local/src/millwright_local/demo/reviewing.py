@@ -37,6 +37,7 @@ WORKFLOW = "workflows/plant.nightly-review"
 VERSION = "1.2.0"
 LINE = "L98"
 OF_ONE_TRACE = {
+    ("runs", "run.created"),
     ("runs", "run.completed"),
     ("instances", "workflow.completed"),
     ("rulesets", "channel.rolled-back"),
@@ -116,7 +117,13 @@ class Reviewing:
 
     async def _follow_the_trace(self) -> None:
         with self.stage.step("Follow the trace of it over NATS"):
-            told = await self._told()
+            told: list[tuple[str, str, str]] = []
+
+            async def is_all_told() -> bool:
+                told[:] = await self._told()
+                return {(name.partition("/")[0], kind) for name, kind, _ in told} >= OF_ONE_TRACE
+
+            await until(is_all_told, ASKED_SECONDS)
             (origin,) = (trace for name, kind, trace in told if (name, kind) == (self.run.name, "run.created"))
             rows = [(name.partition("/")[0], kind) for name, kind, trace in told if trace == origin]
             counts = {row: rows.count(row) for row in rows}

@@ -49,8 +49,10 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
     expected = request.expected_revision if request.HasField("expected_revision") else None
     freeze = fields.duration(request.freeze, "freeze") if request.HasField("freeze") else DEFAULT_FREEZE
     violations = list(fields.revision_faults(expected))
-    if target is not None and target <= 0:
-        violations.append(Violation("target_version", "OUT_OF_RANGE", "must be the number of a version, from 1"))
+    source = request.source_version if request.HasField("source_version") else None
+    for field, number in (("target_version", target), ("source_version", source)):
+        if number is not None and number <= 0:
+            violations.append(Violation(field, "OUT_OF_RANGE", "must be the number of a version, from 1"))
     if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
         violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
     if violations:
@@ -58,6 +60,7 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
     return name.ruleset, Rollback(
         channel=name.channel,
         target_version=target,
+        source_version=source,
         expected_revision=expected,
         keep_source_good=request.keep_source_good,
         allow_bad_target=request.allow_bad_target,

@@ -220,6 +220,8 @@ class Rollback:
 
     channel: str
     target_version: int | None = None
+    source_version: int | None = None
+    """The version that is to be left: a channel that points to another by now stays as it is."""
     expected_revision: int | None = None
     keep_source_good: bool = False
     allow_bad_target: bool = False
@@ -311,6 +313,8 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     """
     channel = ledger.channel(wish.channel)
     check_revision(ledger, wish.channel, channel, wish.expected_revision)
+    if wish.source_version not in (None, channel.version):
+        return Decision(channel=channel)
     target = _rollback_target(ledger, wish, channel, visited)
     left: Sequence[int] = (channel.version,)
     if target.number == channel.version:

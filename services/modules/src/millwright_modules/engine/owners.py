@@ -46,7 +46,6 @@ _REFUSALS = frozenset(
         grpc.StatusCode.ALREADY_EXISTS,
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.PERMISSION_DENIED,
     }
 )
 _OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
@@ -54,6 +53,8 @@ _OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 SIGNING_KEY = "MILLWRIGHT_MODULES_SIGNING_KEY"
 """The environment variable that says who we are to them."""
 
+_ROLE = "admin"
+"""That of whoever installs: what they may publish is not refused because we might not."""
 _DETAILS = "grpc-status-details-bin"
 
 Sign: TypeAlias = Callable[[], str]
@@ -100,13 +101,13 @@ class Owners:
     async def check(
         self, subject: str, tenant: str, manifest: Manifest, contents: Mapping[str, bytes], seconds: float
     ) -> Sequence[Problem]:
-        """Give what the owners would refuse, file by file, as `subject` of the tenant.
+        """Give what the owners would refuse, file by file, as `subject` of the tenant and an administrator.
 
         Who is not configured is not asked, which is a warning. Who is away is asked again for `seconds`; then that is
         an error, BACKEND_UNAVAILABLE. Documents that are not in `contents` are somebody else's to miss.
         """
         identity = self._identity
-        sign = (lambda: identity.token(subject, tenant)) if identity else None
+        sign = (lambda: identity.token(subject, tenant, _ROLE)) if identity else None
         async with asyncio.TaskGroup() as tasks:
             asked = [
                 tasks.create_task(

@@ -95,8 +95,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._authenticator = authenticator
         self._limits = limits
         self._wrapped: dict[str, Handler] = {}
-        self._streams = 0
         self.admission = Admission(limits.calls, limits.late_seconds)
+        self.streams = Admission(limits.streams, limits.late_seconds)
+        """Its limit stands: a stream that is open costs little."""
+        self._seats: Mapping[Kind, Admission] = {"calls": self.admission, "streams": self.streams}
         self._is_open = False
 
     def open(self) -> None:
@@ -138,7 +140,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
             remaining = _remaining_seconds(context, self._limits.default_deadline_seconds)
             deadline = asyncio.timeout(remaining)
             code, principal = "CANCELLED", None
-            self.admission.calls += 1
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
                     try:
@@ -158,7 +159,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     code = "OK"
                     return response
             finally:
-                self.admission.calls -= 1
                 self._let_out("calls", principal)
                 counter(code).inc()
                 seconds.observe(time.monotonic() - begin)
@@ -174,7 +174,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
             metadata = _metadata(context)
             deadline = time.monotonic() + _remaining_seconds(context, float("inf"))
             code, principal = "CANCELLED", None
-            self._streams += 1
             metrics.STREAMS.inc()
             try:
                 with tracing.serving(rule.method, metadata.get("traceparent")):
@@ -197,7 +196,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
                         self._refuse(refusal, read, request)
                         await _abort(context, refusal)
             finally:
-                self._streams -= 1
                 self._let_out("streams", principal)
                 metrics.STREAMS.dec()
                 counter(code).inc()
@@ -237,21 +235,27 @@ class Interceptor(grpc.aio.ServerInterceptor):
     ) -> calls.Principal:
         if not self._is_open:
             raise Starting
-        is_full = self.admission.is_full if kind == "calls" else self._streams > self._limits.streams
-        if is_full and not rule.always_admitted:
+        seats = self._seats[kind]
+        if seats.is_full and not rule.always_admitted:
             metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls
-        principal = await self._authenticator.authenticate(metadata.get("authorization"))
-        if not rule.always_admitted:
-            self._tenants.check(principal.tenant, kind, is_write=rule.audited is not None)
-        if rule.audited and self._auditing:
-            self._auditing.begin(rule.method, rule.audited, principal, context.peer())
-        rule.check(principal)
+        seats.calls += 1
+        try:
+            principal = await self._authenticator.authenticate(metadata.get("authorization"))
+            if not rule.always_admitted:
+                self._tenants.check(principal.tenant, kind, seats.limit, is_write=rule.audited is not None)
+            if rule.audited and self._auditing:
+                self._auditing.begin(rule.method, rule.audited, principal, context.peer())
+            rule.check(principal)
+        except BaseException:  # who is refused holds no seat while it is told so
+            seats.calls -= 1
+            raise
         self._tenants.enter(principal.tenant, kind)
         return principal
 
     def _let_out(self, kind: Kind, principal: calls.Principal | None) -> None:
         if principal:
+            self._seats[kind].calls -= 1
             self._tenants.leave(principal.tenant, kind)
         if call := recording.current():
             call.close()

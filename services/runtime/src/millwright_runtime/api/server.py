@@ -138,11 +138,4 @@ def _listen(server: grpc.aio.Server, address: str, secure: grpc.ServerCredential
 
 def _tenants(settings: ServiceSettings) -> Tenants:
     """Give the accounts that hold each tenant to its share."""
-    return Tenants(
-        settings.tenant_limit,
-        settings.tenant_limits,
-        {
-            "calls": max(1, int(settings.tenant_share * settings.max_concurrent_calls)),
-            "streams": max(1, int(settings.tenant_share * settings.max_watch_streams)),
-        },
-    )
+    return Tenants(settings.tenant_limit, settings.tenant_limits, settings.tenant_share)

@@ -40,19 +40,22 @@ class Tenants:
         self,
         usual: TenantLimit | None = None,
         special: Mapping[str, TenantLimit] | None = None,
-        at_once: Mapping[Kind, int] | None = None,
+        share: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Hold a tenant to what is `special` for it, else to what is `usual`; and to so many calls and streams."""
+        """Hold a tenant to what is `special` for it, else to what is `usual`; and to a share of what may be at once."""
         self._usual = _Rates(usual or TenantLimit(), clock)
         self._special = {tenant: _Rates(limit, clock) for tenant, limit in (special or {}).items()}
-        self._at_once = at_once or {}
+        self._share = share
         self._held: dict[Kind, Counter[str]] = {"calls": Counter(), "streams": Counter()}
 
-    def check(self, tenant: str, kind: Kind, *, is_write: bool) -> None:
-        """Raise TenantTooBusy or TenantTooFast if one call more is too much; it is counted as made."""
-        limit = self._at_once.get(kind)
-        if limit is not None and self._held[kind][tenant] >= limit:
+    def check(self, tenant: str, kind: Kind, most: int, *, is_write: bool) -> None:
+        """Raise TenantTooBusy or TenantTooFast if one call more is too much; it is counted as made.
+
+        `most` is how many of all tenants may be in progress now.
+        """
+        limit = max(1, int(self._share * most))
+        if self._held[kind][tenant] >= limit:
             metrics.CALLS_LIMITED.labels(tenant, "at_once").inc()
             raise TenantTooBusy(tenant=tenant, limit=limit, what=kind)
         self._special.get(tenant, self._usual).check(tenant, is_write=is_write)

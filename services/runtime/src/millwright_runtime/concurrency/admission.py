@@ -39,8 +39,8 @@ class Admission:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are more than may be, the call that asks being one of them."""
-        return self.calls > self.limit
+        """Whether there are as many as may be."""
+        return self.calls >= self.limit
 
     def look(self, late_seconds: float) -> None:
         """Move the limit by how late the loop is now."""

@@ -84,14 +84,16 @@ class Stream:
         try:
             if self._pull is None:
                 self._pull = await self._subscribe(durable)
+            begin, messages = datetime.now(UTC), list[Msg]()
             try:
-                return await self._pull.fetch(count, timeout=seconds)
+                messages = await self._pull.fetch(count, timeout=seconds)
             except (NatsTimeoutError, TimeoutError):
                 await self._pull.consumer_info()  # raises if it is gone: then nothing would ever come
-                return []
         except BaseException:
             await self._forget()
             raise
+        self._begin = begin  # a consumer that is made anew goes on from here
+        return messages
 
     async def _subscribe(self, durable: str) -> JetStreamContext.PullSubscription:
         await self._ensure()

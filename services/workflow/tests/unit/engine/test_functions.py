@@ -30,6 +30,7 @@ def test_a_rollback_names_a_target_only_if_it_was_given_one():
     assert last_good["channel"] == "rulesets/line.weld/channels/prod"
     assert "targetVersion" not in last_good
     assert named["targetVersion"] == 3
+    assert rollbacks.request("/do/0/back", {**given, "from": 2}, "key")["sourceVersion"] == 2
 
 
 @pytest.mark.parametrize("function", [rollbacks, modules])

@@ -83,6 +83,8 @@ class RollbackRulesetArguments(Model):
 
     ruleset: Text
     channel: Text = "prod"
+    from_: Version | None = None
+    """The version to leave: a channel that points to another one by now stays as it is."""
     version: Version | None = None
     reason: Text
 

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import importlib
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from millwright_runtime.certificates import Certificates
 from millwright_runtime.json import Json, JsonObject
 
 from millwright_workflow.domain import names
-from millwright_workflow.domain.interpreter import errors
+from millwright_workflow.domain.interpreter import WorkflowFault, errors
 from millwright_workflow.domain.interpreter.effects import Invoke
 from millwright_workflow.engine.calls.http import idempotency_key
 from millwright_workflow.engine.catalogue.circuits import Circuits
@@ -35,6 +36,9 @@ _SHORTEST_WAIT_SECONDS = 0.1
 _AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _MOST_FIELDS = 5
 _LOOK_SECONDS = 1.0
+_AWAY = frozenset({429, 503, 504})
+_AWAY_SECONDS = 600.0
+"""How long a service may be away in which something goes on that is waited for."""
 _OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A service that is back is found within two seconds; gRPC would look every two minutes."""
 _DETAILS = "grpc-status-details-bin"
@@ -143,9 +147,14 @@ class RemoteCalls:
             return await self._ask(caller, peer, pointer, path, request, metadata)
 
         answer = await ask(method.path, wanted)
+        heard_time = time.monotonic()
         while method.following and (wanted_again := method.following.look(answer)) is not None:
             await asyncio.sleep(_LOOK_SECONDS)
-            answer = await ask(method.following.path, wanted_again)
+            try:
+                answer, heard_time = await ask(method.following.path, wanted_again), time.monotonic()
+            except WorkflowFault as fault:  # what has begun goes on without us
+                if fault.error.status not in _AWAY or time.monotonic() - heard_time > _AWAY_SECONDS:
+                    raise
         return method.output(pointer, call.arguments, answer)
 
     async def _ask(

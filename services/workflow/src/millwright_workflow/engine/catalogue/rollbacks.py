@@ -11,12 +11,12 @@ from millwright_runtime.json import Json, JsonObject
 def request(_: str, arguments: JsonObject, key: str) -> JsonObject:
     """Give the RollbackVersionRequest; its id is made of the key."""
     given: Any = arguments
-    target = {"targetVersion": given["version"]} if "version" in given else {}
+    numbers = {"targetVersion": given.get("version"), "sourceVersion": given.get("from")}
     return {
         "channel": f"rulesets/{given['ruleset']}/channels/{given['channel']}",
         "reason": given["reason"],
         "requestId": str(uuid.uuid5(uuid.NAMESPACE_URL, key)),
-        **target,
+        **{name: number for name, number in numbers.items() if number is not None},
     }
 
 
