@@ -56,11 +56,11 @@ async def modules() -> AsyncIterator[Figure]:
             yield figure
         for figure in await _move(client):
             yield figure
+        for figure in await _install_large(client):
+            yield figure
         for figure in await installs_at_once(stack, client):
             yield figure
         for figure in await upgrades_under_reads(client):
-            yield figure
-        for figure in await _install_large(client):
             yield figure
     for figure in await asyncio.to_thread(_read):
         yield figure
