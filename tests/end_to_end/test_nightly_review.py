@@ -8,16 +8,14 @@ import asyncio
 import io
 import json
 import zipfile
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import nats as nats_client
 import pytest
 from google.protobuf import json_format
 from millwright.etl.v1.ingest_service_pb2 import IngestBatchRequest
 from millwright.etl.v1.pipeline_service_pb2 import RunPipelineRequest
-from millwright.etl.v1.record_pb2 import RECORD_TYPE_WORK_ORDER, SOURCE_TYPE_MES, Record
 from millwright.judgment.v1.release_service_pb2 import GetChannelRequest
 from millwright.judgment.v1.ruleset_service_pb2 import PublishVersionRequest as PublishRulesetRequest
 from millwright.modules.v1.module_service_pb2 import GetModuleRequest
@@ -25,6 +23,7 @@ from millwright.workflow.v1.approval_service_pb2 import DecideApprovalRequest, L
 from millwright.workflow.v1.instance_pb2 import Instance
 from millwright.workflow.v1.instance_service_pb2 import ListInstancesRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
+from millwright_local.demo.orders import work_order, yesterday
 from millwright_local.etl_client import EtlClient
 from millwright_local.judgment_client import JudgmentClient
 from millwright_local.modules_client import ModulesClient
@@ -34,24 +33,16 @@ from millwright_local.workflow_client import WorkflowClient
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEFINITION = (EXAMPLES / "workflows" / "nightly-review" / "v1.yaml").read_text()
 RESTING = "document: {dsl: 1.0.1, namespace: plant, name: rest, version: 1.0.0}\ndo: [{rest: {wait: {hours: 1}}}]"
-DAY = datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=2)
+DAY = yesterday() - timedelta(days=1)
 DEFECTS = {"L1": 5, "L2": 0}
 SECONDS = 40.0
 
 
 def orders():
     """A work order of a hundred pieces a line."""
-    for line, defects in DEFECTS.items():
-        quantities = {"total_qty": 100, "good_qty": 100 - defects, "defect_qty": defects}
-        record = Record(
-            source_type=SOURCE_TYPE_MES,
-            source_system="mes-1",
-            record_type=RECORD_TYPE_WORK_ORDER,
-            external_id=line,
-            payload=json.dumps({"line_code": line, "product_code": "P1", "shift": "A", **quantities}),
-        )
-        record.event_time.FromDatetime(datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=ZoneInfo("Asia/Seoul")))
-        yield record
+    return [
+        work_order(line, line, DAY, total=100, good=100 - defects, defect=defects) for line, defects in DEFECTS.items()
+    ]
 
 
 def package():
@@ -104,7 +95,7 @@ class Plant:
 
     async def night(self):
         """Land a day and run it; give the run."""
-        await self.etl.call(self.etl.ingest.IngestBatch, IngestBatchRequest(records=list(orders())))
+        await self.etl.call(self.etl.ingest.IngestBatch, IngestBatchRequest(records=orders()))
         request = RunPipelineRequest(pipeline="daily-production", dates=[str(DAY)])
         run = (await self.etl.call(self.etl.pipelines.RunPipeline, request)).run
         return await self.etl.end_of(run.name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from millwright_runtime import tracing
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.postgres.database import Connection
 
@@ -75,7 +76,9 @@ async def start(
         if done := await _what_made_it_live(connection, module, digest):
             return Started(done, is_joined=True)
         code, version, base_generation = module.code, str(manifest.version), module.generation
-    operation = await operations.insert(connection, tenant, code, version, digest, options, base_generation, requester)
+    operation = await operations.insert(
+        connection, tenant, code, version, digest, options, base_generation, requester, tracing.origin()
+    )
     if code:
         await modules.note_operation(connection, code, operation.id)
     await log.append(connection, [events.of_operation(operation, entered=True)])

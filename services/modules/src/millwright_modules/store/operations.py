@@ -10,7 +10,6 @@ from typing import Any
 
 import asyncpg
 import orjson
-from millwright_runtime import tracing
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_modules.domain import names
@@ -32,6 +31,7 @@ async def insert(
     options: Options,
     base_generation: int,
     requester: str,
+    traceparent: str,
 ) -> Operation:
     """Write a new operation."""
     row = await connection.fetchrow(
@@ -45,7 +45,7 @@ async def insert(
         base_generation,
         requester,
         _progress_to_text(Progress()),
-        tracing.origin(),
+        traceparent,
     )
     return _operation(row)
 

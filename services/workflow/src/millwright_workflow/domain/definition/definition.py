@@ -13,16 +13,14 @@ from types import MappingProxyType
 
 from millwright_runtime.json import Json
 
-from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.expressions import ExpressionSite, expression_faults, expression_sites
 from millwright_workflow.domain.definition.faults import Fault, InvalidDefinition, Reason
 from millwright_workflow.domain.definition.flow import flow_faults
 from millwright_workflow.domain.definition.outline import raw_tasks
 from millwright_workflow.domain.definition.references import reference_faults
 from millwright_workflow.domain.definition.source import read
-from millwright_workflow.domain.definition.tasks import FunctionCall
 from millwright_workflow.domain.definition.validation import sound_part, validate
-from millwright_workflow.domain.definition.walk import walk_tasks
+from millwright_workflow.domain.definition.walk import walk_administrative
 from millwright_workflow.domain.definition.workflow import Workflow
 
 
@@ -54,9 +52,7 @@ class Definition:
     @property
     def administrative(self) -> Iterator[str]:
         """The built-in functions that it calls and only an administrator may have called."""
-        tasks = (task for _, _, task in walk_tasks(self.document))
-        called = (catalogue.function_name(task.call) for task in tasks if isinstance(task, FunctionCall))
-        return (function for function in called if function in catalogue.ADMINISTRATIVE)
+        return (function for _, function, _ in walk_administrative(self.document))
 
     @property
     def semver(self) -> str:

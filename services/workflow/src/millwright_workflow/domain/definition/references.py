@@ -13,8 +13,7 @@ from millwright_runtime.json import Json
 from millwright_workflow.domain.definition import catalogue
 from millwright_workflow.domain.definition.faults import Fault, Reason
 from millwright_workflow.domain.definition.scalars import Reference, unwrap
-from millwright_workflow.domain.definition.tasks import FunctionCall
-from millwright_workflow.domain.definition.walk import walk_tasks, walk_values
+from millwright_workflow.domain.definition.walk import walk_administrative, walk_tasks, walk_values
 from millwright_workflow.domain.definition.workflow import ON_FAULT, Workflow
 
 _BUILT_IN = "built-in"
@@ -57,12 +56,11 @@ def reference_faults(document: Workflow, root: Json) -> Iterator[Fault]:
 
 def _open_faults(document: Workflow) -> Iterator[Fault]:
     """Find arguments of administrative functions that whoever starts an instance could choose."""
-    for pointer, _, task in walk_tasks(document):
-        if isinstance(task, FunctionCall) and catalogue.function_name(task.call) in catalogue.ADMINISTRATIVE:
-            given = task.with_ if isinstance(task.with_, dict) else {}
-            if "${" in str(given.get("upload", "${")):
-                message = "Write the upload's name itself: what is installed is for whoever publishes this to say."
-                yield Fault(f"{pointer}/with/upload", Reason.INVALID_VALUE, message)
+    for pointer, _, task in walk_administrative(document):
+        given = task.with_ if isinstance(task.with_, dict) else {}
+        if "${" in str(given.get("upload", "${")):
+            message = "Write the upload's name itself: what is installed is for whoever publishes this to say."
+            yield Fault(f"{pointer}/with/upload", Reason.INVALID_VALUE, message)
 
 
 def _undo_faults(document: Workflow, functions: set[str]) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from millwright_workflow.domain.definition.catalogue import ADMINISTRATIVE, function_name
 from millwright_workflow.domain.definition.pointers import token
 from millwright_workflow.domain.definition.scalars import Model
 from millwright_workflow.domain.definition.tasks import (
@@ -15,6 +16,7 @@ from millwright_workflow.domain.definition.tasks import (
     DoTask,
     ForkTask,
     ForTask,
+    FunctionCall,
     ListenTask,
     NamedCase,
     NamedTask,
@@ -37,6 +39,13 @@ def walk_tasks(document: Workflow) -> Iterator[tuple[str, str, Task]]:
         pointer = f"/use/extensions/{index}/{token(entry.name)}"
         yield from _in_list(f"{pointer}/before", entry.extension.before)
         yield from _in_list(f"{pointer}/after", entry.extension.after)
+
+
+def walk_administrative(document: Workflow) -> Iterator[tuple[str, str, FunctionCall]]:
+    """Give (pointer, function, task) of every call of a built-in function that is for administrators alone."""
+    for pointer, _, task in walk_tasks(document):
+        if isinstance(task, FunctionCall) and (function := function_name(task.call)) in ADMINISTRATIVE:
+            yield pointer, str(function), task
 
 
 def task_lists(task: Task) -> Iterator[tuple[str, TaskList]]:
