@@ -140,6 +140,28 @@ async def test_a_service_that_cannot_listen_ends_and_leaves_nothing_open(setting
             await running(SERVICE, second).__aenter__()
 
 
+async def test_a_database_that_is_lost_after_the_schema_was_seen_is_waited_for(
+    settings, client, own_postgres, monkeypatch
+):
+    see = schema.wait
+
+    async def see_and_lose(*what):
+        await see(*what)
+        await own_postgres.server.kill()
+
+    monkeypatch.setattr(schema, "wait", see_and_lose)
+    life = running(SERVICE, settings)
+    starting = asyncio.create_task(life.__aenter__())
+    await asyncio.wait([starting], timeout=1)
+    assert not starting.done()
+    assert await client.health() == "NOT_SERVING"
+    await own_postgres.server.start()
+    async with asyncio.timeout(5):
+        await starting
+    await client.publish("kept")
+    await life.__aexit__()
+
+
 async def test_while_the_database_is_away_it_does_not_serve_and_then_it_does_again(settings, client, own_postgres):
     async with running(SERVICE, settings):
         await own_postgres.server.stop()

@@ -8,10 +8,10 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from millwright_runtime.concurrency.patience import persist
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.loops import Removal
-from millwright_runtime.postgres import schema
-from millwright_runtime.service import Parts, Platform, Service, Verb
+from millwright_runtime.service import Parts, Platform, Service, Verb, ready
 
 from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
@@ -58,10 +58,9 @@ async def _run_night(platform: Platform, settings: EtlSettings, arguments: argpa
     night = Night(platform, log, Worker(platform, log, settings))
     try:
         async with asyncio.timeout(arguments.wait_seconds):
-            await schema.wait(SCHEMA, schema.newest(_MIGRATIONS), settings.database_url.get_secret_value())
-            await platform.database.check_role(SCHEMA)
+            await ready(SCHEMA, _MIGRATIONS, platform.database)
             await night.run(arguments.tenant)
-            outcomes = await night.outcomes()
+            outcomes = await persist("the night", night.outcomes)
     except TimeoutError:
         sys.stderr.write(f"not done in {arguments.wait_seconds:g} s; what is under way goes on in the service\n")
         return OUT_OF_TIME

@@ -226,6 +226,15 @@ async def _connected(service: Service[SettingsT], configured: SettingsT, stack: 
     return Platform(database, valkey, Signals(), Requests(database, service.name), jetstream)
 
 
+async def ready(name: str, migrations: Path, database: Database) -> None:
+    """Return once the schema of the service `name` is there, however long the database is away.
+
+    Raises RoleTooPowerful for a role that may not serve it.
+    """
+    await schema.wait(name, schema.newest(migrations), database)
+    await persist("checking the role", lambda: database.check_role(name))
+
+
 def _secure_nats(configured: ServiceSettings) -> Callable[[], ssl.SSLContext] | None:
     if configured.nats_ca is None:
         return None
@@ -280,8 +289,7 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
 
-        await schema.wait(service.name, schema.newest(service.migrations), configured.database_url.get_secret_value())
-        await database.check_role(service.name)
+        await ready(service.name, service.migrations, database)
         kept = {
             "event": configured.event_log_retention_days,
             "audit_entry": configured.audit_retention_days,

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 from millwright_runtime.postgres import schema
+from millwright_runtime.postgres.database import Database
 from millwright_runtime.postgres.migrations import Migrations
 from runtime_sample.service import MIGRATIONS
 
@@ -12,7 +13,9 @@ SAMPLE = Migrations(MIGRATIONS, "sample")
 
 
 async def wait_for_sample(url):
-    await schema.wait("sample", schema.newest(MIGRATIONS), url)
+    database = await Database.open(url, 1, application="test")
+    await schema.wait("sample", schema.newest(MIGRATIONS), database)
+    await database.close()
 
 
 @pytest.fixture(autouse=True)

@@ -76,8 +76,8 @@ def over(proxy, url, ca=None):
 async def test_a_service_migrates_waits_and_serves(empty, proxy):
     owner, service = over(proxy, empty.owner), over(proxy, empty.service)
     await Migrations(MIGRATIONS, "sample").upgrade(owner, service)
-    await schema.wait("sample", schema.newest(MIGRATIONS), service)
     database = await Database.open(service, 2, application="test")
+    await schema.wait("sample", schema.newest(MIGRATIONS), database)
     async with database.snapshot("north") as connection:
         assert await connection.fetchval("SELECT count(*) FROM sample.note") == 0
     await database.close()

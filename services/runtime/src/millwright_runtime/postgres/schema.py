@@ -8,6 +8,8 @@ from pathlib import Path
 
 import asyncpg
 
+from millwright_runtime.postgres.database import Database, is_connection_loss
+
 _POLL_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -25,11 +27,11 @@ def holds(found: str, needed: str) -> bool:
     return found >= needed
 
 
-async def wait(schema: str, needed: str, url: str) -> None:
+async def wait(schema: str, needed: str, database: Database) -> None:
     """Return once `schema` is at revision `needed`, or a newer one; never gives up."""
     told = ""
     while True:
-        missing = await _missing(schema, needed, url)
+        missing = await _missing(schema, needed, database)
         if missing is None:
             return
         if missing != told:
@@ -38,16 +40,15 @@ async def wait(schema: str, needed: str, url: str) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _missing(schema: str, needed: str, url: str) -> str | None:
+async def _missing(schema: str, needed: str, database: Database) -> str | None:
     try:
-        connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        return repr(error)
-    try:
-        found = await connection.fetchval(f"TABLE {schema}.alembic_version")
-    except asyncpg.PostgresError as error:
+        revisions = await database.call(f"TABLE {schema}.alembic_version")
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError) as error:
         return f"{error}; run `migrate`"
-    finally:
-        await connection.close()
+    except Exception as error:
+        if not (isinstance(error, asyncpg.PostgresError) or is_connection_loss(error)):
+            raise
+        return repr(error)
+    found = next((revision for (revision,) in revisions), None)
     is_there = found is not None and holds(found, needed)
     return None if is_there else f"revision {needed} is needed, {found} is there"
