@@ -85,6 +85,19 @@ async def test_uploads_that_nobody_touched_for_a_day_go(client, sql, tidying):
     assert not await sql.fetch("SELECT FROM modules.chunk WHERE tenant = $1", client.tenant)
 
 
+async def test_the_package_of_a_version_that_is_kept_can_be_installed_again_at_any_time(client, sql, tidying):
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        await client.installed(package(version, page=version.encode()))
+    await sql.execute(
+        "UPDATE modules.upload SET update_time = update_time - interval '25 hours' WHERE tenant = $1", client.tenant
+    )
+    await tidying.run_once(AT_ONCE)
+    oldest, kept = (upload_name(package(version, page=version.encode())) for version in ("1.0.0", "1.1.0"))
+    assert (await refused(client.InstallModule(upload=oldest))).reason == "UPLOAD_NOT_FOUND"
+    await client.RollbackModule(name=MODULE, target_version="1.1.0", reason="back")
+    assert (await client.InstallModule(upload=kept)).joined
+
+
 async def test_operations_that_ended_long_ago_go(client, sql, tidying):
     old, new = await client.installed(package("1.0.0")), await client.installed(package("1.1.0"))
     await sql.execute(

@@ -45,7 +45,7 @@ class InvalidSettings(InvalidArgument):
 
 
 class UploadNotFound(NotFound):
-    """There is no upload {upload}, or it was not touched for a day."""
+    """There is no upload {upload}, or it was not touched for a day and no version of it is kept."""
 
 
 class OperationNotFound(NotFound):

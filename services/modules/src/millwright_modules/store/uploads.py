@@ -74,7 +74,7 @@ async def touch(connection: Connection, digest: bytes) -> None:
 async def remove_old(connection: Connection) -> tuple[str, bytes] | None:
     """Remove one upload of any tenant that was not touched for a day; give its tenant and its digest.
 
-    The package of an open operation stays.
+    The package of an open operation stays, and so does that of a version that is kept: it can be installed again.
     """
     row = await connection.fetchrow(_REMOVE_OLD)
     return (row["tenant"], row["digest"]) if row else None
@@ -111,6 +111,9 @@ DELETE FROM modules.upload WHERE (tenant, digest) IN (
       AND NOT EXISTS (
           SELECT FROM modules.operation
           WHERE (operation.tenant, operation.package_digest) = (upload.tenant, upload.digest) AND end_time IS NULL
+      )
+      AND NOT EXISTS (
+          SELECT FROM modules.version WHERE (version.tenant, version.package_digest) = (upload.tenant, upload.digest)
       )
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING tenant, digest
