@@ -100,6 +100,12 @@ RollbackTarget = Annotated[
     int | None,
     typer.Option("--to", metavar="N", min=1, help="The version to go back to.", show_default="the last good one"),
 ]
+RollbackSource = Annotated[
+    int | None,
+    typer.Option(
+        "--from", metavar="N", min=1, help="Only if this is the version left.", show_default="whichever it is"
+    ),
+]
 KeepSourceGood = Annotated[bool, typer.Option("--keep-source-good", help="Do not mark the version left as bad.")]
 AllowBadTarget = Annotated[
     bool, typer.Option("--allow-bad-target", help="Go back even to a version marked bad; it becomes good.")

@@ -139,7 +139,9 @@ async def test_promotion_and_rollback_say_where_the_channel_went(call, line):
     await call("ruleset", "publish", V2)
     promoted = await call("ruleset", "promote", NAME, "2", "--reason", "tighter")
     assert "↑ prod: 1 → 2, revision 4, in " in promoted.stdout
-    rolled_back = await call("ruleset", "rollback", NAME, "--reason", "too many stops")
+    kept = await call("ruleset", "rollback", NAME, "--from", "1", "--reason", "too many stops")
+    assert kept.stdout.startswith("= prod: on version 2 ")
+    rolled_back = await call("ruleset", "rollback", NAME, "--from", "2", "--reason", "too many stops")
     assert "↩ prod: 2 → 1, revision 5, in " in rolled_back.stdout
     assert "✘ version 2 is marked bad" in rolled_back.stdout
     again = await call("ruleset", "promote", NAME, "2")

@@ -73,10 +73,11 @@ def test_a_rollback_says_the_move_the_mark_and_the_instances_concerned(run, peer
 
 def test_a_rollback_sends_every_option(run, peer):
     peer.answers("RollbackVersion", ROLLED_BACK)
-    options = "--to 1 --channel canary --policy cancel --keep-source-good --allow-bad-target --freeze 1h30m"
+    options = "--from 2 --to 1 --channel canary --policy cancel --keep-source-good --allow-bad-target --freeze 1h30m"
     run("workflow", "rollback", NAME, "--reason", "r", *options.split(), "--dry-run", "--expected-revision", "6")
     (request,) = peer.requests("RollbackVersion")
     assert (request.target_version, request.expected_revision, request.freeze.seconds) == (1, 6, 5400)
+    assert request.source_version == 2
     assert request.run_policy == 3
     assert request.keep_source_good
     assert request.allow_bad_target

@@ -113,6 +113,12 @@ def test_a_rollback_of_a_version_that_is_left_already_changes_nothing():
     assert releases.rollback(ledger(pointing=3), Rollback("prod", source_version=3), ACTOR, [3, 2, 1]).changed
 
 
+def test_a_rollback_of_a_version_on_trial_leaves_it_and_one_of_the_version_beside_it_leaves_nothing():
+    decision = releases.rollback(ledger(trial=TRIAL), Rollback("prod", source_version=3), ACTOR, [2, 1])
+    assert (decision.channel.version, decision.release.from_version) == (2, 3)
+    assert not releases.rollback(ledger(trial=TRIAL), Rollback("prod", source_version=2), ACTOR, [2, 1]).changed
+
+
 def test_a_rollback_ends_an_experiment_and_leaves_its_version():
     decision = releases.rollback(ledger(trial=TRIAL), Rollback("prod"), ACTOR, [2, 1])
     assert (decision.channel.version, decision.release.from_version) == (2, 3)

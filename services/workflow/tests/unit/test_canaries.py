@@ -207,6 +207,12 @@ def test_a_rollback_without_a_target_leaves_the_canarys_version_and_nothing_else
     assert decision.channel.freeze_time is not None
 
 
+def test_a_rollback_of_the_canarys_version_leaves_it_and_one_of_the_version_beside_it_leaves_nothing():
+    decision = releases.rollback(ledger(canary()), Rollback("prod", source_version=3), KIM, visited=[2, 1])
+    assert (decision.release.from_version, decision.channel.version) == (3, 2)
+    assert not releases.rollback(ledger(canary()), Rollback("prod", source_version=2), KIM, visited=[2, 1]).changed
+
+
 def test_a_rollback_to_another_version_leaves_both():
     decision = releases.rollback(ledger(canary()), Rollback("prod", target_version=1), KIM, visited=[])
     assert (decision.release.from_version, decision.release.to_version) == (2, 1)

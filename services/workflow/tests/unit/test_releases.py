@@ -100,6 +100,12 @@ def test_a_bad_target_must_be_meant(book):
     assert book.rollback(target_version=1, allow_bad_target=True).marks == {1: None, 3: "it leaks"}
 
 
+def test_a_rollback_of_a_version_that_is_left_already_changes_nothing(book):
+    assert book.rollback(source_version=2).changed is False
+    assert book.rollback(source_version=3).channel.version == 2
+    assert book.rollback(source_version=3).changed is False
+
+
 def test_a_freeze_ends_when_its_time_has_come(book):
     revision = book.rollback(freeze=timedelta(minutes=5)).release.revision
     robot = Actor("robot", "", automatic=True)

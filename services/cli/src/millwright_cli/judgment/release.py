@@ -19,6 +19,7 @@ from millwright_cli.arguments import (
     Limit,
     OptionalReason,
     Reason,
+    RollbackSource,
     RollbackTarget,
     VersionNumber,
     Watch,
@@ -81,6 +82,7 @@ def rollback(
     *,
     reason: Reason,
     to: RollbackTarget = None,
+    source: RollbackSource = None,
     channel: ChannelId = "prod",
     keep_source_good: KeepSourceGood = False,
     allow_bad_target: AllowBadTarget = False,
@@ -94,6 +96,7 @@ def rollback(
     request = pb.RollbackVersionRequest(
         channel=f"{name}/channels/{channel}",
         target_version=to,
+        source_version=source,
         expected_revision=expected_revision,
         reason=reason,
         keep_source_good=keep_source_good,

@@ -18,6 +18,7 @@ from millwright_cli.arguments import (
     Limit,
     OptionalReason,
     Reason,
+    RollbackSource,
     RollbackTarget,
     VersionNumber,
     Watch,
@@ -75,6 +76,7 @@ def rollback(
     *,
     reason: Reason,
     to: RollbackTarget = None,
+    source: RollbackSource = None,
     channel: ChannelId = "prod",
     policy: Annotated[
         Policy | None,
@@ -91,6 +93,7 @@ def rollback(
     request = release_service_pb2.RollbackVersionRequest(
         channel=f"{name}/channels/{channel}",
         target_version=to,
+        source_version=source,
         expected_revision=expected_revision,
         reason=reason,
         run_policy=_run_policy(policy),

@@ -221,7 +221,7 @@ class Rollback:
     channel: str
     target_version: int | None = None
     source_version: int | None = None
-    """The version that is to be left: a channel that points to another by now stays as it is."""
+    """The version that is to be left: where it would be another by now, the channel stays as it is."""
     expected_revision: int | None = None
     keep_source_good: bool = False
     allow_bad_target: bool = False
@@ -313,7 +313,7 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     """
     channel = ledger.channel(wish.channel)
     check_revision(ledger, wish.channel, channel, wish.expected_revision)
-    if wish.source_version not in (None, channel.version):
+    if wish.source_version not in (None, channel.version, *(channel.trial.versions if channel.trial else ())):
         return Decision(channel=channel)
     target = _rollback_target(ledger, wish, channel, visited)
     left: Sequence[int] = (channel.version,)
@@ -321,6 +321,8 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
         if channel.trial is None:
             return Decision(channel=channel)
         left = wish.blamed or channel.trial.versions
+    if wish.source_version not in (None, *left):
+        return Decision(channel=channel)
     kept = {it.version for it in ledger.channels.values() if actor.automatic and it.channel != wish.channel}
     marks = {
         number: Mark(VersionState.BAD, actor.reason)

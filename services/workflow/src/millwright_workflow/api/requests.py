@@ -58,10 +58,11 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
     target = request.target_version if request.HasField("target_version") else None
     expected = request.expected_revision if request.HasField("expected_revision") else None
     freeze = fields.duration(request.freeze, "freeze") if request.HasField("freeze") else DEFAULT_FREEZE
-    violations = []
-    if target is not None and target <= 0:
-        violations.append(Violation("target_version", "OUT_OF_RANGE", "must be the number of a version, from 1"))
-    violations += fields.revision_faults(expected)
+    violations = list(fields.revision_faults(expected))
+    source = request.source_version if request.HasField("source_version") else None
+    for field, number in (("target_version", target), ("source_version", source)):
+        if number is not None and number <= 0:
+            violations.append(Violation(field, "OUT_OF_RANGE", "must be the number of a version, from 1"))
     if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
         violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
     if request.run_policy not in release_pb2.RunPolicy.values():
@@ -71,6 +72,7 @@ def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, 
     return name.workflow, Rollback(
         channel=name.channel,
         target_version=target,
+        source_version=source,
         expected_revision=expected,
         run_policy=_run_policy(request.run_policy),
         keep_source_good=request.keep_source_good,

@@ -253,6 +253,8 @@ class Rollback:
 
     channel: str
     target_version: int | None = None
+    source_version: int | None = None
+    """The version that is to be left: where it would be another by now, the channel stays as it is."""
     expected_revision: int | None = None
     run_policy: RunPolicy = RunPolicy.DRAIN
     keep_source_good: bool = False
@@ -307,12 +309,16 @@ def rollback(ledger: Ledger, wish: Rollback, actor: Actor, visited: Sequence[int
     """
     channel = ledger.channel(wish.channel)
     check_revision(ledger, wish.channel, channel, wish.expected_revision)
+    if wish.source_version not in (None, channel.version, *([channel.canary.version] if channel.canary else ())):
+        return Decision(channel=channel)
     target = _rollback_target(ledger, wish, channel, visited)
     left = channel.version
     if target.number == left:
         if channel.canary is None:
             return Decision(channel=channel)
         left = channel.canary.version
+    if wish.source_version not in (None, left):
+        return Decision(channel=channel)
 
     marks: dict[int, str | None] = {}
     if not wish.keep_source_good and not ledger.version(left).is_bad:
