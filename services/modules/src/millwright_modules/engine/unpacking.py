@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from millwright_modules.archive import extraction, index
 from millwright_modules.archive.extraction import StagedFile
+from millwright_modules.archive.index import Index
 from millwright_modules.archive.limits import Limits
 from millwright_modules.artifacts.files import BlobFiles
 from millwright_modules.blobs.keeper import BlobDamaged
@@ -34,22 +35,23 @@ class Packages:
     def __init__(self, files: BlobFiles, limits: Limits) -> None:
         self._files = files
         self._limits = limits
+        self._listed: tuple[bytes, Index] | None = None
 
     async def manifest(self, tenant: str, digest: bytes) -> Manifest | None:
         """Give what a package says of itself; None if it is none, or cannot be read: installing it tells why."""
         try:
-            return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._limits))
+            return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._index(digest, fd)))
         except Refused:
             return None
 
     async def read_manifest(self, tenant: str, digest: bytes) -> Manifest:
         """Give what a package says of itself; raise Refused."""
-        return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._limits))
+        return await self._with_package(tenant, digest, lambda fd: _peek(fd, self._index(digest, fd)))
 
     async def documents(self, tenant: str, digest: bytes, manifest: Manifest) -> Mapping[str, bytes]:
         """Read what a package brings for other services, except what is too large for them; raise Refused."""
         paths = brought.all_paths(manifest)
-        return await self._with_package(tenant, digest, lambda fd: _read(fd, paths, self._limits))
+        return await self._with_package(tenant, digest, lambda fd: _read(fd, self._index(digest, fd), paths))
 
     async def fetch(self, tenant: str, digest: bytes) -> None:
         """Bring a package onto this machine; raise Refused if it is not there."""
@@ -62,7 +64,7 @@ class Packages:
         stop = threading.Event()
 
         def extract(fd: int) -> Mapping[str, StagedFile]:
-            listed = index.read(fd, self._limits)
+            listed = self._index(digest, fd)
             bytes_total, files_total = listed.unpacked_bytes, listed.files
             heard_time = 0.0
 
@@ -96,6 +98,13 @@ class Packages:
         finally:
             os.close(fd)
 
+    def _index(self, digest: bytes, fd: int) -> Index:
+        """Give a package's index; the last one is at hand, for an install looks at its package several times."""
+        kept = self._listed
+        if kept is None or kept[0] != digest:
+            kept = self._listed = (digest, index.read(fd, self._limits))
+        return kept[1]
+
     async def _open(self, tenant: str, digest: bytes) -> int:
         try:
             return await self._files.open(tenant, digest)
@@ -103,14 +112,13 @@ class Packages:
             raise refusal(Reason.PACKAGE_MISSING, digest.hex()) from None
 
 
-def _read(fd: int, paths: Sequence[str], limits: Limits) -> Mapping[str, bytes]:
-    listed = index.read(fd, limits)
+def _read(fd: int, listed: Index, paths: Sequence[str]) -> Mapping[str, bytes]:
     found = {path: extraction.read_file(fd, listed, path, brought.LARGEST_BYTES) for path in paths}
     return {path: content for path, content in found.items() if content is not None}
 
 
-def _peek(fd: int, limits: Limits) -> Manifest:
-    content = extraction.read_file(fd, index.read(fd, limits), source.FILE, _LARGEST_MANIFEST)
+def _peek(fd: int, listed: Index) -> Manifest:
+    content = extraction.read_file(fd, listed, source.FILE, _LARGEST_MANIFEST)
     if content is None:
         raise refusal(Reason.MANIFEST_MISSING, "", source.FILE)
     return reader.read(content)
