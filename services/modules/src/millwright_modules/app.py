@@ -94,7 +94,7 @@ def _owners(settings: ModulesSettings, certificates: Certificates | None) -> Own
         settings.judgment_endpoint,
         "millwright.judgment.v1.ruleset_service_pb2",
         "millwright.judgment.v1.RulesetService/PublishVersion",
-        lambda document: {"document": document, "validate_only": True, "replay_executions": 0},
+        lambda document: {"document": document, "validate_only": True},
     )
     workflow = Owner(
         Kind.WORKFLOW,

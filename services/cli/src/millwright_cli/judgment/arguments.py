@@ -41,7 +41,7 @@ Replayed = Annotated[
         metavar="N",
         min=0,
         max=100_000,
-        help="How many of the newest judgments the gate judges again; 0 for none.",
+        help="How many of the newest judgments the gate judges again; 0 for none, if nothing that they show may block.",
         show_default="10000",
     ),
 ]

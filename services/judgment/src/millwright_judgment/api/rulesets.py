@@ -112,7 +112,7 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         actor = requests.actor(request.reason, required=False)
         tenant = calls.current().principal.tenant
         draft, text = await self._source(request)
-        examined = await self._gate.examine(tenant, text, _replay_executions(request))
+        examined = await self._gate.examine(tenant, text, _replay_executions(request), promote_to)
         candidate = _candidate(text, examined)
         if request.validate_only:
             async with self._platform.reading() as connection:

@@ -48,10 +48,12 @@ class Code(StrEnum):
     UNDECIDED = "UNDECIDED"
     REPLAY_CHANGED = "REPLAY_CHANGED"
     REPLAY_RELAXED = "REPLAY_RELAXED"
+    # Executions could have been replayed, and were not. It blocks where one of the two above would.
+    NOT_REPLAYED = "NOT_REPLAYED"
 
     @property
     def is_judgeable(self) -> bool:
-        """Tell whether the ruleset decides if this blocks publication; all else always does."""
+        """Tell whether the ruleset names this if it is to block publication."""
         return self in ANALYSIS
 
 
@@ -67,6 +69,8 @@ ANALYSIS = frozenset(
         Code.REPLAY_RELAXED,
     }
 )
+REPLAYED = frozenset({Code.REPLAY_CHANGED, Code.REPLAY_RELAXED})
+"""What only a replay finds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from millwright_judgment.domain.findings import Code, Finding
+from millwright_judgment.domain.findings import REPLAYED, Code, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class GateReport:
             replay=GateReplay(**{**replay, "transitions": _transitions(replay["transitions"])}) if replay else None,
             gate_time=datetime.fromisoformat(value["gateTime"]),
         )
+
+
+def blocking_of(named: frozenset[Code]) -> frozenset[Code]:
+    """Give the codes that block, from those that a ruleset names: what only a replay finds asks for the replay."""
+    return named | {Code.NOT_REPLAYED} if named & REPLAYED else named
 
 
 def _finding(value: Mapping[str, Any]) -> Finding:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from millwright_judgment.domain.analysis.findings import analyse
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.findings import Code, Finding
-from millwright_judgment.domain.gate_report import GateReport
+from millwright_judgment.domain.gate_report import GateReport, blocking_of
 from millwright_judgment.domain.input.check import Refused
 from millwright_judgment.domain.ruleset import canonical, document
 from millwright_judgment.domain.ruleset.document import EXPECTED_WORDS
@@ -41,15 +41,16 @@ class Gate:
     def __init__(self, replays: GateReplays) -> None:
         self._replays = replays
 
-    async def examine(self, tenant: str, text: str, executions: int) -> Examined:
+    async def examine(self, tenant: str, text: str, executions: int, promote_to: str | None = None) -> Examined:
         """Put a document through the gate; whatever is wrong with it is in the report.
 
-        It is replayed on so many of the newest executions; 0 for none.
+        It is replayed on so many of the newest executions, 0 for none, and compared with what it would take the place
+        of on the channel `promote_to`.
         """
         examined = await asyncio.to_thread(_examine, text)
-        if examined.ruleset is None or not executions:
+        if examined.ruleset is None:
             return examined
-        replayed = await self._replays.replay(tenant, examined.ruleset, executions)
+        replayed = await self._replays.replay(tenant, examined.ruleset, executions, promote_to)
         if replayed is None:
             return examined
         found = (*examined.report.findings, *replayed.findings)
@@ -65,7 +66,7 @@ def _examine(text: str) -> Examined:
     failed = tuple(_failed_examples(ruleset))
     passed = len(ruleset.examples) - len(failed)
     found = (*failed, *analyse(ruleset, reading.rule_places))
-    report = GateReport(found, ruleset.blocking, passed, len(ruleset.examples), None, datetime.now(UTC))
+    report = GateReport(found, blocking_of(ruleset.blocking), passed, len(ruleset.examples), None, datetime.now(UTC))
     return Examined(ruleset, canonical.to_text(ruleset), canonical.content_hash(ruleset), report)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,11 @@ from millwright_runtime.postgres.database import Database
 
 from millwright_judgment.domain.difference.comparison import Change
 from millwright_judgment.domain.difference.words import in_words
-from millwright_judgment.domain.errors import ChannelNotFound
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.executions import Filter
 from millwright_judgment.domain.findings import Code, Finding
 from millwright_judgment.domain.gate_report import GateReplay
-from millwright_judgment.domain.releases import DEFAULT_CHANNEL
+from millwright_judgment.domain.releases import DEFAULT_CHANNEL, Channel
 from millwright_judgment.domain.replays.comparing import Aim, Comparer, NotReproducible
 from millwright_judgment.domain.replays.page import Page
 from millwright_judgment.domain.replays.replay import Selection
@@ -32,7 +31,8 @@ from millwright_judgment.store.execution_pages import PAGE_ROWS
 class Replayed:
     """What came of it."""
 
-    replay: GateReplay
+    replay: GateReplay | None
+    """None if it was not asked for."""
     findings: tuple[Finding, ...]
 
 
@@ -43,16 +43,20 @@ class GateReplays:
         self._database = database
         self._versions = versions
 
-    async def replay(self, tenant: str, ruleset: Ruleset, executions: int) -> Replayed | None:
-        """Compare what `prod` points to with a ruleset, on the newest executions.
+    async def replay(
+        self, tenant: str, ruleset: Ruleset, executions: int, promote_to: str | None = None
+    ) -> Replayed | None:
+        """Compare what a channel points to with a ruleset, on so many of the newest executions.
 
-        None if there are no executions, or if `prod` points to nothing.
+        None if there are no executions, or if no channel points to anything. If there are some and none was compared,
+        that is a finding.
         """
-        try:
-            async with self._database.snapshot(tenant) as connection:
-                baseline = (await releases.get_channel(connection, ruleset.id, DEFAULT_CHANNEL)).version
-        except ChannelNotFound:
+        async with self._database.snapshot(tenant) as connection:
+            baseline = _baseline(await releases.list_channels(connection, ruleset.id), promote_to)
+        if baseline is None:
             return None
+        if not executions:
+            return await self._left_out(tenant, ruleset)
         before = (await self._versions.compiled(tenant, ruleset.id, baseline)).evaluator
         comparer = Comparer(Aim(before), [Aim(await asyncio.to_thread(Evaluator, ruleset))])
         tally = Tally([TargetTally()])
@@ -68,12 +72,26 @@ class GateReplays:
             return _not_reproducible(baseline, tally, found)
         return Replayed(_replay(baseline, tally), tuple(_findings(tally))) if tally.done else None
 
+    async def _left_out(self, tenant: str, ruleset: Ruleset) -> Replayed | None:
+        """Find that a replay was not asked for; None if there is nothing to replay."""
+        if await self._page(tenant, Selection(filter=Filter(ruleset=ruleset.id), most_executions=1), Tally([])) is None:
+            return None
+        message = "There are executions, and none was replayed: nobody knows what would change."
+        return Replayed(None, (Finding(Code.NOT_REPLAYED, "", message),))
+
     async def _page(self, tenant: str, selection: Selection, tally: Tally) -> Page | None:
         left = selection.most_executions - tally.done
         if left <= 0:
             return None
         async with self._database.snapshot(tenant) as connection:
             return await copied_pages.page(connection, selection, tally.position, min(left, PAGE_ROWS))
+
+
+def _baseline(channels: Sequence[Channel], promote_to: str | None) -> int | None:
+    """Give the version to compare with: that of the channel to be moved, else of `prod`, else of the one moved last."""
+    versions = {each.channel: each.version for each in sorted(channels, key=lambda it: it.revision)}
+    named = (name for name in (promote_to, DEFAULT_CHANNEL, *reversed(versions)) if name in versions)
+    return next((versions[name] for name in named), None)
 
 
 def _replay(baseline: int, tally: Tally) -> GateReplay:
@@ -96,7 +114,7 @@ def _not_reproducible(baseline: int, tally: Tally, found: NotReproducible) -> Re
         f"such as executions/{found.executions[0] if found.executions else ''}."
     )
     replay = GateReplay(baseline, tally.done, 0, 0, found.count)
-    return Replayed(replay, (Finding(Code.UNDECIDED, "", message),))
+    return Replayed(replay, (Finding(Code.NOT_REPLAYED, "", message),))
 
 
 def _findings(tally: Tally) -> Iterator[Finding]:
