@@ -22,7 +22,7 @@ from millwright_runtime.events.watch import Feed
 from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 
-from millwright_judgment.api import executions, replay_requests, replay_responses
+from millwright_judgment.api import executions, replay_requests, replay_responses, requests
 from millwright_judgment.api.datasets import DatasetRpcs
 from millwright_judgment.commands import replaying
 from millwright_judgment.domain import names
@@ -30,7 +30,6 @@ from millwright_judgment.domain.errors import NothingSelected, ReplayNotComplete
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.input.changes import InputChange, change_input
 from millwright_judgment.domain.replays.html.report import write_page
-from millwright_judgment.domain.replays.html.words import LANGUAGES
 from millwright_judgment.domain.replays.replay import Order, Progress, Replay, ReplayState, Selection, Target
 from millwright_judgment.domain.replays.report import Report, make_report, rank
 from millwright_judgment.domain.replays.single import Comparison, compare_one
@@ -165,10 +164,7 @@ class ReplayServicer(DatasetRpcs, pb_grpc.ReplayServiceServicer):
 
     async def GetReplayReport(self, request: pb.GetReplayReportRequest, _context: Any) -> pb.GetReplayReportResponse:
         """Get the report of a replay that has completed."""
-        language = request.language or LANGUAGES[0]
-        if language not in LANGUAGES:
-            what = f"must be one of {', '.join(LANGUAGES)}, or empty"
-            raise InvalidFields([Violation("language", "UNKNOWN_VALUE", what)])
+        language = requests.language(request.language)
         report = await self._report(request.name)
         html = await asyncio.to_thread(write_page, request.name, report, language) if request.with_html else ""
         return pb.GetReplayReportResponse(report=replay_responses.report(request.name, report), html=html)

@@ -10,6 +10,7 @@ from millwright_runtime.api import calls, fields
 from millwright_runtime.errors import InvalidFields, Violation
 
 from millwright_judgment.domain import names
+from millwright_judgment.domain.html.words import LANGUAGES
 from millwright_judgment.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback
 from millwright_judgment.domain.ruleset.limits import DOCUMENT_BYTES
 
@@ -20,6 +21,14 @@ _LONGEST_PLAN = timedelta(days=366)
 def actor(reason: str, *, required: bool, automatic: bool = False) -> Actor:
     """Give who calls, with the reason that they give; raise InvalidFields if it is missing or too long."""
     return Actor(calls.current().principal.subject, fields.reason(reason, required=required), automatic)
+
+
+def language(text: str) -> str:
+    """Give the language of a page, English where none is named; raise InvalidFields for one that is not known."""
+    if text and text not in LANGUAGES:
+        what = f"must be one of {', '.join(LANGUAGES)}, or empty"
+        raise InvalidFields([Violation("language", "UNKNOWN_VALUE", what)])
+    return text or LANGUAGES[0]
 
 
 def promotion(request: release_service_pb2.PromoteVersionRequest) -> tuple[str, Promotion]:

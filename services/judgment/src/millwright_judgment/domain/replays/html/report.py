@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from millwright_judgment.domain import names
 from millwright_judgment.domain.difference import words as cause_words
 from millwright_judgment.domain.difference.causes import Flip
 from millwright_judgment.domain.difference.edits import Edit
-from millwright_judgment.domain.replays.html import charts
-from millwright_judgment.domain.replays.html.markup import Markup, tag, together
-from millwright_judgment.domain.replays.html.style import STYLE
-from millwright_judgment.domain.replays.html.words import Words
+from millwright_judgment.domain.html import charts, parts
+from millwright_judgment.domain.html.markup import Markup, tag, together
+from millwright_judgment.domain.html.words import Words
+from millwright_judgment.domain.replays.html.words import WORDS
 from millwright_judgment.domain.replays.replay import Target, TargetKind
 from millwright_judgment.domain.replays.report import CauseReport, Report, SegmentReport, TargetReport
 from millwright_judgment.domain.replays.words import WARNINGS
@@ -24,20 +24,13 @@ _LONGEST_CELL = 200
 
 def write_page(replay: str, report: Report, language: str) -> str:
     """Write a report as one HTML page, in `en` or `ko`."""
-    words = Words(language)
+    words = Words(language, WORDS)
     body = [
         _header(replay, report, words),
         *(_target(report, target, words) for target in report.targets),
         tag("footer", words["dry_run"]),
     ]
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{words['title']} · {report.order.ruleset}"),
-        tag("style", Markup(STYLE)),
-    )
-    return f"<!doctype html>{tag('html', head, tag('body', tag('main', *body)), lang=language)}"
+    return parts.page(f"{words['title']} · {report.order.ruleset}", body, words)
 
 
 def _header(replay: str, report: Report, words: Words) -> Markup:
@@ -56,8 +49,7 @@ def _header(replay: str, report: Report, words: Words) -> Markup:
     if report.order.changes:
         changed = cause_words.changes_in_words(report.order.changes)[words.language]
         facts.append((words["changes"], changed))
-    listed = [part for name, value in facts for part in (tag("dt", name), tag("dd", value))]
-    return tag("header", tag("h1", words["title"]), tag("p", replay, class_="name"), tag("dl", *listed))
+    return parts.header(words["title"], replay, facts)
 
 
 def _target(report: Report, target: TargetReport, words: Words) -> Markup:
@@ -65,17 +57,22 @@ def _target(report: Report, target: TargetReport, words: Words) -> Markup:
     return tag(
         "section",
         tag("h2", tag("small", words["target"]), " ", name),
-        _headline(target, words),
+        parts.headline(
+            target.change_rate,
+            target.changed_outcomes,
+            target.compared,
+            (target.escalated, target.relaxed),
+            words,
+        ),
         _composition(target, words),
         tag("h3", words["matrix"]),
-        _matrix(target.levels, target.transitions, (words["before"], words["after"], words["matrix_note"]), words),
+        parts.matrix(target.levels, target.transitions, (words["before"], words["after"], words["matrix_note"]), words),
         *_expectation(target, words),
         tag("h3", words["causes"]),
         _causes(target, words),
         *_segments(target, words),
-        *_tests(target, words),
-        tag("h3", words["warnings"]),
-        tag("ul", *(tag("li", WARNINGS[code][words.language]) for code in target.warnings)),
+        *parts.tests([(each.questions[words.language], each.result) for each in target.tests], words),
+        *parts.warnings([WARNINGS[code] for code in target.warnings], words),
     )
 
 
@@ -83,39 +80,17 @@ def _name(ruleset: str, target: Target, words: Words) -> str:
     return target.name(ruleset).removeprefix(f"{names.ruleset(ruleset)}/") or words["recorded_version"]
 
 
-def _headline(target: TargetReport, words: Words) -> Markup:
-    rate = target.change_rate
-    interval = f"{words['interval']} {words.share(rate.low)} – {words.share(rate.high)}"
-    counts = f"{words.count(target.changed_outcomes)} {words['of']} {words.count(target.compared)}"
-    directions = [
-        tag("li", f"▲ {words.count(target.escalated)} {words['escalated']}"),
-        tag("li", f"▼ {words.count(target.relaxed)} {words['relaxed']}"),
-    ]
-    return tag(
-        "div",
-        tag("p", tag("b", words.share(rate.value)), " ", words["change_rate"], class_="rate"),
-        tag("p", f"{counts} · {interval} ({rate.method})"),
-        tag("ul", *directions, class_="directions"),
-        class_="headline",
-    )
-
-
 def _composition(target: TargetReport, words: Words) -> Markup:
-    parts = [
-        ("unchanged", target.unchanged),
-        ("rule", target.changed_rules),
-        ("detail", target.changed_details),
-        ("changed", target.changed_outcomes),
-        ("error", target.errors),
-    ]
-    keys = ("unchanged", "changed_rules", "changed_details", "changed_outcomes", "errors")
-    legend = [
-        tag("li", tag("i", class_=style), f"{words[key]}: {words.count(count)}")
-        for (style, count), key in zip(parts, keys, strict=True)
-        if count
-    ]
-    label = ", ".join(f"{words[key]} {count}" for (_, count), key in zip(parts, keys, strict=True))
-    return tag("div", charts.stacked_bar(parts, label), tag("ul", *legend, class_="legend"), class_="composition")
+    return parts.composition(
+        [
+            ("unchanged", "unchanged", target.unchanged),
+            ("rule", "changed_rules", target.changed_rules),
+            ("detail", "changed_details", target.changed_details),
+            ("changed", "changed_outcomes", target.changed_outcomes),
+            ("error", "errors", target.errors),
+        ],
+        words,
+    )
 
 
 def _expectation(target: TargetReport, words: Words) -> Iterator[Markup]:
@@ -127,36 +102,7 @@ def _expectation(target: TargetReport, words: Words) -> Iterator[Markup]:
     sides = (words["expected"], words["found"], words["expected_note"])
     yield tag("h3", words["expectation"])
     yield tag("p", tag("b", words.share(expected.met / expected.rows)), f" {words['met']}: {counts} · {before}")
-    yield _matrix(target.levels, expected.transitions, sides, words)
-
-
-def _matrix(
-    levels: Sequence[str], transitions: Sequence[tuple[str, str, int]], sides: tuple[str, str, str], words: Words
-) -> Markup:
-    """Draw from what to what; `sides` are what rows are, what columns are, and both in a sentence."""
-    labels = _labels(levels, transitions)
-    counts = {(before, after): count for before, after, count in transitions}
-    totals = {before: sum(counts.get((before, after), 0) for after in labels) or 1 for before in labels}
-
-    def cell(before: str, after: str) -> Markup:
-        count = counts.get((before, after), 0)
-        if not count:
-            return tag("td", "·", class_="none")
-        share = count / totals[before]
-        kind = "same" if before == after else "moved"
-        shade = f"--share:{max(0.08, share):.3f}"
-        return tag("td", words.count(count), tag("small", words.share(share)), class_=kind, style=shade)
-
-    head = tag("tr", tag("td", f"{sides[0]} ↓ {sides[1]} →"), *(tag("th", each) for each in labels))
-    rows = [tag("tr", tag("th", before), *(cell(before, after) for after in labels)) for before in labels]
-    return tag("div", tag("table", head, *rows, class_="matrix"), tag("p", sides[2]), class_="wide")
-
-
-def _labels(levels: Sequence[str], transitions: Sequence[tuple[str, str, int]]) -> Sequence[str]:
-    """Give the outcomes that occur: the ruleset's own in their order, then what stands where there is none."""
-    found = {label for before, after, _ in transitions for label in (before, after)}
-    known = [level for level in levels if level in found]
-    return [*known, *sorted(found.difference(known))]
+    yield parts.matrix(target.levels, expected.transitions, sides, words)
 
 
 def _causes(target: TargetReport, words: Words) -> Markup:
@@ -172,21 +118,21 @@ def _cause(report: CauseReport, words: Words) -> Markup:
     shares = f"{words.count(report.executions)} · {words.share(report.share)}"
     cumulative = f"{words['cumulative']} {words.share(report.cumulative_share)}"
     moves = [f"{before} → {after}: {words.count(count)}" for before, after, count in report.transitions]
-    parts: list[Markup] = []
+    told: list[Markup] = []
     if report.cause.minimal_edits:
-        parts.append(tag("h4", words["edits"]))
-        parts.append(tag("ul", *(tag("li", _edit(edit)) for edit in report.cause.minimal_edits)))
+        told.append(tag("h4", words["edits"]))
+        told.append(tag("ul", *(tag("li", _edit(edit)) for edit in report.cause.minimal_edits)))
     if report.cause.flips:
-        parts.append(tag("h4", words["flips"]))
-        parts.append(tag("ul", *(tag("li", _flip(flip, words)) for flip in report.cause.flips)))
-    parts.append(tag("h4", words["examples"]))
-    parts.append(tag("ul", *(tag("li", _example(each, words), class_="name") for each in report.examples)))
+        told.append(tag("h4", words["flips"]))
+        told.append(tag("ul", *(tag("li", _flip(flip, words)) for flip in report.cause.flips)))
+    told.append(tag("h4", words["examples"]))
+    told.append(tag("ul", *(tag("li", _example(each, words), class_="name") for each in report.examples)))
     return tag(
         "li",
         tag("p", cause_words.in_words(report.cause)[words.language], class_="sentence"),
         charts.bar(report.share, shares),
         tag("p", f"{shares} ({cumulative}) · ", "; ".join(moves)),
-        tag("details", tag("summary", f"{report.id} · {words['details']}"), *parts),
+        tag("details", tag("summary", f"{report.id} · {words['details']}"), *told),
     )
 
 
@@ -238,21 +184,4 @@ def _segment(segment: SegmentReport, highest: float, average: float, words: Word
         tag("span", segment.value, class_="value"),
         charts.whisker(rate, highest, average, f"{segment.value}: {written}"),
         tag("span", written, " ", tag("small", counted)),
-    )
-
-
-def _tests(target: TargetReport, words: Words) -> Iterator[Markup]:
-    if not target.tests:
-        return
-    yield tag("h3", words["tests"])
-    yield tag(
-        "ul",
-        *(
-            tag(
-                "li",
-                f"{each.questions[words.language]} ",
-                tag("small", f"{each.result.name}, {words['p_value']} {words.p_value(each.result.p_value)}"),
-            )
-            for each in target.tests
-        ),
     )

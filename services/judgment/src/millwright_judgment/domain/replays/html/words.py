@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from millwright_judgment.domain.html.words import Vocabulary
 
-LANGUAGES = ("en", "ko")
-
-_WORDS: Mapping[str, tuple[str, str]] = {
+WORDS: Vocabulary = {
     "title": ("Replay report", "재실행 보고서"),
-    "ruleset": ("Ruleset", "룰셋"),
     "period": ("Judged from", "판정 기간"),
     "selected": ("Executions", "판정 기록 수"),
     "dataset": ("Data set", "데이터 세트"),
@@ -29,17 +26,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "recorded_version": ("the version each was judged with", "각 판정에 사용된 버전"),
     "changes": ("Inputs were changed", "입력 변경"),
     "target": ("Target", "대상"),
-    "change_rate": ("get another outcome", "판정 결과가 바뀜"),
-    "interval": ("95 % interval", "95 % 구간"),
-    "of": ("of", "/"),
-    "unchanged": ("Unchanged", "변경 없음"),
-    "changed_outcomes": ("Another outcome", "다른 결과"),
     "changed_details": ("Same outcome, other details", "결과 동일, 세부 변경"),
     "changed_rules": ("Only another rule decided", "규칙만 변경"),
-    "errors": ("Input refused", "입력 거부"),
-    "escalated": ("more severe", "더 심각해짐"),
-    "relaxed": ("less severe", "완화됨"),
-    "matrix": ("From which outcome to which", "판정 결과의 이동"),
     "matrix_note": ("Rows: before. Columns: after.", "행: 이전, 열: 이후."),
     "before": ("before", "이전"),
     "after": ("after", "이후"),
@@ -65,39 +53,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "line": ("Line", "라인"),
     "product": ("Product", "제품"),
     "shift": ("Shift", "교대"),
-    "tests": ("Tests", "검정"),
-    "p_value": ("p", "p"),
-    "warnings": ("To keep in mind", "유의 사항"),
     "more": ("more", "건 더 있음"),
     "dry_run": (
         "A dry run: no judgment was stored and no action was taken.",
         "모의 실행입니다. 판정은 저장되지 않았고 조치도 실행되지 않았습니다.",
     ),
 }
-
-
-class Words:
-    """The words of one language."""
-
-    def __init__(self, language: str) -> None:
-        """Speak `en` or `ko`."""
-        self.language = language
-        self._place = LANGUAGES.index(language)
-
-    def __getitem__(self, key: str) -> str:
-        """Give what a key stands for."""
-        return _WORDS[key][self._place]
-
-    def share(self, share: float) -> str:
-        """Write a share in percent, with as many digits as it takes to see that it is not nothing."""
-        percent = 100 * share
-        digits = 0 if percent in (0, 100) else 1 if percent >= 1 else 2
-        return f"{percent:.{digits}f} %"
-
-    def count(self, count: int) -> str:
-        """Write a count."""
-        return f"{count:,}"
-
-    def p_value(self, p_value: float) -> str:
-        """Write a p-value."""
-        return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"

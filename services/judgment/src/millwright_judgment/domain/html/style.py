@@ -22,12 +22,13 @@ p { margin: .25rem 0; } small { color: var(--soft); font-weight: normal; font-si
   overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); gap: .15rem 1rem; margin: .75rem 0 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+section > h3:first-child { margin-top: 0; }
 section { border-top: 2px solid var(--line); margin-top: 1.5rem; padding-top: 1.25rem; }
 svg { display: block; width: 100%; height: 1rem; border-radius: 3px; }
 .headline { background: var(--field); border-radius: 8px; padding: .75rem 1rem; }
 .rate { font-size: 1.05rem; } .rate b { font-size: 2.25rem; line-height: 1.1; color: var(--changed); }
 ul { padding-left: 1.1rem; margin: .25rem 0; }
-.directions, .legend, .segments { list-style: none; padding: 0; }
+.directions, .legend, .segments, .differences { list-style: none; padding: 0; }
 .directions, .legend { display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; }
 .composition { margin-top: 1rem; } .composition svg { height: 1.5rem; }
 .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .4rem; }
@@ -54,9 +55,13 @@ del { text-decoration: none; background: color-mix(in srgb, var(--changed) 18%, 
   padding: 0 .25rem; overflow-wrap: anywhere; }
 ins { text-decoration: none; background: color-mix(in srgb, var(--good) 22%, transparent); border-radius: 3px;
   padding: 0 .25rem; overflow-wrap: anywhere; }
-.segments li { display: grid; grid-template-columns: 1fr; gap: .1rem; margin: .5rem 0; align-items: center; }
-.segments .value { font-weight: 600; overflow-wrap: anywhere; } .segments small { white-space: nowrap; }
+.segments li, .differences li { display: grid; grid-template-columns: 1fr; gap: .1rem;
+  margin: .5rem 0; align-items: center; }
+.value { font-weight: 600; overflow-wrap: anywhere; } .segments small { white-space: nowrap; }
+.differences p { margin: 0; } .differences small { display: inline-block; margin-right: .75rem; }
+.higher, .lower, .broken { color: var(--changed); } .holds { color: var(--good); } .open { color: var(--soft); }
 @media (min-width: 40rem) { .segments li { grid-template-columns: 8rem 1fr 13rem; gap: .75rem; margin: .35rem 0; }
+  .differences li { grid-template-columns: 11rem 1fr 17rem; gap: .75rem; }
   .segments small { display: block; } dl { grid-template-columns: max-content 1fr; } }
 footer { border-top: 1px solid var(--line); margin-top: 2rem; padding-top: .75rem; color: var(--soft);
   font-size: .85rem; }

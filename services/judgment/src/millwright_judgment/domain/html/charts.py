@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millwright_judgment.domain.replays.html.markup import Markup, tag
+from millwright_judgment.domain.html.markup import Markup, tag
 from millwright_judgment.domain.statistics import Interval
 
 _WIDTH = 1000
@@ -44,6 +44,24 @@ def whisker(interval: Interval, highest: float, average: float, label: str) -> M
             tag("rect", class_="track", x=0, y=middle - 1, width=_WIDTH, height=2),
             tag("rect", class_="average", x=mean, y=0, width=3, height=_HEIGHT),
             tag("rect", class_="reach", x=low, y=middle - 3, width=max(4.0, high - low), height=6),
+            tag("rect", class_="changed", x=max(0.0, value - 4), y=2, width=8, height=_HEIGHT - 4),
+        ],
+        label,
+    )
+
+
+def balance(interval: Interval, farthest: float, label: str) -> Markup:
+    """Give a difference with its interval, on a line from `-farthest` to `farthest`; no difference is marked."""
+    low, value, high = (
+        _round(_WIDTH * (0.5 + max(-0.5, min(0.5, each / farthest / 2))))
+        for each in (interval.low, interval.value, interval.high)
+    )
+    middle = _HEIGHT / 2
+    return _picture(
+        [
+            tag("rect", class_="track", x=0, y=middle - 1, width=_WIDTH, height=2),
+            tag("rect", class_="reach", x=low, y=middle - 3, width=max(4.0, _round(high - low)), height=6),
+            tag("rect", class_="average", x=_WIDTH / 2 - 1.5, y=0, width=3, height=_HEIGHT),
             tag("rect", class_="changed", x=max(0.0, value - 4), y=2, width=8, height=_HEIGHT - 4),
         ],
         label,
