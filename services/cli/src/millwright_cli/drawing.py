@@ -77,6 +77,8 @@ _MARKS = {
     "STATE_PROMOTED": ("green", "↑"),
     "VERDICT_HOLDS": ("green", "✔"),
     "VERDICT_BROKEN": ("red", "✘"),
+    "VERDICT_HIGHER": ("yellow", "▲"),
+    "VERDICT_LOWER": ("yellow", "▼"),
     "VERDICT_OPEN": ("yellow", "?"),
     "CHANGE_NONE": ("green", "="),
     "CHANGE_RULE": ("bright_black", "≈"),

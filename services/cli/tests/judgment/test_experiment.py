@@ -87,6 +87,32 @@ async def test_a_shadow_is_reported_as_pairs(call, two, judge):
     assert "60 of 60 change their outcome" in result.stdout
 
 
+async def test_arms_are_compared_without_any_guardrail_and_the_report_is_a_page(call, two, judge, tmp_path):
+    await call("experiment", "ab", NAME, "--arm", "tighter=2", "--id", "split")
+    await judge(400)
+    result = await call("experiment", "report", "split")
+    assert result.exit_code == 0, result.stderr
+    assert "Beside the control, at any look" in result.stdout
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith("tighter") and "higher" in line]
+    assert row.split()[:6] == ["tighter", "critical", "▲", "higher", "100.00%", "0.00%"]
+    assert "▼ lower" in result.stdout
+    assert "? open" in next(line for line in result.stdout.splitlines() if "ERROR" in line)
+    page = tmp_path / "report.html"
+    reported = await call("experiment", "report", "split", "--html", str(page), "--lang", "ko")
+    assert str(page) in reported.stderr
+    assert "대조군과의 차이" in reported.stdout
+    assert "▲ 높음" in reported.stdout
+    assert page.read_text().startswith("<!doctype html>")
+    assert '<html lang="ko">' in page.read_text()
+
+
+async def test_a_page_that_cannot_be_written_is_an_error(call, two, tmp_path):
+    await call("experiment", "ab", NAME, "--arm", "tighter=2", "--id", "split")
+    result = await call("experiment", "report", "split", "--html", str(tmp_path / "none" / "report.html"))
+    assert result.exit_code == 2
+    assert "report.html" in result.stderr
+
+
 async def test_an_experiment_is_stopped_and_stopping_again_changes_nothing(call, two):
     await call("experiment", "ab", NAME, "--arm", "tighter=2:3", "--share", "20%", "--id", "split")
     assert "split is at 40 %" in (await call("experiment", "step", "split", "--share", "40%")).stdout

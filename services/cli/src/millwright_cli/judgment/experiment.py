@@ -19,9 +19,12 @@ from millwright_cli.arguments import (
     VersionNumber,
     percent_bp,
 )
+from millwright_cli.judgment import pages
 from millwright_cli.judgment.arguments import OnlyRuleset, RulesetName
 from millwright_cli.judgment.experiment_watch import ExperimentWatch
 from millwright_cli.judgment.experiments import Alpha, ExperimentId, ExperimentName, Guardrails, arm, connect, step
+from millwright_cli.judgment.pages import PageFile
+from millwright_cli.judgment.trial_words import Trial
 from millwright_cli.judgment.views import experiment as views
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Verb, current
@@ -219,12 +222,18 @@ def promote(
 
 
 @app.command(cls=Verb)
-def report(ctx: typer.Context, name: ExperimentName) -> None:
-    """Show what an experiment has shown so far: outcomes by arm, and what the guardrails say."""
+def report(ctx: typer.Context, name: ExperimentName, *, html: PageFile = None) -> None:
+    """Show what an experiment has shown so far: outcomes by arm, how they differ, and what the guardrails say."""
     session = current(ctx)
     connection, stub = connect(session)
-    answer = connection.call(stub.GetExperimentReport, pb.GetExperimentReportRequest(name=name))
+    request = pb.GetExperimentReportRequest(name=name, with_html=html is not None, language=session.say.language)
+    answer = connection.call(stub.GetExperimentReport, request)
+    if html:
+        pages.write(session, html, answer.html)
+        answer.html = ""
     session.screen.answer(answer, *views.report(answer.report, session.say))
+    if html:
+        session.screen.notice(session.say(Trial.PAGE_WRITTEN, path=html))
 
 
 @app.command(cls=Verb)

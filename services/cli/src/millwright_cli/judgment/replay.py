@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from millwright.judgment.v1 import replay_service_pb2 as pb
 from millwright_cli import errors
 from millwright_cli.arguments import DryRun, Limit
 from millwright_cli.judgment import dataset as dataset_noun
-from millwright_cli.judgment import executions, replay_watch, upload
+from millwright_cli.judgment import executions, pages, replay_watch, upload
 from millwright_cli.judgment.arguments import OnlyRuleset, RulesetName
 from millwright_cli.judgment.executions import (
     ExecutionName,
@@ -28,6 +27,7 @@ from millwright_cli.judgment.executions import (
     execution_filter,
     execution_name,
 )
+from millwright_cli.judgment.pages import PageFile
 from millwright_cli.judgment.replays import ReplayName, connect, dataset_name
 from millwright_cli.judgment.targets import Add, Multiply, Remove, Set, To, input_changes, target, target_reference
 from millwright_cli.judgment.trial_words import Trial
@@ -36,7 +36,6 @@ from millwright_cli.judgment.views import replay as views
 from millwright_cli.judgment.views import report as report_views
 from millwright_cli.paging import collect
 from millwright_cli.session import Noun, Session, Verb, current
-from millwright_cli.words import Word
 
 app = typer.Typer(
     cls=Noun,
@@ -209,24 +208,14 @@ def watch(ctx: typer.Context, name: ReplayName) -> None:
 
 
 @app.command(cls=Verb)
-def report(
-    ctx: typer.Context,
-    name: ReplayName,
-    *,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="FILE", help="Write it as one page that opens from a file, too.", show_default=False
-        ),
-    ] = None,
-) -> None:
+def report(ctx: typer.Context, name: ReplayName, *, html: PageFile = None) -> None:
     """Show the report: what becomes what, how sure that is, by which causes, and where."""
     session = current(ctx)
     connection, stub = connect(session)
     request = pb.GetReplayReportRequest(name=name, with_html=html is not None, language=session.say.language)
     answer = connection.call(stub.GetReplayReport, request)
     if html:
-        _write(session, html, answer.html)
+        pages.write(session, html, answer.html)
         answer.html = ""
     session.screen.answer(answer, *report_views.replay(answer.report, session.say))
     if html:
@@ -284,11 +273,3 @@ def _select(
 def _size_of(ruleset: str) -> int:
     """Give the size of a filter that lets all executions of a ruleset through."""
     return judgment_service_pb2.ExecutionFilter(ruleset=ruleset).ByteSize()
-
-
-def _write(session: Session, path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise errors.usage("UNREADABLE", session.say(Word.UNREADABLE, path=path, cause=cause)) from error

@@ -9,6 +9,7 @@ from millwright_runtime.api.messages import timestamp
 from millwright_judgment.api import experiment_messages as messages
 from millwright_judgment.api import responses
 from millwright_judgment.domain import names
+from millwright_judgment.domain.arm_differences import ArmDifference
 from millwright_judgment.domain.experiment_report import ArmReport, Paired, Report
 from millwright_judgment.domain.experiment_words import QUESTIONS, WARNINGS
 from millwright_judgment.domain.experiments import Experiment
@@ -36,6 +37,19 @@ def _arm(experiment: Experiment, value: ArmReport) -> pb.ArmReport:
         units=value.units,
         outcomes=dict(value.outcomes),
         paired=_paired(target, value.paired) if value.paired else None,
+        differences=[_difference(each) for each in value.differences],
+    )
+
+
+def _difference(value: ArmDifference) -> pb.ArmDifference:
+    return pb.ArmDifference(
+        outcome=value.outcome,
+        verdict=pb.ArmDifference.Verdict.Value(f"VERDICT_{value.answer.value}"),
+        arm_rate=value.arm_counts.share,
+        control_rate=value.control_counts.share,
+        difference=responses.interval(value.difference),
+        arm_executions=value.arm_counts.total,
+        control_executions=value.control_counts.total,
     )
 
 

@@ -18,10 +18,12 @@ from millwright_judgment.commands import experimenting
 from millwright_judgment.commands.experimenting import Experimented
 from millwright_judgment.domain import names
 from millwright_judgment.domain.experiment_decisions import Start
+from millwright_judgment.domain.experiment_html.report import write_page
 from millwright_judgment.domain.experiment_report import report
 from millwright_judgment.domain.experiments import Experiment
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.store import experiments as store
+from millwright_judgment.store import likeness
 from millwright_judgment.store import releases as release_store
 
 
@@ -104,16 +106,17 @@ class ExperimentServicer(pb_grpc.ExperimentServiceServicer):
         self, request: pb.GetExperimentReportRequest, _context: Any
     ) -> pb.GetExperimentReportResponse:
         """Give what an experiment has shown so far."""
-        name = names.parse_experiment(request.name, "name")
+        name, language = names.parse_experiment(request.name, "name"), requests.language(request.language)
         levels = await self._versions.levels(_tenant(), await self._read(request.name))
         async with self._platform.reading() as connection:
             experiment = await store.get(connection, name)
             seen = await store.seen(connection, experiment)
             totals, units = await store.totals(connection, name), await store.units(connection, name)
             is_known = experiment.end_time is None or seen.time < experiment.end_time + store.UNITS_KEPT
-            effects = await store.effects(connection, experiment, levels) if is_known else None
-        value = report(experiment, totals, seen, units, levels, effects)
-        return pb.GetExperimentReportResponse(report=experiment_reports.report(experiment, value))
+            alike = await likeness.read(connection, experiment, levels) if is_known else None
+        value = report(experiment, totals, seen, units, levels, alike)
+        html = write_page(experiment, value, levels, language) if request.with_html else ""
+        return pb.GetExperimentReportResponse(report=experiment_reports.report(experiment, value), html=html)
 
     async def _check_outcomes(self, ruleset: str, wish: Start) -> None:
         """Raise for guardrails on unknown outcomes. The versions are ready to judge with afterwards."""

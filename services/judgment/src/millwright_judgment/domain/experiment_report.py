@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from millwright_judgment.domain.arm_differences import ArmDifference, OutcomeEffects, compare
 from millwright_judgment.domain.experiments import BASIS_POINTS, ERROR, Arm, Experiment, Mode, Outcomes, Trial
 from millwright_judgment.domain.guardrails import Effects, GuardrailResult, Levels, Pairs, Seen, look, severest
 from millwright_judgment.domain.statistics import (
@@ -38,6 +39,7 @@ class Warned(StrEnum):
     CLUSTERED_DATA = "CLUSTERED_DATA"
     NOTHING_TO_COMPARE = "NOTHING_TO_COMPARE"
     CHANGING_SHARES = "CHANGING_SHARES"
+    MULTIPLE_TESTING = "MULTIPLE_TESTING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,18 @@ class ArmReport:
     units: int
     outcomes: Outcomes
     paired: Paired | None
+    differences: Sequence[ArmDifference]
+    """From the control; empty of the control itself, in the shadow, and where they are withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike the judgments of one unit are: design effects."""
+
+    guardrails: Effects
+    outcomes: OutcomeEffects
+    changes: Mapping[str, float]
+    """By arm in the shadow: of its outcome being another than the control's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +99,36 @@ def report(
     seen: Seen,
     units: Units,
     levels: Levels,
-    effects: Effects | None,
+    likeness: Likeness | None,
 ) -> Report:
     """Give the report. `totals` were counted from the beginning, `seen` of a canary since its step began.
 
-    `effects` are None once the units are not known any more: guardrails are withheld then.
+    `likeness` is None once the units are not known any more: guardrails and differences are withheld then.
     """
     trial = experiment.trial
     p_value = sample_ratio_of(trial, units)
-    arms = [_arm_report(trial, arm, totals, seen.pairs, units, levels) for arm in trial.arms]
     withheld = []
     if p_value < SAMPLE_RATIO_ALARM:
         withheld.append(Warned.SAMPLE_RATIO_MISMATCH)
-    if effects is None:
+    if likeness is None:
         withheld.append(Warned.UNITS_FORGOTTEN)
-    results = [] if withheld else look(trial, seen, levels, effects)
-    return Report(arms, results, p_value, [*withheld, *_warnings(experiment, arms)], seen.time)
+    is_told = likeness is not None and not withheld
+    results = look(trial, seen, levels, likeness.guardrails) if likeness and is_told else []
+    is_split = trial.mode is not Mode.SHADOW
+    differences = compare(trial, seen, levels, likeness.outcomes) if likeness and is_told and is_split else {}
+    changes = likeness.changes if likeness else {}
+    arms = [
+        ArmReport(
+            arm=arm,
+            executions=sum(totals.get(arm.name, {}).values()),
+            units=_units(trial, arm, units),
+            outcomes=totals.get(arm.name, {}),
+            paired=None if is_split or arm is trial.control else _paired(trial, arm, seen.pairs, levels, changes),
+            differences=differences.get(arm.name, ()),
+        )
+        for arm in trial.arms
+    ]
+    return Report(arms, results, p_value, [*withheld, *_warnings(experiment, arms, seen)], seen.time)
 
 
 def sample_ratio_of(trial: Trial, units: Units) -> float:
@@ -132,26 +160,17 @@ def _weights(trial: Trial, step: int) -> Mapping[str, int]:
     return {arm.name: arm.weight for arm in trial.arms}
 
 
-def _arm_report(
-    trial: Trial,
-    arm: Arm,
-    totals: Mapping[str, Outcomes],
-    pairs: Mapping[str, Pairs],
-    units: Units,
-    levels: Levels,
-) -> ArmReport:
-    outcomes = totals.get(arm.name, {})
-    is_shadow = trial.mode is Mode.SHADOW
-    paired = None
-    if is_shadow and arm is not trial.control:
-        paired = _paired(pairs.get(arm.name, {}), levels[trial.control.name], levels[arm.name])
-    # In the shadow each unit is the control's, and every arm sees it.
-    counted_as = trial.control.name if is_shadow else arm.name
-    seen_units = sum(counts.get(counted_as, 0) for counts in units.values())
-    return ArmReport(arm, sum(outcomes.values()), seen_units, outcomes, paired)
+def _units(trial: Trial, arm: Arm, units: Units) -> int:
+    """Give how many units an arm has seen. In the shadow each is the control's, and every arm sees it."""
+    counted_as = trial.control.name if trial.mode is Mode.SHADOW else arm.name
+    return sum(counts.get(counted_as, 0) for counts in units.values())
 
 
-def _paired(pairs: Pairs, control_levels: Sequence[str], levels: Sequence[str]) -> Paired:
+def _paired(
+    trial: Trial, arm: Arm, found: Mapping[str, Pairs], all_levels: Levels, changes: Mapping[str, float]
+) -> Paired:
+    pairs = found.get(arm.name, {})
+    control_levels, levels = all_levels[trial.control.name], all_levels[arm.name]
     compared = sum(pairs.values())
     unchanged = sum(count for (before, after), count in pairs.items() if before == after)
     moves = [(_move(before, after, control_levels, levels), count) for (before, after), count in pairs.items()]
@@ -164,7 +183,7 @@ def _paired(pairs: Pairs, control_levels: Sequence[str], levels: Sequence[str]) 
         errors=sum(count for (before, after), count in pairs.items() if after == ERROR != before),
         escalated=escalated,
         relaxed=relaxed,
-        change_rate=wilson(compared - unchanged, compared),
+        change_rate=wilson(compared - unchanged, compared, effect=changes.get(arm.name, 1.0)),
         tests=list(_tests(pairs, control_levels, levels, escalated, relaxed)),
     )
 
@@ -192,12 +211,14 @@ def _tests(
         yield homogeneity
 
 
-def _warnings(experiment: Experiment, arms: Sequence[ArmReport]) -> Iterator[Warned]:
+def _warnings(experiment: Experiment, arms: Sequence[ArmReport], seen: Seen) -> Iterator[Warned]:
     trial = experiment.trial
-    if any(arm.executions < SMALL_SAMPLE for arm in arms):
+    if any(sum(seen.outcomes.get(arm.name, {}).values()) < SMALL_SAMPLE for arm in trial.arms):
         yield Warned.SMALL_SAMPLE
     if any(arm.executions >= CLUSTERED * arm.units > 0 for arm in arms):
         yield Warned.CLUSTERED_DATA
+    if any(arm.differences for arm in arms):
+        yield Warned.MULTIPLE_TESTING
     if trial.mode is Mode.CANARY:
         if trial.steps[experiment.step].weight_bp == BASIS_POINTS:
             yield Warned.NOTHING_TO_COMPARE

@@ -27,8 +27,8 @@ from millwright_judgment.domain.guardrails import GuardrailResult, Levels
 from millwright_judgment.domain.releases import Actor, Channel, Rollback, VersionState
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.store import experiments as store
+from millwright_judgment.store import likeness, rulesets, trials
 from millwright_judgment.store import releases as release_store
-from millwright_judgment.store import rulesets, trials
 from millwright_judgment.store.experiments import Place
 
 SUBJECT = "millwright"
@@ -123,7 +123,7 @@ class Experiments:
         began = time.monotonic()
         if is_over or guardrails.broken(results):
             # How alike the judgments of one unit are takes longer to find out, and makes nothing surer.
-            effects = await store.effects(connection, experiment, levels)
+            effects = await likeness.of_guardrails(connection, experiment, levels)
             results = guardrails.look(experiment.trial, seen, levels, effects)
         if broken := guardrails.broken(results):
             await self._roll_back(connection, tenant, channel, experiment, broken)

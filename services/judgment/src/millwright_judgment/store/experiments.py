@@ -11,9 +11,8 @@ import asyncpg
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExperimentExists, ExperimentNotFound
-from millwright_judgment.domain.experiments import Experiment, ExperimentState, Mode, Outcomes
-from millwright_judgment.domain.guardrails import Effects, Levels, Pairs, Seen, kinds_of
-from millwright_judgment.domain.statistics import Clusters
+from millwright_judgment.domain.experiments import Experiment, ExperimentState, Outcomes
+from millwright_judgment.domain.guardrails import Pairs, Seen
 from millwright_judgment.store import trials
 
 UNITS_KEPT = timedelta(days=30)
@@ -113,26 +112,6 @@ async def seen(connection: Connection, experiment: Experiment) -> Seen:
         outcomes[row["arm"]][row["outcome"]] = row["executions"]
     time: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return Seen(outcomes, time, await pairs(connection, experiment.name))
-
-
-async def effects(connection: Connection, experiment: Experiment, levels: Levels) -> Effects:
-    """Give how alike the judgments of one unit are, for each guardrail and arm. It reads every unit of the step."""
-    trial = experiment.trial
-    found: dict[tuple[int, str], float] = {}
-    for place, guardrail in enumerate(trial.guardrails):
-        for arm in trial.tried:
-            kinds, control_kinds = kinds_of(trial, guardrail, arm.name, levels)
-            row = await connection.fetchrow(
-                _CLUSTERS,
-                experiment.name,
-                experiment.step,
-                arm.name,
-                trial.control.name,
-                list(kinds),
-                list(control_kinds),
-            )
-            found[place, arm.name] = Clusters(**row).effect(is_paired=trial.mode is Mode.SHADOW)
-    return found
 
 
 async def totals(connection: Connection, name: str) -> Mapping[str, Outcomes]:
@@ -254,23 +233,4 @@ DELETE FROM judgment.experiment_tally WHERE ctid = ANY (ARRAY (
     SELECT tally.ctid FROM judgment.experiment JOIN judgment.experiment_tally AS tally USING (tenant, experiment)
     WHERE experiment.end_time < clock_timestamp() - $1::interval LIMIT $2
 )) RETURNING 1
-"""
-# In shadow mode an arm's rows are pairs, and the control has none; otherwise there is no control_outcome.
-_CLUSTERS = f"""
-SELECT count(*) AS units, coalesce(sum(executions), 0)::float8 AS executions, coalesce(sum(value), 0)::float8 AS value,
-       coalesce(sum(moved), 0)::float8 AS moved, coalesce(sum(executions ^ 2), 0)::float8 AS executions_squared,
-       coalesce(sum(value * executions), 0)::float8 AS value_executions,
-       coalesce(sum(value ^ 2), 0)::float8 AS value_squared
-FROM (
-    SELECT sum(executions) AS executions, sum(executions * hit) AS value,
-           sum(executions * abs(hit)) AS moved
-    FROM (
-        SELECT unit_hash, arm, executions,
-               (outcome = ANY (CASE WHEN arm = $3 THEN $5::text[] ELSE $6::text[] END))::integer
-                   - (control_outcome = ANY ($6::text[]))::integer AS hit
-        FROM judgment.experiment_tally
-        WHERE tenant = {TENANT} AND experiment = $1 AND step = $2 AND arm IN ($3::text, $4::text)
-    ) AS valued
-    GROUP BY unit_hash, arm
-) AS each_unit
 """

@@ -18,6 +18,7 @@ _WHOLE_BP = 10_000
 _MISMATCH = 0.001
 _Experiment = experiment_pb2.Experiment
 _Guardrail = experiment_pb2.Guardrail
+_Answer = experiment_pb2.ArmDifference.Verdict
 _Verdict = experiment_pb2.GuardrailResult.Verdict
 
 
@@ -148,6 +149,8 @@ def experiment_table(found: Iterable[_Experiment], say: Words) -> RenderableType
 def report(found: experiment_pb2.ExperimentReport, say: Words) -> list[RenderableType]:
     """Draw what an experiment has shown so far."""
     lines: list[RenderableType] = [arm_table(found.arms, say)]
+    if any(each.differences for each in found.arms):
+        lines += [Text(), Text(say(Trial.DIFFERENCES), style="bold"), difference_table(found.arms, say)]
     if found.guardrails:
         lines += [Text(), guardrail_table(found.guardrails, say)]
     if 0 < found.sample_ratio_p_value < _MISMATCH:
@@ -177,6 +180,25 @@ def arm_table(found: Iterable[experiment_pb2.ArmReport], say: Words) -> Renderab
     return table(headings, rows, say)
 
 
+def difference_table(found: Iterable[experiment_pb2.ArmReport], say: Words) -> RenderableType:
+    """Draw how each arm differs from the control, an outcome a row, with bounds that hold at any look."""
+    headings = (
+        Trial.ARM,
+        Term.OUTCOME,
+        Word.STATE,
+        Trial.ARM_RATE,
+        Trial.CONTROL_RATE,
+        Trial.DIFFERENCE,
+        Term.EXECUTIONS,
+    )
+    rows = (
+        (arm.arm.name, each.outcome, marked(_Answer.Name(each.verdict), say), *_compared(each, say))
+        for arm in found
+        for each in arm.differences
+    )
+    return table(headings, rows, say)
+
+
 def guardrail_table(found: Iterable[experiment_pb2.GuardrailResult], say: Words) -> RenderableType:
     """Draw what the guardrails say, with the difference's confidence sequence: looking early, and often, is honest."""
     headings = (
@@ -193,14 +215,23 @@ def guardrail_table(found: Iterable[experiment_pb2.GuardrailResult], say: Words)
             guardrail(each.guardrail, say),
             marked(_Verdict.Name(each.verdict), say),
             each.arm,
-            f"{each.arm_rate:.2%}",
-            f"{each.control_rate:.2%}",
-            f"{each.difference.value:+.2%} ({each.difference.low:+.2%} – {each.difference.high:+.2%})",
-            say(Trial.OF_EXECUTIONS, arm=f"{each.arm_executions:,}", control=f"{each.control_executions:,}"),
+            *_compared(each, say),
         )
         for each in found
     )
     return table(headings, rows, say)
+
+
+def _compared(
+    found: experiment_pb2.ArmDifference | experiment_pb2.GuardrailResult, say: Words
+) -> tuple[str, str, str, str]:
+    """Write both shares, their difference with its bounds, and of how many judgments they are."""
+    return (
+        f"{found.arm_rate:.2%}",
+        f"{found.control_rate:.2%}",
+        f"{found.difference.value:+.2%} ({found.difference.low:+.2%} – {found.difference.high:+.2%})",
+        say(Trial.OF_EXECUTIONS, arm=f"{found.arm_executions:,}", control=f"{found.control_executions:,}"),
+    )
 
 
 def guardrail(found: _Guardrail, say: Words) -> str:

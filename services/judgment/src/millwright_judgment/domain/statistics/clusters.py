@@ -21,6 +21,10 @@ class Clusters:
     value_executions: float
     value_squared: float
 
+    def __add__(self, other: Clusters) -> Clusters:
+        """Give the sums over the units of both."""
+        return Clusters(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
     def effect(self, *, is_paired: bool) -> float:
         """Give the design effect (Kish 1965), at least 1: `executions / effect` independent judgments tell as much.
 
