@@ -38,6 +38,8 @@ from millwright_modules.settings import ModulesSettings
 
 SCHEMA = "modules"
 _log = logging.getLogger(__name__)
+_REPLAYED = 1_000
+"""So many past judgments say whether a ruleset that a replay may block could be published; its gate looks at more."""
 
 
 async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
@@ -94,7 +96,7 @@ def _owners(settings: ModulesSettings, certificates: Certificates | None) -> Own
         settings.judgment_endpoint,
         "millwright.judgment.v1.ruleset_service_pb2",
         "millwright.judgment.v1.RulesetService/PublishVersion",
-        lambda document: {"document": document, "validate_only": True},
+        lambda document: {"document": document, "validate_only": True, "replay_executions": _REPLAYED},
     )
     workflow = Owner(
         Kind.WORKFLOW,

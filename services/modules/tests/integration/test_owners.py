@@ -9,7 +9,7 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from millwright.judgment.v1 import ruleset_service_pb2
+from millwright.judgment.v1 import judgment_service_pb2, ruleset_service_pb2
 from millwright.workflow.v1 import workflow_service_pb2
 from millwright_judgment.app import SERVICE as JUDGMENT
 from millwright_local.ports import LOOPBACK, find_free_port
@@ -33,7 +33,7 @@ BAD_FLOW = GOOD[FLOW].replace(b"then: review", b"then: nowhere")
 class OwnersClient(ContractClient):
     """Calls the services that own documents."""
 
-    rpcs = rpcs_of((ruleset_service_pb2,))
+    rpcs = rpcs_of((ruleset_service_pb2, judgment_service_pb2))
 
 
 class Flows(ContractClient):
@@ -167,6 +167,18 @@ async def test_owners_are_asked_in_the_tenant_of_the_install(asking, owners, tok
         assert "1.0.0" in of_owners(operation.problems)[0].found
     async with asking() as stranger:
         await stranger.installed(bringing())
+
+
+async def test_a_ruleset_that_a_replay_may_block_is_replayed(asking, owners, token):
+    """It says `blocking` itself: without a replay it would be refused, however harmless it is."""
+    brought = json.loads(GOOD[RULESET]) | {"version": "1.1.0", "blocking": ["REPLAY_RELAXED"]}
+    async with asking() as client:
+        async with owner_client(OwnersClient, owners["judgment"], token, client.tenant) as judgment:
+            published = await judgment.PublishVersion(document=GOOD[RULESET].decode(), promote_to="line-a")
+            (ruleset, _, _) = published.version.name.partition("/versions/")
+            values = {"defect_rate": {"number": 0.5}, "is_outlier": {"flag": False}}
+            await judgment.Judge(ruleset=f"{ruleset}/channels/line-a", input={"values": values})
+        await client.installed(bringing(ruleset=json.dumps(brought).encode()))
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", random.Random(7).randbytes(1 << 20).hex().encode()])
