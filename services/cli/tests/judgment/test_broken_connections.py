@@ -4,7 +4,14 @@ import json
 
 import grpc
 from google.rpc import status_pb2
-from millwright.judgment.v1.judgment_pb2 import Execution, Input, Judgment, Value
+from millwright.judgment.v1.judgment_pb2 import (
+    EXECUTION_VIEW_BASIC,
+    EXECUTION_VIEW_FULL,
+    Execution,
+    Input,
+    Judgment,
+    Value,
+)
 from millwright.judgment.v1.judgment_service_pb2 import (
     BatchInput,
     JudgeBatchResponse,
@@ -77,6 +84,38 @@ def test_a_message_too_large_is_not_sent_again_and_again(run, peer):
     peer.answers("JudgeBatch", peer.refusal(grpc.StatusCode.RESOURCE_EXHAUSTED))
     assert run("judge", NAME, "--file", "-", stdin=rows(1)).exit_code == 7
     assert len(peer.requests("JudgeBatch")) == 1
+
+
+def test_a_batch_whose_answer_would_be_too_large_goes_in_halves(run, peer):
+    known(peer)
+    large = peer.refusal(grpc.StatusCode.INVALID_ARGUMENT, "ANSWER_TOO_LARGE")
+    peer.answers("JudgeBatch", large, batch(1), large, batch(1), batch(1))
+
+    result = run("judge", NAME, "--file", "-", stdin=rows(3))
+
+    assert "3 judged, 0 refused" in result.stdout
+    sent = [[each.idempotency_key for each in request.inputs] for request in peer.requests("JudgeBatch")]
+    whole = sent[0]
+    assert sent == [whole, whole[:1], whole[1:], whole[1:2], whole[2:]]
+
+
+def test_one_row_whose_answer_would_be_too_large_ends_the_run(run, peer):
+    known(peer)
+    peer.answers("JudgeBatch", peer.refusal(grpc.StatusCode.INVALID_ARGUMENT, "ANSWER_TOO_LARGE"))
+    result = run("judge", NAME, "--file", "-", "--run", "r-7", stdin=rows(1))
+    assert result.exit_code != 0
+    assert "--run r-7" in result.stderr
+    assert len(peer.requests("JudgeBatch")) == 1
+
+
+def test_only_what_is_written_down_is_asked_for(run, peer, tmp_path):
+    known(peer)
+    peer.answers("JudgeBatch", batch(1), batch(1))
+    run("judge", NAME, "--file", "-", stdin=rows(1))
+    known(peer)
+    run("judge", NAME, "--file", "-", "--results", str(tmp_path / "results.jsonl"), stdin=rows(1))
+    views = [request.view for request in peer.requests("JudgeBatch")]
+    assert views == [EXECUTION_VIEW_BASIC, EXECUTION_VIEW_FULL]
 
 
 def test_a_version_is_read_by_its_number(run, peer):

@@ -6,10 +6,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from judgment_rig.client import PROD, RULESET, given, version
-from judgment_samples.documents import FIELDS
+from judgment_samples.documents import FIELDS, WELD_INPUTS, WELD_OUTPUTS, decision, table, weld_rows
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2
 from millwright_judgment.app import SERVICE
 from millwright_judgment.domain.executions import time_of
@@ -18,6 +19,9 @@ from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 
 Judgment = judgment_pb2.Judgment
+HOT = given(defect_rate=0.5)
+FULL_BATCH = [judgment_service_pb2.BatchInput(input=HOT)] * 10_000
+COUNT = "SELECT count(*) FROM judgment.execution WHERE tenant = $1"
 
 
 @pytest.fixture
@@ -142,6 +146,74 @@ async def test_a_batch_gives_each_input_its_own_status(line):
     assert [each.WhichOneof("result") for each in answer.results] == ["judged", "error", "judged", "error"]
     assert [answer.results[place].judged.execution.judgment.outcome for place in (0, 2)] == ["warning", "critical"]
     assert len((await line.ListExecutions()).executions) == 2
+
+
+async def test_a_full_batch_is_answered_in_the_basic_view(client, sql):
+    """A default client takes 4 MiB: all that repeats the inputs, and explains, is left out."""
+    await client.publish(promote_to="prod", decision=_explained())
+    answer = await client.JudgeBatch(ruleset=RULESET, inputs=FULL_BATCH, view=judgment_pb2.EXECUTION_VIEW_BASIC)
+    assert len(answer.results) == 10_000
+    basic = answer.results[0].judged.execution
+    whole = (await client.GetExecution(name=basic.name)).execution
+    judged = whole.judgment
+    assert basic == judgment_pb2.Execution(
+        name=whole.name,
+        version=whole.version,
+        judge_time=whole.judge_time,
+        judgment=Judgment(
+            status=judged.status,
+            outcome="critical",
+            level=2,
+            confidence=0.95,
+            winning_rule="r-critical",
+        ),
+    )
+    assert judged.explanations["en"]
+    assert await sql.fetchval(COUNT, client.tenant) == 10_000
+
+
+async def test_an_answer_that_no_default_client_takes_is_refused_before_anything_is_stored(client, sql):
+    """It was stored, and not seen: a repeat without keys judged it twice."""
+    await client.publish(promote_to="prod", decision=_explained())
+    refusal = await refused(client.JudgeBatch(ruleset=RULESET, inputs=FULL_BATCH))
+    assert refusal.kind == ("INVALID_ARGUMENT", "ANSWER_TOO_LARGE")
+    assert refusal.info.metadata["limit_bytes"] == str(4 * 1024 * 1024)
+    assert int(refusal.info.metadata["size_bytes"]) > 5_000_000
+    assert "BASIC" in refusal.message
+    assert await sql.fetchval(COUNT, client.tenant) == 0
+    fewer = await client.JudgeBatch(ruleset=RULESET, inputs=FULL_BATCH[:5_000])
+    assert {each.WhichOneof("result") for each in fewer.results} == {"judged"}
+
+
+async def test_refusals_count_towards_the_answer_too(line):
+    """Each names its fields."""
+    wrong = judgment_service_pb2.BatchInput(input=given(defect_rate="much", temperature="hot", colour="red"))
+    asked = {"ruleset": RULESET, "inputs": [wrong] * 10_000, "view": judgment_pb2.EXECUTION_VIEW_BASIC}
+    assert (await refused(line.JudgeBatch(**asked))).reason == "ANSWER_TOO_LARGE"
+
+
+async def test_first_answers_that_do_not_fit_are_refused_alone(client, sql):
+    """What was judged beside them is stored, and must not be lost on the way."""
+    await client.publish(promote_to="prod", decision=_explained())
+    keyed = [judgment_service_pb2.BatchInput(input=HOT, idempotency_key=f"k-{n}") for n in range(7_000)]
+    for half in (keyed[:3_500], keyed[3_500:]):
+        await client.JudgeBatch(ruleset=RULESET, inputs=half)
+    await client.publish("2.0.0", "prod", decision=_explained(explanation_en="", explanation_ko="", actions=""))
+    answer = await client.JudgeBatch(ruleset=RULESET, inputs=[*keyed, judgment_service_pb2.BatchInput(input=HOT)])
+    *first, new = answer.results
+    assert {each.error.code for each in first} == {grpc.StatusCode.INVALID_ARGUMENT.value[0]}
+    assert (await client.GetExecution(name=new.judged.execution.name)).execution == new.judged.execution
+    refusal = await refused(client.JudgeBatch(ruleset=RULESET, inputs=keyed))
+    assert refusal.reason == "ANSWER_TOO_LARGE"
+    basic = await client.JudgeBatch(ruleset=RULESET, inputs=keyed, view=judgment_pb2.EXECUTION_VIEW_BASIC)
+    assert all(each.judged.replayed for each in basic.results)
+    assert await sql.fetchval(COUNT, client.tenant) == 7_001
+
+
+async def test_a_view_that_is_none_is_refused(line):
+    """A newer client may know more of them."""
+    batch = [judgment_service_pb2.BatchInput(input=given())]
+    assert (await refused(line.JudgeBatch(ruleset=RULESET, inputs=batch, view=7))).fields == ["view"]
 
 
 @pytest.mark.parametrize("count", [0, 10_001])
@@ -318,6 +390,13 @@ async def _is_waiting(sql):
     """Tell whether a statement waits for the lock that the test holds."""
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'judgment.execution'::regclass"
     return bool(await sql.fetchval(waits))
+
+
+def _explained(**cells):
+    """The weld line's tables, where what is critical is explained at some length, or has other cells."""
+    why = f'"{{defect_rate}} defects on {{product}}: {"stop the line and look at its electrodes. " * 3}"'
+    rows = weld_rows(r_critical={"explanation_en": why, **cells})
+    return decision(table(WELD_INPUTS, WELD_OUTPUTS, rows))
 
 
 async def _judge_on(client):

@@ -13,6 +13,7 @@ from typing import IO
 
 import grpc
 from google.rpc import status_pb2
+from millwright.judgment.v1 import judgment_pb2
 from millwright.judgment.v1 import judgment_service_pb2 as pb
 from rich.live import Live
 
@@ -27,7 +28,7 @@ from millwright_cli.session import Session
 from millwright_cli.words import Word
 
 _BATCH = 1_000
-# An answer repeats its input, and must stay below gRPC's 4 MiB.
+# Well below the 4 MiB that a service takes as one message; answers that would be larger are refused, see `_results`.
 _BATCH_BYTES = 512 * 1024
 _PATIENCE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -54,6 +55,7 @@ class FileJudging:
         self._run = run
         self._pause = pause
         self._tally = views.Tally(run)
+        self._view = judgment_pb2.EXECUTION_VIEW_FULL
 
     def run(self, rows: Rows, results: Path | None) -> int:
         """Judge all rows, show how far it is and what became of them; give how many were refused.
@@ -61,6 +63,8 @@ class FileJudging:
         Raises grpc.RpcError where a batch is refused as a whole, or not answered for two minutes.
         """
         screen = self._session.screen
+        is_told = results is not None or self._session.screen.is_json
+        self._view = judgment_pb2.EXECUTION_VIEW_FULL if is_told else judgment_pb2.EXECUTION_VIEW_BASIC
         with ExitStack() as stack:
             file = stack.enter_context(self._opened(results)) if results else None
             live = stack.enter_context(Live(console=screen.out, transient=True)) if screen.is_live else None
@@ -78,19 +82,37 @@ class FileJudging:
             if row.input is not None and not row.input.idempotency_key:
                 row.input.idempotency_key = f"{self._run}-{row.number}"
         inputs = [row.input for row in batch if row.input is not None]
-        judged = iter(self._send(inputs).results) if inputs else iter(())
+        judged = self._results(inputs)
         for row in batch:
             yield _unreadable(row) if row.fault else next(judged)
 
-    def _send(self, inputs: Sequence[pb.BatchInput]) -> pb.JudgeBatchResponse:
-        """Send a batch until it is answered: the service is busy or away for a while, and keys make it safe."""
-        request = pb.JudgeBatchRequest(ruleset=self._ruleset, inputs=inputs)
+    def _results(self, inputs: Sequence[pb.BatchInput]) -> Iterator[pb.JudgeResult]:
+        """Give the results of a batch, by halves where its answer would be larger than a message may be."""
+        if not inputs:
+            return
+        response = self._send(inputs)
+        if response is not None:
+            yield from response.results
+            return
+        half = len(inputs) // 2
+        yield from self._results(inputs[:half])
+        yield from self._results(inputs[half:])
+
+    def _send(self, inputs: Sequence[pb.BatchInput]) -> pb.JudgeBatchResponse | None:
+        """Send a batch until it is answered: the service is busy or away for a while, and keys make it safe.
+
+        None if it was not judged, because the answer to several inputs would be too large.
+        """
+        request = pb.JudgeBatchRequest(ruleset=self._ruleset, inputs=inputs, view=self._view)
         waited, length = 0.0, 0.1
         while True:
             try:
                 return self._connection.call(self._stub.JudgeBatch, request)
             except grpc.RpcError as error:
-                if not _passes(errors.refused(error)) or waited >= _PATIENCE_SECONDS:
+                failure = errors.refused(error)
+                if failure.reason == "ANSWER_TOO_LARGE" and len(inputs) > 1:
+                    return None
+                if not _passes(failure) or waited >= _PATIENCE_SECONDS:
                     self._session.screen.notice(self._session.say(Term.GO_ON_WITH, run=self._run))
                     raise
             if not waited:

@@ -39,6 +39,23 @@ def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
     )
 
 
+def basic(judged: Judged) -> pb.Execution:
+    """Give what the view BASIC has of an execution."""
+    decision = judged.judgment.decision
+    return pb.Execution(
+        name=names.execution(judged.execution.execution),
+        version=judged.version.name,
+        judge_time=timestamp(judged.execution.judge_time),
+        judgment=pb.Judgment(
+            status=STATUS_NUMBERS[decision.status],  # type: ignore[arg-type]  # as in `judgment`
+            outcome=decision.outcome,
+            level=max(0, decision.level),
+            confidence=decision.confidence,
+            winning_rule=decision.rule,
+        ),
+    )
+
+
 def judgment(evaluator: Evaluator, judged: Judgment) -> pb.Judgment:
     """Give a judgment."""
     decision = judged.decision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -101,10 +101,15 @@ def _check_keys(key: str, routing_key: str) -> None:
     fields.text(routing_key, "routing_key", _KEY_LIMIT)
 
 
-def check_batch(inputs: Sequence[object]) -> None:
-    """Raise InvalidFields for no inputs, or too many."""
-    if not 1 <= len(inputs) <= MOST_INPUTS:
-        raise InvalidFields([Violation("inputs", "OUT_OF_RANGE", f"must be 1 to {MOST_INPUTS:,}")])
+def check_batch(request: judgment_service_pb2.JudgeBatchRequest) -> None:
+    """Raise InvalidFields for no inputs, or too many, and for a view that is none."""
+    violations = []
+    if not 1 <= len(request.inputs) <= MOST_INPUTS:
+        violations.append(Violation("inputs", "OUT_OF_RANGE", f"must be 1 to {MOST_INPUTS:,}"))
+    if request.view not in judgment_pb2.ExecutionView.values():
+        violations.append(Violation("view", "UNKNOWN_VALUE", "must be BASIC, FULL, or unset"))
+    if violations:
+        raise InvalidFields(violations)
 
 
 def execution_filter(given: judgment_service_pb2.ExecutionFilter) -> Filter:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from millwright.judgment.v1 import judgment_pb2
 from millwright.judgment.v1 import judgment_service_pb2 as pb
 from millwright.judgment.v1 import judgment_service_pb2_grpc as pb_grpc
 from millwright_runtime.api import calls, pages, status
@@ -15,6 +16,7 @@ from millwright_runtime.service import Platform
 
 from millwright_judgment.api import executions as messages
 from millwright_judgment.api import inputs
+from millwright_judgment.api.batches import BatchAnswer
 from millwright_judgment.domain import names
 from millwright_judgment.domain.explanation.explanation import explain
 from millwright_judgment.engine.judging import Answer, Judging, Wish
@@ -46,13 +48,12 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
     async def JudgeBatch(self, request: pb.JudgeBatchRequest, _context: Any) -> pb.JudgeBatchResponse:
         """Judge many inputs by one version."""
         target = _target(request.ruleset)
-        inputs.check_batch(request.inputs)
+        inputs.check_batch(request)
         wishes = [_wish(request.ruleset, each) for each in request.inputs]
         sound = [wish for wish in wishes if isinstance(wish, Wish)]
-        answers = iter(await self._judging.judge(target, calls.current().principal.subject, sound))
-        return pb.JudgeBatchResponse(
-            results=[_result(next(answers) if isinstance(wish, Wish) else wish) for wish in wishes]
-        )
+        answer = BatchAnswer(wishes, is_basic=request.view == judgment_pb2.EXECUTION_VIEW_BASIC)
+        caller = calls.current().principal.subject
+        return answer.settle(await self._judging.judge(target, caller, sound, answer.prepare))
 
     async def JudgeStream(
         self, requests: AsyncIterator[pb.JudgeStreamRequest], _context: Any
@@ -166,9 +167,3 @@ def _response(answer: Answer, *, is_stored: bool = True) -> pb.JudgeResponse:
     if isinstance(answer, MillwrightError):
         raise answer
     return pb.JudgeResponse(execution=messages.execution(answer, is_stored=is_stored), replayed=answer.is_replayed)
-
-
-def _result(answer: Answer) -> pb.JudgeResult:
-    if isinstance(answer, MillwrightError):
-        return pb.JudgeResult(error=status.to_grpc(answer))
-    return pb.JudgeResult(judged=_response(answer))

@@ -29,6 +29,10 @@ class RequestIdReused(InvalidArgument):
     """The idempotency_key {idempotency_key} was used with another body. Use a new one for another input."""
 
 
+class AnswerTooLarge(InvalidArgument):
+    """The answer has {size_bytes} bytes; clients take {limit_bytes}. Send fewer inputs, or ask for `view` BASIC."""
+
+
 class RulesetNotFound(NotFound):
     """There is no ruleset {ruleset}."""
 

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -59,6 +59,12 @@ class Judged(NamedTuple):
 
 Answer: TypeAlias = Judged | MillwrightError
 """What is answered to one input."""
+Prepare: TypeAlias = Callable[[Sequence[Answer]], None]
+"""Is told what is judged, before any of it is stored; if it refuses that, nothing is."""
+
+
+def _prepare_nothing(_answers: Sequence[Answer]) -> None:
+    """Have an answer that always fits."""
 
 
 class Judging:
@@ -69,14 +75,16 @@ class Judging:
         self._versions = versions
         self._recorder = recorder
 
-    async def judge(self, target: Target, caller: str, wishes: Sequence[Wish]) -> Sequence[Answer]:
+    async def judge(
+        self, target: Target, caller: str, wishes: Sequence[Wish], prepare: Prepare = _prepare_nothing
+    ) -> Sequence[Answer]:
         """Judge inputs by one version, store the judgments together, and give an answer to each.
 
-        Raises StoreBusy, before anything has happened, and what `Versions.look` raises.
+        Raises StoreBusy, before anything has happened, what `prepare` raises, and what `Versions.look` raises.
         """
         try:
             basis = self._versions.remembered(target) or await self._versions.look(target)
-            while (answers := await self._attempt(basis, caller, wishes)) is None:
+            while (answers := await self._attempt(basis, caller, wishes, prepare)) is None:
                 basis = await self._versions.look(target)
         except MillwrightError:
             if first := await self._first_answers(target.tenant, wishes):
@@ -96,17 +104,25 @@ class Judging:
         assert isinstance(judged, Judgment)
         return Judged(execution, judged, version, is_replayed)
 
-    async def _attempt(self, basis: Basis, caller: str, wishes: Sequence[Wish]) -> Sequence[Answer] | None:
+    async def _attempt(
+        self, basis: Basis, caller: str, wishes: Sequence[Wish], prepare: Prepare
+    ) -> Sequence[Answer] | None:
         """Judge by a basis that may be outdated; None if it was."""
         judged = []
         for number, wish in enumerate(wishes, 1):
             judged.append(_judge(basis, caller, wish))
             if number % _LONG_TURN == 0:
                 await asyncio.sleep(0)
+        try:
+            prepare([answer for answer, _ in judged])
+        except MillwrightError:
+            if await self._is_outdated(basis):
+                return None
+            raise
         items = [item for _, item in judged]
         group = Group(basis.target, basis.stamp, items)
         if basis.version.is_acknowledged_early and not any(item.key or item.part for item in items):
-            if (await self._versions.look(basis.target)).stamp != basis.stamp:
+            if await self._is_outdated(basis):
                 return None
             self._recorder.keep(Group(basis.target, basis.stamp, items, is_answered=True))
             return [answer for answer, _ in judged]
@@ -117,6 +133,9 @@ class Judging:
             answer if result is None else await self._settled(result)
             for (answer, _), result in zip(judged, results, strict=True)
         ]
+
+    async def _is_outdated(self, basis: Basis) -> bool:
+        return (await self._versions.look(basis.target)).stamp != basis.stamp
 
     async def _settled(self, result: Execution | MillwrightError) -> Answer:
         return result if isinstance(result, MillwrightError) else await self.read(result, is_replayed=True)
