@@ -24,7 +24,7 @@ from millwright_judgment.engine.replaying.gate import GateReplays
 from millwright_judgment.engine.replaying.replays import Replays
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.settings import JudgmentSettings
-from millwright_judgment.store import datasets, executions, experiments
+from millwright_judgment.store import datasets, executions, experiments, trials
 
 SCHEMA = "judgment"
 REMOVAL_PAUSE_SECONDS = 600.0
@@ -50,6 +50,7 @@ async def compose(platform: Platform, settings: JudgmentSettings) -> Parts:
             Copies(platform.database, versions, settings.execution_retention_days),
             Experiments(platform, log, versions),
             Removal("units", platform.database, experiments.forget_units, REMOVAL_PAUSE_SECONDS),
+            Removal("marks", platform.database, trials.forget_marks, REMOVAL_PAUSE_SECONDS),
             Removal("datasets", platform.database, datasets.forget, REMOVAL_PAUSE_SECONDS),
             Replays(platform, log, versions, settings.replay_page_executions),
         ],

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import nats as nats_client
 import pytest
@@ -29,11 +30,11 @@ from judgment_rig.experiments import (
 )
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, release_pb2
 from millwright_judgment.app import SERVICE
-from millwright_judgment.commands.storing import Group, Item, Part, store
+from millwright_judgment.commands.storing import Group, Item, Part, StoredMeanwhile, store
 from millwright_judgment.domain.executions import new_id, time_of
 from millwright_judgment.domain.experiments import Arm, Mode, Step, Trial
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import executions
+from millwright_judgment.store import executions, trials
 from millwright_judgment.store import experiments as experiment_store
 from millwright_judgment.store.bases import Target
 from millwright_local.testing.refusals import refused
@@ -308,8 +309,9 @@ async def test_inputs_that_cannot_be_judged_count_as_errors(line):
     assert {it.arm.name: dict(it.outcomes) for it in report.arms if it.outcomes} == {drawn(HALF, "lot-1"): {"ERROR": 1}}
 
 
-async def test_a_batch_whose_commit_nobody_saw_is_counted_once(line, service):
-    """It comes again; a refused input of it, which left no row, is known by the rows that it came with."""
+@pytest.mark.parametrize("has_row", [True, False])
+async def test_a_batch_whose_commit_nobody_saw_is_counted_once(line, service, has_row):
+    """It comes again; refused inputs of it leave no row, and may have come without any that does."""
     await begin(line)
     judged = await line.judge(input=COLD)
     database = service.platform.database
@@ -318,16 +320,90 @@ async def test_a_batch_whose_commit_nobody_saw_is_counted_once(line, service):
     again = new_id(time.time_ns())
     row = row._replace(execution=again, judge_time=time_of(again))
     parts = [Part(line.tenant, "tighter-limit", 0, "control", outcome, 1) for outcome in ("normal", "ERROR")]
-    target = Target(line.tenant, RULESET.partition("/")[2], "prod")
-    versions = Versions(database)
-    group = Group(target, (await versions.look(target)).stamp, [Item(row, part=parts[0]), Item(None, part=parts[1])])
+    group = await _group(line, database, Item(row if has_row else None, part=parts[0]), Item(None, part=parts[1]))
     for is_repeated in (False, True):
         async with database.transaction(ALL_TENANTS) as connection:
             assert await store(connection, [group], is_repeated=is_repeated) == [[None, None]]
-    await versions.close()
     report = (await line.GetExperimentReport(name=NAME)).report
     assert sum(arm.outcomes["ERROR"] for arm in report.arms) == 1
     assert sum(arm.outcomes["normal"] + arm.outcomes["critical"] for arm in report.arms) == 2
+
+
+async def test_a_refusal_whose_commit_nobody_saw_is_not_counted_again_by_another_basis(line, service):
+    """The channel has moved meanwhile: what is committed is not judged again; what is not committed is."""
+    await begin(line, steps=[step(5000), step(6000)])
+    database = service.platform.database
+    part = Part(line.tenant, "tighter-limit", 0, "control", "ERROR", 1)
+    seen, unseen = [await _group(line, database, Item(None, part=part)) for _ in range(2)]
+    async with database.transaction(ALL_TENANTS) as connection:
+        await store(connection, [seen], is_repeated=False)
+    await line.StepExperiment(name=NAME)
+    async with database.transaction(ALL_TENANTS) as connection:
+        assert await store(connection, [seen, unseen], is_repeated=True) == [[None], None]
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.outcomes["ERROR"] for arm in report.arms) == 1
+
+
+async def test_a_refusal_whose_commit_is_seen_only_now_is_looked_up_again(line, service):
+    """Its first transaction was still being committed when the second began."""
+    await begin(line)
+    database = service.platform.database
+    group = await _group(line, database, Item(None, part=Part(line.tenant, "tighter-limit", 0, "control", "ERROR", 1)))
+    async with database.transaction(ALL_TENANTS) as connection:
+        await store(connection, [group], is_repeated=False)
+    with pytest.raises(StoredMeanwhile):
+        async with database.transaction(ALL_TENANTS) as connection:
+            await store(connection, [group], is_repeated=False)
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.outcomes["ERROR"] for arm in report.arms) == 1
+
+
+async def test_refused_inputs_are_counted_once_when_the_end_of_their_flush_is_lost(line, service, monkeypatch):
+    """On the way of every call: the recorder stores them again until it has seen that they are."""
+    await begin(line)
+    database = service.platform.database
+    transaction, ends = database.transaction, []
+    counted = "SELECT count(*) FROM judgment.experiment_count WHERE tenant = $1"
+
+    @asynccontextmanager
+    async def losing(tenant):
+        async with transaction(tenant) as connection:
+            yield connection
+            is_flush = tenant == ALL_TENANTS and await connection.fetchval(counted, line.tenant)
+        if is_flush and not ends:
+            ends.append("lost")
+            raise ConnectionResetError
+
+    monkeypatch.setattr(database, "transaction", losing)
+    inputs = [{"input": given(defect_rate="much"), "routing_key": "lot-1"}] * 3
+    answer = await line.JudgeBatch(ruleset=RULESET, inputs=inputs)
+    assert [each.WhichOneof("result") for each in answer.results] == ["error"] * 3
+    assert ends
+    report = (await line.GetExperimentReport(name=NAME)).report
+    assert sum(arm.outcomes["ERROR"] for arm in report.arms) == 3
+
+
+async def test_marks_go_after_an_hour(line, service, sql):
+    await begin(line)
+    await refused(line.judge(input=given(defect_rate="much"), routing_key="lot-1"))
+    marks = "SELECT count(*) FROM judgment.experiment_mark WHERE tenant = $1"
+    removal = Removal("marks", service.platform.database, trials.forget_marks, 1)
+    await removal.run_once()
+    assert await sql.fetchval(marks, line.tenant) == 1
+    older = "UPDATE judgment.experiment_mark SET create_time = create_time - interval '61 min' WHERE tenant = $1"
+    await sql.execute(older, line.tenant)
+    await removal.run_once()
+    assert await sql.fetchval(marks, line.tenant) == 0
+
+
+async def _group(line, database, *items):
+    """Items of one request, by what `prod` is now."""
+    target = Target(line.tenant, RULESET.partition("/")[2], "prod")
+    versions = Versions(database)
+    try:
+        return Group(target, (await versions.look(target)).stamp, items)
+    finally:
+        await versions.close()
 
 
 async def test_a_preview_of_a_judgment_counts_nothing(line):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -59,6 +59,8 @@ class Group:
     items: Sequence[Item]
     is_answered: bool = False
     """Its caller was answered already, so that it is stored as it is."""
+    mark: uuid.UUID = field(default_factory=uuid.uuid4)
+    """What is stored with refused inputs that were counted: they leave no row by which a repeat could tell."""
 
 
 Result: TypeAlias = Execution | MillwrightError | None
@@ -73,36 +75,49 @@ async def store(connection: Connection, groups: Sequence[Group], *, is_repeated:
     Their bases stay as they are until the transaction ends. `is_repeated` says that the same may have been stored by a
     transaction of which nobody saw the end. Raises StoredMeanwhile if that comes true only now.
     """
-    stored = await executions.existing(connection, _rows(groups)) if is_repeated else set()
+    committed = await _committed(connection, groups) if is_repeated else frozenset()
     targets = sorted({group.target for group in groups if not group.is_answered})
     stamps = await bases.hold(connection, targets) if targets else {}
-    current = [group for group in groups if group.is_answered or stamps[group.target] == group.stamp]
-    if stored:
-        current = [*current, *(it for it in groups if it not in current and not stored.isdisjoint(_ids(it)))]
-    items = [item for group in current for item in group.items]
-    settled = await _settle_keys(connection, items)
-    new = [item for item in items if item not in settled] if settled else items
-    rows = [item.execution for item in new if item.execution and item.execution.execution not in stored]
+    current = [
+        group for group in groups if group.is_answered or group in committed or stamps[group.target] == group.stamp
+    ]
+    settled = await _settle_keys(connection, [item for group in current for item in group.items])
+    fresh = [group for group in current if group not in committed]
+    new = [item for group in fresh for item in group.items if item not in settled]
+    rows = [item.execution for item in new if item.execution]
     if rows:
         await column_files.forget_late(connection, rows, datetime.now(UTC))
         if await executions.insert(connection, rows) < len(rows):
             raise StoredMeanwhile
-    await _count(connection, [item.part for item in new if item.part and not _is_there(item, stored)])
+    marks = _marks(fresh)
+    if marks and await trials.mark(connection, marks) < len(marks):
+        raise StoredMeanwhile
+    await _count(connection, [item.part for item in new if item.part])
     done = set(current)
     return [[settled.get(item) for item in group.items] if group in done else None for group in groups]
 
 
-def _rows(groups: Sequence[Group]) -> list[Execution]:
-    return [item.execution for group in groups for item in group.items if item.execution]
+async def _committed(connection: Connection, groups: Sequence[Group]) -> frozenset[Group]:
+    """Give the groups that were stored before, by a row of theirs or by their mark."""
+    stored = await executions.existing(connection, [row for group in groups for row in _rows(group)])
+    marks = _marks(groups)
+    marked = await trials.marked(connection, marks) if marks else set()
+    return frozenset(
+        group for group in groups if group.mark in marked or any(row.execution in stored for row in _rows(group))
+    )
 
 
-def _ids(group: Group) -> set[object]:
-    return {row.execution for row in _rows([group])}
+def _rows(group: Group) -> list[Execution]:
+    return [item.execution for item in group.items if item.execution]
 
 
-def _is_there(item: Item, stored: set[uuid.UUID]) -> bool:
-    """Tell whether an item is counted: a refused input leaves no row, and was counted with the rows of its batch."""
-    return bool(stored) if item.execution is None else item.execution.execution in stored
+def _marks(groups: Sequence[Group]) -> list[tuple[str, uuid.UUID]]:
+    """Give the marks, each with its tenant, of the groups that count what leaves no row."""
+    return [
+        (group.target.tenant, group.mark)
+        for group in groups
+        if any(item.execution is None and item.part for item in group.items)
+    ]
 
 
 async def _settle_keys(connection: Connection, items: Sequence[Item]) -> Mapping[Item, Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,10 @@ from millwright_runtime.postgres.database import Connection
 
 from millwright_judgment.domain.experiments import Arm, Guardrail, Measure, Mode, Step, Trial
 from millwright_judgment.domain.guardrails import GuardrailResult
+
+MARK_KEPT = timedelta(hours=1)
+"""How long a mark is known: far longer than a caller waits, and what nobody waits for is not stored again."""
+_FORGET_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,23 @@ async def count(connection: Connection, counts: Counts) -> None:
         await connection.execute(_TALLY, *_columns(counts.tallies, 7))
 
 
+async def mark(connection: Connection, marks: Sequence[tuple[str, uuid.UUID]]) -> int:
+    """Say of requests, each a mark with its tenant, that they were counted; give how many were not known for that."""
+    tag = await connection.execute(_MARK, [tenant for tenant, _ in marks], [mark for _, mark in marks])
+    return int(tag.rpartition(" ")[2])
+
+
+async def marked(connection: Connection, marks: Sequence[tuple[str, uuid.UUID]]) -> set[uuid.UUID]:
+    """Give those of the marks that are there."""
+    rows = await connection.fetch(_MARKED, [tenant for tenant, _ in marks], [mark for _, mark in marks])
+    return {row["mark"] for row in rows}
+
+
+async def forget_marks(connection: Connection) -> int:
+    """Remove marks that nobody looks for any more, a batch at a time; give how many."""
+    return len(await connection.fetch(_FORGET_MARKS, MARK_KEPT, _FORGET_BATCH))
+
+
 def _columns(values: Mapping[Any, Any], keys: int) -> Sequence[list[Any]]:
     ordered = sorted(values.items())
     return [*([key[place] for key, _ in ordered] for place in range(keys)), [value for _, value in ordered]]
@@ -147,4 +169,16 @@ SELECT * FROM unnest(
 )
 ON CONFLICT (tenant, experiment, step, unit_hash, arm, control_outcome, outcome)
     DO UPDATE SET executions = tally.executions + excluded.executions
+"""
+_MARK = """
+INSERT INTO judgment.experiment_mark (tenant, mark) SELECT * FROM unnest($1::text[], $2::uuid[]) ON CONFLICT DO NOTHING
+"""
+_MARKED = """
+SELECT mark FROM judgment.experiment_mark JOIN unnest($1::text[], $2::uuid[]) AS asked (tenant, mark)
+    USING (tenant, mark)
+"""
+_FORGET_MARKS = """
+DELETE FROM judgment.experiment_mark WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM judgment.experiment_mark WHERE create_time < clock_timestamp() - $1::interval LIMIT $2
+)) RETURNING 1
 """

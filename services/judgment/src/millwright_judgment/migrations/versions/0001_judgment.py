@@ -379,6 +379,15 @@ CREATE TABLE judgment.experiment_split (
     FOREIGN KEY (tenant, experiment) REFERENCES judgment.experiment
 );
 COMMENT ON TABLE judgment.experiment_split IS 'How many units of an arm were first seen at a step: is it as planned?';
+
+CREATE TABLE judgment.experiment_mark (
+    tenant text NOT NULL,
+    mark uuid NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, mark)
+);
+CREATE INDEX experiment_mark_create_time ON judgment.experiment_mark (create_time);
+COMMENT ON TABLE judgment.experiment_mark IS 'Requests of which refused inputs, which leave no row, were counted';
 """
 
 TENANTED = (
@@ -402,6 +411,7 @@ TENANTED = (
     "experiment_unit",
     "experiment_split",
     "experiment_tally",
+    "experiment_mark",
 )
 
 GRANTS = """
@@ -420,7 +430,7 @@ GRANT INSERT, UPDATE (create_time), DELETE ON judgment.dataset_content TO {role}
 GRANT INSERT, DELETE ON judgment.dataset_part TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment, judgment.experiment_count, judgment.experiment_pair TO {role};
 GRANT INSERT, UPDATE ON judgment.experiment_split TO {role};
-GRANT INSERT, DELETE ON judgment.experiment_unit TO {role};
+GRANT INSERT, DELETE ON judgment.experiment_unit, judgment.experiment_mark TO {role};
 GRANT INSERT, UPDATE, DELETE ON judgment.experiment_tally TO {role};
 """
 
