@@ -44,6 +44,15 @@ async def test_a_judgment_comes_back_and_can_be_read_again(line):
     assert (await line.GetExecution(name=judged.name)).execution == judged
 
 
+async def test_what_was_recommended_is_in_the_row(line, sql):
+    """The most urgent first; nothing is NULL."""
+    recommended = "SELECT actions FROM judgment.execution WHERE tenant = $1 ORDER BY execution"
+    for rate in (0.5, 0.05, 0.0):
+        await line.judge(input=given(defect_rate=rate))
+    rows = [row["actions"] for row in await sql.fetch(recommended, line.tenant)]
+    assert rows == ['[["stop-line",1],["inspect",2]]', '[["inspect",2]]', None]
+
+
 async def test_an_id_holds_the_milliseconds_of_its_judgment(line):
     """So that a look-up by id alone finds the day's partition."""
     judged = await line.judge()

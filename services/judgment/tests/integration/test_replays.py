@@ -134,10 +134,20 @@ async def test_what_if_the_input_were_another(line):
     )
 
 
-async def test_an_execution_that_does_not_come_out_again_is_not_compared(line, sql):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "confidence = 0.5",
+        "matched = '\\x0f'",
+        "outputs = '{\"cooling\": 3}'",
+        "actions = NULL",
+        "actions = '[[\"inspect\",1]]'",
+    ],
+)
+async def test_an_execution_that_does_not_come_out_again_is_not_compared(line, sql, change):
     judged = await line.judge()
     await sql.execute(
-        "UPDATE judgment.execution SET confidence = 0.5 WHERE execution = $1", uuid.UUID(judged.name.split("/")[1])
+        f"UPDATE judgment.execution SET {change} WHERE execution = $1", uuid.UUID(judged.name.split("/")[1])
     )
     answer = await line.ReplayExecution(execution=judged.name, targets=[on(2)])
     (compared,) = answer.comparisons

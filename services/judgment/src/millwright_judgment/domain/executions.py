@@ -58,6 +58,9 @@ class Execution(NamedTuple):
     winning_rule: str | None
     matched: bytes
     outputs: str
+    """The further outputs, as JSON."""
+    actions: str | None
+    """What was recommended, as JSON: a code and a priority each, the most urgent first; None for nothing."""
     line: str | None
     product: str | None
     shift: str | None

@@ -22,6 +22,7 @@ from millwright_judgment.domain.errors import InvalidInput
 from millwright_judgment.domain.evaluation.rows import Judgment
 from millwright_judgment.domain.executions import ENGINE_VERSION, STATUS_NUMBERS, Execution, Segment, new_id, time_of
 from millwright_judgment.domain.input.check import Refused, Values
+from millwright_judgment.domain.record import actions_text, outputs_text
 from millwright_judgment.engine.participation import take_part
 from millwright_judgment.engine.recording import Recorder
 from millwright_judgment.engine.versions import Basis, Compiled, Versions
@@ -186,7 +187,6 @@ def _execution(
     decision = judged.decision
     judge_time = time_of(execution_id)
     text = canonical_input(version, judged.values)
-    outputs = version.evaluator.outputs(judged) if decision.outputs else None
     return Execution(
         tenant=basis.target.tenant,
         execution=execution_id,
@@ -201,7 +201,8 @@ def _execution(
         confidence=decision.confidence,
         winning_rule=decision.rule or None,
         matched=version.evaluator.matched_bits(judged.matched),
-        outputs=orjson.dumps(outputs).decode() if outputs else "{}",
+        outputs=outputs_text(version.evaluator, judged),
+        actions=actions_text(decision),
         line=wish.segment.line,
         product=wish.segment.product,
         shift=wish.segment.shift,

@@ -11,9 +11,10 @@ from millwright_judgment.domain.difference.causes import Cause, Causes
 from millwright_judgment.domain.difference.comparison import Change, change_of
 from millwright_judgment.domain.difference.hybrids import Hybrids
 from millwright_judgment.domain.evaluation.rows import Evaluator, Judgment
-from millwright_judgment.domain.executions import STATUS_NUMBERS, Execution
+from millwright_judgment.domain.executions import Execution
 from millwright_judgment.domain.input.changes import InputChange, change_input
 from millwright_judgment.domain.input.check import Refused
+from millwright_judgment.domain.record import is_reproduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,6 @@ def compare_one(
             cause = Causes(Hybrids(recorded, target), changes).find(given, change)
         comparisons.append(_judged(target, changed, change, cause))
     return comparisons
-
-
-def is_reproduced(execution: Execution, evaluator: Evaluator, judgment: Judgment) -> bool:
-    """Tell whether a judgment is the one that was recorded."""
-    decision = judgment.decision
-    return (
-        execution.status == STATUS_NUMBERS[decision.status]
-        and (execution.outcome or "") == decision.outcome
-        and (execution.winning_rule or "") == decision.rule
-        and execution.confidence == decision.confidence
-        and execution.matched == evaluator.matched_bits(judgment.matched)
-    )
 
 
 def judge_known(evaluator: Evaluator, given: Mapping[str, object]) -> Judgment | Refused:

@@ -163,6 +163,7 @@ CREATE TABLE judgment.execution (
     winning_rule text,
     matched bytea NOT NULL,
     outputs text NOT NULL,
+    actions text,
     line text,
     product text,
     shift text,
@@ -178,6 +179,7 @@ INSERT INTO judgment.partitioned (name, span) VALUES ('execution', 'day');
 CREATE INDEX execution_ruleset ON judgment.execution (tenant, ruleset, judge_time);
 COMMENT ON TABLE judgment.execution IS 'Judgments that were made: rows are added and nothing else; a partition a day.';
 COMMENT ON COLUMN judgment.execution.judge_time IS 'to the millisecond that the execution, a UUID of version 7, holds';
+COMMENT ON COLUMN judgment.execution.actions IS 'what was recommended: codes and priorities as JSON; NULL for nothing';
 COMMENT ON COLUMN judgment.execution.matched IS 'a bit for each rule of the version, in the order of the tables';
 
 CREATE TABLE judgment.execution_key (
