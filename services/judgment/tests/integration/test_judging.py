@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from judgment_rig.client import PROD, RULESET, given, version
 from judgment_samples.documents import FIELDS, WELD_INPUTS, WELD_OUTPUTS, decision, table, weld_rows
-from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2
+from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, replay_pb2
 from millwright_judgment.app import SERVICE
 from millwright_judgment.domain.executions import time_of
 from millwright_local.processes import until
@@ -305,6 +305,55 @@ async def test_an_execution_is_explained(line):
     assert answer.explanation.texts["en"]
 
 
+_INSPECT_FIRST = judgment_pb2.Action(code="inspect", priority=1, labels={"en": "Inspect", "ko": "검사"})
+REFUSED = '{"defect_rate":7.0,"temperature":80.0,"product":"widget"}'
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("outcome = 'warning'", {"outcome": "warning", "level": 1}),
+        ("outcome = 'lava'", {"outcome": "lava", "level": 0}),
+        ("status = 2, outcome = NULL", {"status": Judgment.STATUS_INDETERMINATE, "outcome": "", "level": 0}),
+        ("confidence = 0.5", {"confidence": 0.5}),
+        ("winning_rule = 'r-hot'", {"winning_rule": "r-hot"}),
+        ("matched = '\\x0b'", {"matched_rules": ["r-critical", "r-warm", "r-normal"]}),
+        ("outputs = '{\"cooling\": 3}'", {"outputs": {"cooling": judgment_pb2.Value(number=3)}}),
+        ("actions = NULL", {"actions": []}),
+        ("actions = '[[\"inspect\", 1]]'", {"actions": [_INSPECT_FIRST]}),
+        (f"input = '{REFUSED}'", {}),
+    ],
+)
+async def test_what_was_recorded_is_answered_whatever_the_code_says_today(line, sql, change, expected):
+    """It is found by what it is, shown as what it is, and not explained as something else."""
+    whole = await line.judge(input=HOT, idempotency_key="k")
+    assert whole.judgment.explanations["en"]
+    other = await line.judge()
+    await sql.execute(f"UPDATE judgment.execution SET {change} WHERE execution = $1", _id(whole))
+    recorded = judgment_pb2.Execution()
+    recorded.CopyFrom(whole)
+    recorded.not_reproducible = True
+    recorded.judgment.ClearField("explanations")
+    for name in expected:
+        recorded.judgment.ClearField(name)
+    recorded.judgment.MergeFrom(Judgment(**expected))
+    if "input" in change:
+        recorded.input.CopyFrom(given(defect_rate=7.0))
+
+    assert (await line.GetExecution(name=whole.name)).execution == recorded
+    assert list((await line.ListExecutions()).executions) == [other, recorded]
+    label = recorded.judgment.outcome or "INDETERMINATE"
+    assert recorded in (await line.ListExecutions(filter={"outcomes": [label]})).executions
+    again = await line.Judge(ruleset=RULESET, input=HOT, idempotency_key="k")
+    assert (again.replayed, again.execution) == (True, recorded)
+    replayed = await line.ReplayExecution(execution=whole.name, targets=[replay_pb2.Target(recorded=True)])
+    assert replayed.original == recorded
+    assert [it.change for it in replayed.comparisons] == [replay_pb2.Comparison.CHANGE_NOT_REPRODUCIBLE]
+    refusal = await refused(line.ExplainExecution(name=whole.name))
+    assert refusal.kind == ("FAILED_PRECONDITION", "NOT_REPRODUCIBLE")
+    assert dict(refusal.info.metadata) == {"execution": whole.name, "version": version(1)}
+
+
 async def test_another_tenant_sees_nothing(line, stranger):
     """Not the execution, not the list, not the ruleset, not the key."""
     judged = await line.judge(idempotency_key="k")
@@ -393,6 +442,10 @@ async def test_a_store_that_cannot_keep_up_refuses(settings, connected, sql):
         assert len((await first).results) == 900
         stored = await sql.fetchval("SELECT count(*) FROM judgment.execution WHERE tenant = $1", client.tenant)
         assert stored == 901
+
+
+def _id(execution):
+    return uuid.UUID(execution.name.partition("/")[2])
 
 
 async def _is_waiting(sql):

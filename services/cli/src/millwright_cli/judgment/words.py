@@ -134,6 +134,10 @@ class Term(Vocabulary):
     NEAR_MISSES = Phrase("What missed by one condition", "조건 하나로 어긋난 규칙")
     COUNTERFACTUALS = Phrase("What would change it", "결과가 바뀌는 값")
     WON = Phrase("decided", "결정")
+    NOT_AGAIN = Phrase(
+        "As recorded: judging its input again does not give this, so that nothing explains it.",
+        "기록된 그대로입니다. 입력을 다시 판정해도 이 결과가 나오지 않아 설명할 수 없습니다.",
+    )
     RULE_MATCHED = Phrase("matched", "일치")
     RULE_MISSED = Phrase("did not match", "불일치")
     FILE_JUDGED = Phrase(
@@ -245,6 +249,10 @@ class Hint(Advice):
     INVALID_RULESET = Phrase(
         "Mend what is listed and try again; the paths are JSON pointers into the document.",
         "나열된 항목을 고친 뒤 다시 시도하십시오. 경로는 문서 안의 JSON 포인터입니다.",
+    )
+    NOT_REPRODUCIBLE = Phrase(
+        "See what was recorded with `millwright execution get ID`.",
+        "기록된 내용은 `millwright execution get ID`로 확인하십시오.",
     )
     NO_ROLLBACK_TARGET = Phrase("Name a version with --to.", "--to로 버전을 지정하십시오.")
     REVISION_MISMATCH = Phrase(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
 from millwright.judgment.v1 import judgment_pb2 as pb
 from millwright_runtime.api.messages import timestamp
 from millwright_runtime.json import Json
@@ -11,24 +12,25 @@ from millwright_runtime.json import Json
 from millwright_judgment.domain import names
 from millwright_judgment.domain.evaluation.decisions import Decision
 from millwright_judgment.domain.evaluation.rows import Evaluator, Judgment
-from millwright_judgment.domain.executions import STATUS_NUMBERS
+from millwright_judgment.domain.executions import STATUS_NUMBERS, Execution
 from millwright_judgment.domain.explanation.counterfactuals import Counterfactual
 from millwright_judgment.domain.explanation.explanation import Explanation
 from millwright_judgment.domain.explanation.traces import ConditionTrace, NearMiss, RuleTrace
+from millwright_judgment.domain.record import actions_of
 from millwright_judgment.engine.judging import Judged
 
 
 def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
-    """Give an execution; one that was not stored has no name."""
-    row, version = judged.execution, judged.version
+    """Give an execution as it is recorded; one that was not stored has no name."""
+    row, version, again = judged.execution, judged.version, judged.judgment
     return pb.Execution(
         name=names.execution(row.execution) if is_stored else "",
         version=version.name,
         content_hash=version.content_hash,
         channel=row.channel or "",
-        input=pb.Input(values=values(zip(version.evaluator.names, judged.judgment.values, strict=True))),
+        input=pb.Input(values=values(orjson.loads(row.input).items())),
         input_hash=row.input_hash.hex(),
-        judgment=judgment(version.evaluator, judged.judgment),
+        judgment=judgment(version.evaluator, again) if again else _recorded(row, version.evaluator),
         segment=pb.Segment(line=row.line or "", product=row.product or "", shift=row.shift or "", unit=row.unit or ""),
         event_time=timestamp(row.event_time),
         judge_time=timestamp(row.judge_time),
@@ -36,24 +38,41 @@ def execution(judged: Judged, *, is_stored: bool = True) -> pb.Execution:
         experiment=names.experiment(row.experiment) if row.experiment else "",
         arm=row.arm or "",
         engine_version=row.engine_version,
+        not_reproducible=again is None,
     )
 
 
 def basic(judged: Judged) -> pb.Execution:
     """Give what the view BASIC has of an execution."""
-    decision = judged.judgment.decision
     return pb.Execution(
         name=names.execution(judged.execution.execution),
         version=judged.version.name,
         judge_time=timestamp(judged.execution.judge_time),
-        judgment=pb.Judgment(
-            status=STATUS_NUMBERS[decision.status],  # type: ignore[arg-type]  # as in `judgment`
-            outcome=decision.outcome,
-            level=max(0, decision.level),
-            confidence=decision.confidence,
-            winning_rule=decision.rule,
-        ),
+        judgment=_decided(judged.execution, judged.version.evaluator),
+        not_reproducible=judged.judgment is None,
     )
+
+
+def _decided(row: Execution, evaluator: Evaluator) -> pb.Judgment:
+    levels, outcome = evaluator.ruleset.levels, row.outcome or ""
+    return pb.Judgment(
+        status=row.status,  # type: ignore[arg-type]  # numbered as the contract does
+        outcome=outcome,
+        level=levels.index(outcome) if outcome in levels else 0,
+        confidence=row.confidence,
+        winning_rule=row.winning_rule or "",
+    )
+
+
+def _recorded(row: Execution, evaluator: Evaluator) -> pb.Judgment:
+    """Give what a row tells of its judgment: all but what is made by judging again."""
+    message = _decided(row, evaluator)
+    message.matched_rules.extend(evaluator.matched_rules(int.from_bytes(row.matched, "little")))
+    for code, priority in actions_of(row):
+        known = evaluator.ruleset.actions.get(code)
+        message.actions.add(code=code, priority=priority, labels=known.labels if known else {})
+    _put_outputs(message, orjson.loads(row.outputs))
+    return message
 
 
 def judgment(evaluator: Evaluator, judged: Judgment) -> pb.Judgment:
@@ -71,11 +90,15 @@ def judgment(evaluator: Evaluator, judged: Judgment) -> pb.Judgment:
     if decision.templates:
         message.explanations.update(evaluator.explanations(judged))
     if decision.outputs:
-        for name, given in values(evaluator.outputs(judged).items()).items():
-            message.outputs[name].CopyFrom(given)
+        _put_outputs(message, evaluator.outputs(judged))
     for problem in judged.problems:
         message.problems.add(field=problem.field, code=str(problem.code), message=problem.message)
     return message
+
+
+def _put_outputs(message: pb.Judgment, outputs: Mapping[str, Json]) -> None:
+    for name, given in values(outputs.items()).items():
+        message.outputs[name].CopyFrom(given)
 
 
 def _actions(decision: Decision) -> list[pb.Action]:

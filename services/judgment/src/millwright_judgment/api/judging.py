@@ -18,6 +18,7 @@ from millwright_judgment.api import executions as messages
 from millwright_judgment.api import inputs
 from millwright_judgment.api.batches import BatchAnswer
 from millwright_judgment.domain import names
+from millwright_judgment.domain.errors import NotReproducible
 from millwright_judgment.domain.explanation.explanation import explain
 from millwright_judgment.engine.judging import Answer, Judging, Wish
 from millwright_judgment.store import executions as store
@@ -137,6 +138,8 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
         async with self._platform.reading() as connection:
             found = await store.get(connection, execution)
         judged = await self._judging.read(found)
+        if judged.judgment is None:
+            raise NotReproducible(execution=names.execution(execution), version=judged.version.name)
         explanation = await asyncio.to_thread(explain, judged.version.evaluator, judged.judgment)
         return pb.ExplainExecutionResponse(
             execution=messages.execution(judged), explanation=messages.explanation(explanation)

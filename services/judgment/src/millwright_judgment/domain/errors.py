@@ -113,6 +113,10 @@ class ArmIsControl(FailedPrecondition):
     """The arm {arm} has version {version}, which the channel {channel} points to already."""
 
 
+class NotReproducible(FailedPrecondition):
+    """Judging {execution} again by {version} does not give what was recorded, so that nothing explains it."""
+
+
 class NothingSelected(FailedPrecondition):
     """The selection has no executions."""
 

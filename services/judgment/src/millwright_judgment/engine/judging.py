@@ -22,7 +22,7 @@ from millwright_judgment.domain.errors import InvalidInput
 from millwright_judgment.domain.evaluation.rows import Judgment
 from millwright_judgment.domain.executions import ENGINE_VERSION, STATUS_NUMBERS, Execution, Segment, new_id, time_of
 from millwright_judgment.domain.input.check import Refused, Values
-from millwright_judgment.domain.record import actions_text, outputs_text
+from millwright_judgment.domain.record import actions_text, is_reproduced, outputs_text
 from millwright_judgment.engine.participation import take_part
 from millwright_judgment.engine.recording import Recorder
 from millwright_judgment.engine.versions import Basis, Compiled, Versions
@@ -52,7 +52,8 @@ class Judged(NamedTuple):
     """A judgment, with what it was made from."""
 
     execution: Execution
-    judgment: Judgment
+    judgment: Judgment | None
+    """None if what was recorded does not come out again."""
     version: Compiled
     is_replayed: bool = False
     """It is the first answer to its key again."""
@@ -99,11 +100,12 @@ class Judging:
         return answer
 
     async def read(self, execution: Execution, *, is_replayed: bool = False) -> Judged:
-        """Give an execution that is stored, with its judgment as it was made."""
+        """Give an execution that is stored, with its judgment if that comes out again as it was recorded."""
         version = await self._versions.compiled(execution.tenant, execution.ruleset, execution.version)
-        judged = version.evaluator.judge(orjson.loads(execution.input))
-        assert isinstance(judged, Judgment)
-        return Judged(execution, judged, version, is_replayed)
+        again = version.evaluator.judge(orjson.loads(execution.input))
+        if isinstance(again, Refused) or not is_reproduced(execution, version.evaluator, again):
+            return Judged(execution, None, version, is_replayed)
+        return Judged(execution, again, version, is_replayed)
 
     async def _attempt(
         self, basis: Basis, caller: str, wishes: Sequence[Wish], prepare: Prepare

@@ -63,7 +63,9 @@ def execution(found: pb.Execution, say: Words) -> list[RenderableType]:
     judgment = found.judgment
     actions = [f"{each.priority}. {_action(each, say)}" for each in judgment.actions]
     problems = [f"{each.field}: {each.message}" for each in judgment.problems]
+    doubts = [Text(f"! {say(Term.NOT_AGAIN)}", style="yellow")] if found.not_reproducible else []
     return [
+        *doubts,
         facts(
             (
                 (Term.EXECUTION, short(found.name)),
@@ -81,7 +83,7 @@ def execution(found: pb.Execution, say: Words) -> list[RenderableType]:
                 (Word.ACTOR, found.caller),
             ),
             say,
-        )
+        ),
     ]
 
 
