@@ -14,6 +14,7 @@ from judgment_samples.documents import FIELDS, WELD_INPUTS, WELD_OUTPUTS, decisi
 from millwright.judgment.v1 import judgment_pb2, judgment_service_pb2, replay_pb2
 from millwright_judgment.app import SERVICE
 from millwright_judgment.domain.executions import time_of
+from millwright_judgment.store import executions
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
@@ -294,6 +295,29 @@ async def test_executions_are_listed_newest_first_by_what_they_are(line):
     assert not (await line.ListExecutions(filter={"ruleset": version(2)})).executions
 
 
+@pytest.mark.parametrize("page_size", [1, 2, 50])
+async def test_few_of_many_are_listed_by_looking_at_some_at_a_time(line, monkeypatch, page_size):
+    """One statement looked at all there is, and ran into its time limit: pages are short or empty, and go on."""
+    monkeypatch.setattr(executions, "LOOKED_AT", 7)
+    inputs = [
+        judgment_service_pb2.BatchInput(input=given(), segment=judgment_pb2.Segment(line=f"L{place in (0, 1, 2, 20)}"))
+        for place in range(40)
+    ]
+    results = (await line.JudgeBatch(ruleset=RULESET, inputs=inputs)).results
+    wanted = [results[place].judged.execution.name for place in (20, 2, 1, 0)]
+    pages, token = [], ""
+    while True:
+        asked = {"filter": {"ruleset": RULESET, "line": "LTrue"}, "page_size": page_size, "page_token": token}
+        page = await line.ListExecutions(**asked)
+        pages.append([each.name for each in page.executions])
+        if not (token := page.next_page_token):
+            break
+    assert [name for page in pages for name in page] == wanted
+    assert pages[:2] == [[], []]
+    refusal = await refused(line.ListExecutions(filter={"line": "L9"}, page_token=await _token(line)))
+    assert refusal.reason == "PAGE_TOKEN_MISMATCH"
+
+
 async def test_an_execution_is_explained(line):
     """The rules, the condition that failed, and the nearest change that would matter."""
     judged = await line.judge()
@@ -442,6 +466,13 @@ async def test_a_store_that_cannot_keep_up_refuses(settings, connected, sql):
         assert len((await first).results) == 900
         stored = await sql.fetchval("SELECT count(*) FROM judgment.execution WHERE tenant = $1", client.tenant)
         assert stored == 901
+
+
+async def _token(client):
+    """The token of an empty page."""
+    page = await client.ListExecutions(filter={"ruleset": RULESET, "line": "L8"})
+    assert not page.executions
+    return page.next_page_token
 
 
 def _id(execution):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from millwright_judgment.api import inputs
 from millwright_judgment.api.batches import BatchAnswer
 from millwright_judgment.domain import names
 from millwright_judgment.domain.errors import NotReproducible
+from millwright_judgment.domain.executions import time_of
 from millwright_judgment.domain.explanation.explanation import explain
 from millwright_judgment.engine.judging import Answer, Judging, Wish
 from millwright_judgment.store import executions as store
@@ -124,10 +126,12 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
     async def ListExecutions(self, request: pb.ListExecutionsRequest, _context: Any) -> pb.ListExecutionsResponse:
         """List executions, newest first."""
         wanted, size = inputs.execution_filter(request.filter), pages.size(request.page_size)
-        before = pages.read(request.page_token, pages.time_and_id, wanted)
+        last = pages.read(request.page_token, pages.time_and_id, wanted)
         async with self._platform.reading() as connection:
-            found = await store.page(connection, wanted, before, size + 1)
-        page, token = pages.cut(found, size, lambda it: pages.of_time_and_id(it.judge_time, it.execution), wanted)
+            found, end = await store.page(connection, wanted, last[1] if last else None, size + 1)
+        page, token = pages.cut(found, size, lambda it: _place(it.execution), wanted)
+        if end is not None:
+            token = pages.write(_place(end), wanted)
         return pb.ListExecutionsResponse(
             executions=[messages.execution(await self._judging.read(each)) for each in page], next_page_token=token
         )
@@ -153,6 +157,10 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
             return _response(await self._judging.preview(target, caller, wish), is_stored=False)
         (answer,) = await self._judging.judge(target, caller, [wish])
         return _response(answer)
+
+
+def _place(execution: uuid.UUID) -> list[str]:
+    return pages.of_time_and_id(time_of(execution), execution)
 
 
 def _target(name: str) -> Target:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 
 import asyncpg
 import numpy as np
@@ -15,19 +14,17 @@ import orjson
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound
-from millwright_judgment.domain.executions import Filter, time_of
+from millwright_judgment.domain.executions import time_of
 from millwright_judgment.domain.input.decoding import text_column
 from millwright_judgment.domain.replays.page import Page, Recorded, Texts
 from millwright_judgment.domain.replays.replay import Selection
-from millwright_judgment.store.executions import conditions_of
+from millwright_judgment.store.looks import LOOKED_AT, ORDER, Look
 
 PAGE_ROWS = 32_768
 _PAGE_BYTES = 16 * 1024 * 1024
 """A page ends after so many bytes of inputs, at the latest."""
 _NAMED = 5_000
 """So many executions that were named are read at once."""
-LOOKED_AT = 200_000
-"""So many executions one statement looks at for those that a filter lets through: it ends in time, however few."""
 _COUNTED = 1_000_000
 """So many are looked at to count them; if there are more, the count is an estimate."""
 
@@ -44,7 +41,7 @@ async def count(connection: Connection, selection: Selection) -> int:
         return counted
     statement = f"""
     SELECT count(*) AS looked_at, count(*) FILTER (WHERE {where.narrow}) AS found
-    FROM (SELECT {_COLUMNS}, experiment {where.looked} {_ORDER} LIMIT {_COUNTED}) AS looked
+    FROM (SELECT {_COLUMNS}, experiment {where.looked} {ORDER} LIMIT {_COUNTED}) AS looked
     """
     row = await connection.fetchrow(statement, *where.values)
     found: int = row["found"] if row["looked_at"] < _COUNTED else max(1, row["found"])
@@ -70,16 +67,15 @@ async def page(connection: Connection, selection: Selection, after: str, limit: 
         return _page(row) if row is not None and row["rows"] else None
     while True:
         where = _Where(selection, last)
-        looked = f"SELECT {_COLUMNS}, experiment {where.looked} {_ORDER} LIMIT {LOOKED_AT}"
+        looked = f"SELECT {_COLUMNS}, experiment {where.looked} {ORDER} LIMIT {LOOKED_AT}"
         narrow = f"WHERE {where.narrow}" if where.narrow else ""
-        selected = f"SELECT * FROM ({looked}) AS looked {narrow} {_ORDER} LIMIT ${len(where.values) + 1}"
+        selected = f"SELECT * FROM ({looked}) AS looked {narrow} {ORDER} LIMIT ${len(where.values) + 1}"
         row = await connection.fetchrow(_PACKED.format(selected=selected), *where.values, min(limit, PAGE_ROWS))
         if row["rows"]:
             return _page(row)
         if not where.narrow:
             return None
-        at_the_end = f"SELECT execution FROM ({looked}) AS looked OFFSET {LOOKED_AT - 1}"
-        last = await connection.fetchval(at_the_end, *where.looked_values)
+        last = await where.end(connection, LOOKED_AT)
         if last is None:
             return None
 
@@ -96,30 +92,18 @@ async def _named(
     return await connection.fetchrow(statement, wanted, times, min(times), max(times))
 
 
-class _Where:
+class _Where(Look):
     """Which executions are looked at after one, by an index, and which of them are selected."""
 
     def __init__(self, selection: Selection, last: uuid.UUID | None = None) -> None:
         assert selection.filter is not None
-        wanted = selection.filter
-        by_index = Filter(ruleset=wanted.ruleset, from_time=wanted.from_time, to_time=wanted.to_time)
-        conditions, self.looked_values = conditions_of(by_index)
-        if last is not None:
-            self.looked_values += [time_of(last), last]
-            time, execution = len(self.looked_values) - 1, len(self.looked_values)
-            # The first of the two is in the second, but it alone keeps days that were read from being looked at again.
-            conditions += [f"judge_time <= ${time}", f"(judge_time, execution) < (${time}, ${execution})"]
-        self.looked = f"FROM judgment.execution WHERE {' AND '.join([f'tenant = {TENANT}', *conditions])}"
-        rest = replace(wanted, ruleset=None, from_time=None, to_time=None)
-        narrow, more = conditions_of(rest, len(self.looked_values))
-        self.values = [*self.looked_values, *more]
+        super().__init__(selection.filter, last)
         if selection.sample_rate < 1.0:
             self.values += [selection.seed, selection.sample_rate]
             seed, rate = len(self.values) - 1, len(self.values)
             hashed = f"(uuid_hash_extended(execution, ${seed}::bigint) & {2**53 - 1})::float8 / {2**53}.0"
-            narrow.append(f"{hashed} < ${rate}::float8")
-        self.narrow = " AND ".join(narrow)
-        """Empty if all that are looked at are selected."""
+            drawn = f"{hashed} < ${rate}::float8"
+            self.narrow = f"{self.narrow} AND {drawn}" if self.narrow else drawn
 
 
 def _page(row: asyncpg.Record) -> Page:
@@ -141,7 +125,6 @@ def _page(row: asyncpg.Record) -> Page:
 
 _TEXTS = ("line", "product", "shift", "unit", "outcome", "winning_rule")
 _COLUMNS = f"execution, judge_time, version, input, status, confidence, matched, {', '.join(_TEXTS)}"
-_ORDER = "ORDER BY judge_time DESC, execution DESC"
 # Aggregates take the rows in the order of the sub-query. A page of large inputs ends early.
 _PACKED = f"""
 SELECT count(*) AS rows, string_agg(uuid_send(execution), '') AS executions,
@@ -150,7 +133,7 @@ SELECT count(*) AS rows, string_agg(uuid_send(execution), '') AS executions,
        string_agg(input, E'\\n') AS inputs,
        {", ".join(f"json_agg({name})::text AS {name}" for name in _TEXTS)}
 FROM (
-    SELECT *, sum(octet_length(input)) OVER ({_ORDER} ROWS UNBOUNDED PRECEDING) - octet_length(input) AS bytes_before
+    SELECT *, sum(octet_length(input)) OVER ({ORDER} ROWS UNBOUNDED PRECEDING) - octet_length(input) AS bytes_before
     FROM ({{selected}}) AS selected
 ) AS page WHERE bytes_before < {_PAGE_BYTES}
 """
@@ -159,7 +142,7 @@ unnest($1::uuid[], $2::timestamptz[]) AS asked (execution, judge_time)
 """
 _SELECT_NAMED = f"""
 SELECT {_COLUMNS} FROM judgment.execution JOIN {_ASKED} USING (execution, judge_time)
-WHERE tenant = {TENANT} AND judge_time BETWEEN $3 AND $4 {_ORDER}
+WHERE tenant = {TENANT} AND judge_time BETWEEN $3 AND $4 {ORDER}
 """
 _RULESETS_OF = f"""
 SELECT execution, ruleset FROM judgment.execution JOIN {_ASKED} USING (execution, judge_time)

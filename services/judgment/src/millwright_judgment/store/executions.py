@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import NamedTuple
 
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.errors import ExecutionNotFound
-from millwright_judgment.domain.executions import STATUSES, Execution, Filter, time_of
+from millwright_judgment.domain.executions import Execution, Filter, time_of
+from millwright_judgment.store.looks import LOOKED_AT, ORDER, Look
 
 KEY_KEPT = timedelta(hours=25)
 """How long a key is known: a little over what is promised, so that the promise holds at its edge."""
@@ -93,45 +94,21 @@ async def get_many(connection: Connection, wanted: Sequence[tuple[str, uuid.UUID
 
 
 async def page(
-    connection: Connection, wanted: Filter, before: tuple[datetime, uuid.UUID] | None, limit: int
-) -> Sequence[Execution]:
-    """Give at most `limit` executions, newest first, before a position."""
-    conditions, values = conditions_of(wanted)
-    if before is not None:
-        values += before
-        conditions.append(f"(judge_time, execution) < (${len(values) - 1}, ${len(values)})")
-    values.append(limit)
-    where = " AND ".join([f"tenant = {TENANT}", *conditions])
-    statement = f"{_SELECT} WHERE {where} ORDER BY judge_time DESC, execution DESC LIMIT ${len(values)}"
-    return [Execution(*row) for row in await connection.fetch(statement, *values)]
+    connection: Connection, wanted: Filter, after: uuid.UUID | None, limit: int
+) -> tuple[Sequence[Execution], uuid.UUID | None]:
+    """Give at most `limit` executions, newest first, after one.
 
-
-def conditions_of(wanted: Filter, before: int = 0) -> tuple[list[str], list[Any]]:
-    """Give the conditions that say something, and their values: a planner sees only what matters.
-
-    The values are numbered after `before` others.
+    Where the look ended before it had found as many, the last that was looked at comes with them: go on after that one.
     """
-    conditions: list[str] = []
-    values: list[Any] = []
-
-    def add(condition: str, value: Any) -> None:
-        values.append(value)
-        conditions.append(condition.format(f"${before + len(values)}"))
-
-    for column in ("ruleset", "version", "line", "product", "shift", "unit", "experiment", "winning_rule"):
-        if (value := getattr(wanted, column)) is not None:
-            add(f"{column} = {{}}", value)
-    if wanted.from_time is not None:
-        add("judge_time >= {}", wanted.from_time)
-    if wanted.to_time is not None:
-        add("judge_time < {}", wanted.to_time)
-    if wanted.outcomes:
-        add(f"coalesce(outcome, ({_LABELS})[status]) = ANY ({{}}::text[])", list(wanted.outcomes))
-    return conditions, values
+    look = Look(wanted, after)
+    looked = f"SELECT {_COLUMNS} {look.looked} {ORDER} LIMIT {LOOKED_AT}"
+    where = f"WHERE {look.narrow}" if look.narrow else ""
+    statement = f"SELECT * FROM ({looked}) AS looked {where} {ORDER} LIMIT ${len(look.values) + 1}"
+    found = [Execution(*row) for row in await connection.fetch(statement, *look.values, limit)]
+    return found, None if len(found) == limit else await look.end(connection, LOOKED_AT)
 
 
 _COLUMNS = ", ".join(Execution._fields)
-_LABELS = "ARRAY[" + ", ".join(f"'{status}'" for status in STATUSES) + "]"
 _TYPES = {
     "execution": "uuid",
     "judge_time": "timestamptz",
