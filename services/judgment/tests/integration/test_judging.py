@@ -413,6 +413,41 @@ async def test_nothing_is_judged_with_the_version_left_on_any_replica(settings, 
             await asyncio.gather(*judging)
 
 
+@pytest.mark.parametrize("acknowledge", ["stored", "received"])
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [("RetireVersion", "name", "VERSION_RETIRED"), ("MarkVersionBad", "version", "VERSION_BAD")],
+)
+async def test_a_version_that_is_out_of_use_cannot_be_judged_with_by_its_name(
+    client, sql, change, field, reason, acknowledge
+):
+    """Also where it is remembered as one that may be; in each way of judging, and nothing is stored."""
+    await client.publish(acknowledge=acknowledge)
+    await client.publish("2.0.0", "prod", titles={"en": "two"})
+    assert (await client.judge(version(1), idempotency_key="remembered")).version == version(1)
+    await getattr(client, change)(**{field: version(1)}, reason="blind")
+    for fields in ({}, {"idempotency_key": "new"}, {"input": given(defect_rate="much")}, {"validate_only": True}):
+        refusal = await refused(client.judge(version(1), **fields))
+        assert refusal.kind == ("FAILED_PRECONDITION", reason)
+        assert "blind" in refusal.message
+    batch = [judgment_service_pb2.BatchInput(input=given())]
+    assert (await refused(client.JudgeBatch(ruleset=version(1), inputs=batch))).reason == reason
+    (streamed,) = await _streamed(client, [{"ruleset": version(1), "input": given()}])
+    assert streamed.result.error.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+    assert await sql.fetchval(COUNT, client.tenant) == 1
+
+
+async def test_a_version_is_retired_for_every_replica(settings, line, connected):
+    """The one that remembers it, and was not the one that was told."""
+    await line.publish("2.0.0", "prod", titles={"en": "two"})
+    async with running(SERVICE, settings) as other, connected(other, line.tenant) as second:
+        assert (await second.judge(version(1))).version == version(1)
+        await line.RetireVersion(name=version(1), reason="done with")
+        refusal = await refused(second.Judge(ruleset=version(1), input=given()))
+        assert refusal.kind == ("FAILED_PRECONDITION", "VERSION_RETIRED")
+        assert (await second.judge()).version == version(2)
+
+
 async def test_no_row_is_stored_behind_the_rollback_that_left_its_version(line, sql):
     """By the order of commits: judgments hold their channels until they are stored, and a rollback waits for that."""
     await line.publish("2.0.0", "prod", titles={"en": "two"})
@@ -499,7 +534,7 @@ async def _judge_on(client):
 async def _streamed(client, requests):
     async def asked():
         for number, fields in enumerate(requests):
-            request = judgment_service_pb2.JudgeRequest(ruleset=RULESET, **fields)
+            request = judgment_service_pb2.JudgeRequest(**{"ruleset": RULESET, **fields})
             yield judgment_service_pb2.JudgeStreamRequest(number=number, request=request)
 
     return [answer async for answer in client.judge_stream(asked())]
