@@ -1,5 +1,6 @@
 """Keys rotate, issuers go away: what is known stays in force, and nobody makes us read more often than we want."""
 
+import asyncio
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -182,6 +183,18 @@ async def test_an_issuer_that_refuses_connections_is_unavailable(issuer, keys, c
     issuer.server_close()
     with pytest.raises(KeysUnavailable):
         await KeySet(address, clock=clock).find(keys.key_id)
+
+
+async def test_an_issuer_that_speaks_no_http_is_unavailable(keys):
+    async def babble(_reader, writer):
+        writer.write(b"no HTTP at all\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        authenticator = Authenticator(f"http://127.0.0.1:{port}/jwks", keys.issuer, "millwright")
+        with pytest.raises(KeysUnavailable):
+            await authenticator.authenticate(f"Bearer {keys.token()}")
 
 
 async def test_an_answer_without_end_is_no_key_set(issuer, keys, clock):

@@ -95,9 +95,14 @@ async def writer(database):
 
 
 @pytest.fixture
-async def jetstream(module_nats, monkeypatch):
-    """A connected JetStream of the sample service; what it hears is in `heard`."""
+def impatient(monkeypatch):
+    """A client connects again soon after a loss."""
     monkeypatch.setattr("millwright_runtime.events.jetstream._RECONNECT_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def jetstream(module_nats, impatient):
+    """A connected JetStream of the sample service; what it hears is in `heard`."""
     jetstream = JetStream(module_nats.url, "sample", retention_days=7)
     jetstream.heard = []
     jetstream.start(jetstream.heard.append)

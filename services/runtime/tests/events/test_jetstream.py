@@ -1,6 +1,10 @@
 """What an event looks like on NATS, and that who watches is woken by it."""
 
+import asyncio
+import gc
 import json
+import os
+import signal
 import uuid
 from datetime import datetime
 
@@ -65,6 +69,40 @@ async def test_every_replica_hears_of_an_event(relay, writer, reader, jetstream,
         return jetstream.heard == [f"north/{resource}"]
 
     await until(is_heard, 5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its socket behind
+async def test_a_connection_that_nats_ends_for_good_is_made_anew(local_directory, impatient):
+    """As an operator who changes a password by a reload would, and takes that back."""
+    configuration = local_directory / f"nats-{uuid.uuid4().hex[:8]}.conf"
+
+    def permit(password):
+        users = f"{{ user: sample, password: {password} }}, {{ user: other, password: other }}"
+        configuration.write_text(f"authorization {{ users: [{users}] }}")
+
+    permit("old")
+    options = ("--config", str(configuration))
+    async with Nats(local_directory / configuration.stem, options=options) as server:
+        jetstream = JetStream(server.url.replace("//", "//sample:old@"), "sample", retention_days=7)
+        jetstream.start(lambda _name: None)
+
+        async def is_connected():
+            return jetstream.is_connected
+
+        async def is_ended():
+            return not jetstream.is_connected
+
+        await until(is_connected, 5)
+        permit("new")
+        os.kill(server.process.pid, signal.SIGHUP)
+        await until(is_ended, 5)
+        await asyncio.sleep(1)
+        permit("old")
+        os.kill(server.process.pid, signal.SIGHUP)
+        await until(is_connected, 5)
+        assert await jetstream.context.streams_info() == []
+        await jetstream.stop()
+    gc.collect()
 
 
 async def test_an_operator_may_change_the_stream(relay, writer, reader, resource):

@@ -10,6 +10,7 @@ import logging
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ class KeySet:
             keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(text).keys if key.key_type != "oct"}
             if not keys:
                 raise ValueError("none of its keys is a public one")
-        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:  # JSON may be of any shape
+        except (OSError, HTTPException, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            # whoever answers may speak no HTTP, and JSON may be of any shape
             metrics.KEY_SET_FAILURES.inc()
             _log.warning("the keys cannot be read", extra={"jwks": self._jwks, "fault": repr(error)})
         else:

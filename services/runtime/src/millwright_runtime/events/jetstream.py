@@ -67,7 +67,7 @@ class JetStream:
     def start(self, on_event: Callable[[str], None]) -> None:
         """Begin to connect, and again after each loss; `on_event` is given `TENANT/RESOURCE` of every event seen."""
         self._on_event = on_event
-        self._connecting = asyncio.create_task(self._connect(), name="nats-connect")
+        self._connecting = asyncio.create_task(self._keep_connected(), name="nats-connect")
 
     async def stop(self) -> None:
         """Close the connection."""
@@ -151,6 +151,26 @@ class JetStream:
         if event.traceparent:
             headers["traceparent"] = event.traceparent
         return headers
+
+    async def _keep_connected(self) -> None:
+        """Connect, and begin anew where NATS ended a connection for good: with who may no longer be there, say.
+
+        What was lost otherwise, the client itself connects again.
+        """
+        while True:
+            try:
+                await self._connect()
+                while not self._client.is_closed:  # its callback does not tell of every end
+                    await asyncio.sleep(_RECONNECT_SECONDS)
+                _log.warning("NATS has ended the connection", extra={"fault": repr(self._client.last_error)})
+            except (NatsError, OSError) as error:
+                await self._failed(error)
+                with suppress(NatsError, OSError):
+                    await self._client.close()
+            await asyncio.sleep(_RECONNECT_SECONDS)
+            self._client = Client()
+            self._context = self._client.jetstream(timeout=_ACK_SECONDS)
+            self._has_stream = False
 
     async def _connect(self) -> None:
         await self._client.connect(  # tries until it succeeds
