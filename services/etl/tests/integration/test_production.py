@@ -2,12 +2,13 @@
 
 import io
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars
 import pytest
-from etl_rig.client import DAY, ORDER, record
+from etl_rig.client import DAY, ORDER, SEOUL, record
 from millwright.etl.v1 import production_service_pb2 as pb
+from millwright.etl.v1 import run_pb2
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.windows import window
 from millwright_etl.store import windows
@@ -213,7 +214,50 @@ async def test_a_calendar_from_a_day_on_leaves_the_days_before(admin, sql):
         await sql.execute(_PUBLISHED, admin.tenant, day)
     answer = await admin.SavePlantCalendar(calendar={**TWO, "valid_from": "2025-11-14"})
     assert answer.dirty_days == 2  # the day before ends at another time
-    assert [calendar.valid_from for calendar in (await admin.GetPlantCalendar()).calendars] == ["2025-11-14"]
+    assert [calendar.valid_from for calendar in (await admin.GetPlantCalendar()).calendars] == ["2025-11-14", ""]
+
+
+MONDAY = date(2025, 11, 17)
+EARLY = {
+    "time_zone": "Asia/Seoul",
+    "day_start": "08:00",
+    "shifts": [{**SHIFTS[0], "code": "A", "start": "08:00", "end": "08:00"}],
+}
+
+
+async def test_a_row_that_a_calendar_moves_to_a_day_that_was_never_made_is_in_the_facts_of_that_day(
+    client, admin_of, sql
+):
+    order = {**ORDER, "shift": None}
+    hours = [datetime(2025, 11, 17, *clock, tzinfo=SEOUL) for clock in ((6, 30), (12, 0))]
+    await client.land(*(record(order, str(hour), event_time=hour) for hour in hours))
+    await client.ended((await client.RunPipeline(dates=[str(MONDAY)])).run.name)
+    assert await pieces(sql, client.tenant) == {MONDAY: 200}
+    async with admin_of(client) as admin:
+        assert (await admin.SavePlantCalendar(calendar=EARLY)).dirty_days == 2
+    assert list((await client.GetFreshness()).missing_dates) == ["2025-11-16"]
+    run = await client.ended((await client.RunPipeline()).run.name)
+    assert run.state == run_pb2.Run.STATE_COMPLETED
+    assert await pieces(sql, client.tenant) == {MONDAY: 100, MONDAY - timedelta(days=1): 100}
+
+
+async def test_a_row_that_states_its_day_is_moved_by_no_calendar(client, admin_of, sql):
+    stated = {**ORDER, "business_date": "2025-11-17"}
+    await client.land(record(stated, event_time=datetime(2025, 11, 17, 6, 30, tzinfo=SEOUL)))
+    await client.ended((await client.RunPipeline(dates=[str(MONDAY)])).run.name)
+    async with admin_of(client) as admin:
+        assert (await admin.SavePlantCalendar(calendar=EARLY)).dirty_days == 1
+    await client.ended((await client.RunPipeline()).run.name)
+    assert await pieces(sql, client.tenant) == {MONDAY: 100}
+
+
+async def pieces(sql, tenant):
+    """Pieces by day, as far as there are facts."""
+    found = await sql.fetch(_PIECES, tenant)
+    return {row["date"]: row["pieces"] for row in found}
+
+
+_PIECES = "SELECT date, sum(total_qty) AS pieces FROM bi.fact_daily_production WHERE tenant = $1 GROUP BY date"
 
 
 @pytest.mark.parametrize(

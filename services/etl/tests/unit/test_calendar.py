@@ -73,6 +73,24 @@ def test_a_new_calendar_holds_from_its_day_on():
     assert calendars.shift_spans(date(2026, 11, 19))[-1].end_time == seoul(2026, 11, 20, 5)
 
 
+@given(st.datetimes(datetime(2026, 11, 10), datetime(2026, 11, 20), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis
+@pytest.mark.parametrize(
+    "following",
+    [
+        Calendar("Asia/Seoul", time(8), (Shift("D", time(8), time(8), 600),)),
+        Calendar("Asia/Seoul", time(4), (Shift("D", time(4), time(4), 600),)),
+        Calendar("Pacific/Kiritimati", time(6), (Shift("D", time(6), time(6), 600),)),
+        Calendar("Etc/GMT+12", time(6), (Shift("D", time(6), time(6), 600),)),
+    ],
+)
+@pytest.mark.parametrize("first", [DEFAULT, replace(DEFAULT, time_zone="Etc/GMT+12")])
+def test_where_a_calendar_takes_over_every_instant_is_within_its_day_and_no_other(first, following, instant):
+    calendars = Calendars((first, replace(following, valid_from=DAY)))
+    day = calendars.business_date(instant)
+    begin, end = calendars.span(day)
+    assert begin <= instant < end
+
+
 MIDNIGHT = Calendar("Asia/Seoul", time(0), (Shift("D", time(0), time(12), 600), Shift("N", time(12), time(0), 600)))
 
 
@@ -109,6 +127,8 @@ TWO = (Shift("D", time(8), time(20), 600), Shift("N", time(20), time(8), 600))
         (replace(DEFAULT, time_zone="Seoul"), "calendar.time_zone"),
         (replace(DEFAULT, time_zone="../etc/passwd"), "calendar.time_zone"),
         (replace(DEFAULT, shifts=()), "calendar.shifts"),
+        (replace(DEFAULT, valid_from=date.min), "calendar.valid_from"),
+        (replace(DEFAULT, valid_from=date.max), "calendar.valid_from"),
         (Calendar("UTC", time(6), TWO), "calendar.shifts[0].start"),
         (Calendar("UTC", time(8), (TWO[0], replace(TWO[1], start=time(21)))), "calendar.shifts[0].end"),
         (Calendar("UTC", time(8), (TWO[0], replace(TWO[1], end=time(7)))), "calendar.shifts[1].end"),

@@ -13,7 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from millwright_runtime.errors import Violation
 
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+"""Days that a calendar may hold from."""
 MOST_SHIFTS = 12
+MOST_DAYS_MOVED = 3
+"""How far another calendar moves an instant at most: time zones are 26 hours apart, and days begin at any hour."""
 _DAY_MINUTES = 24 * 60
 
 
@@ -92,7 +96,7 @@ class Calendars:
     """A plant's calendars over the years: each holds until the next begins."""
 
     calendars: tuple[Calendar, ...] = (DEFAULT,)
-    """By `valid_from`, the earliest first."""
+    """By `valid_from`, the earliest first; that one holds from the beginning."""
 
     def of(self, day: date) -> Calendar:
         """Give the calendar that holds for a business day."""
@@ -104,19 +108,33 @@ class Calendars:
 
     def business_date(self, instant: datetime) -> date:
         """Give the business day that an instant falls into, by the calendar that holds for that day."""
+        last = date.max
         for calendar in reversed(self.calendars):
-            day = calendar.business_date(instant)
+            day = min(calendar.business_date(instant), last)
             if calendar.valid_from is None or day >= calendar.valid_from:
                 return day
+            last = calendar.valid_from - timedelta(days=1)
         return self.calendars[0].business_date(instant)
 
     def newest_over(self, instant: datetime) -> date:
         """Give the newest business day that is over at an instant."""
         return self.business_date(instant) - timedelta(days=1)
 
+    def begin_time(self, day: date) -> datetime:
+        """Give when a business day begins; none begins after a calendar has taken over that holds for later days."""
+        later = ((each, each.valid_from) for each in self.calendars if each.valid_from and each.valid_from > day)
+        return min([self.of(day).begin_time(day), *(each.begin_time(first) for each, first in later)])
+
     def span(self, day: date) -> tuple[datetime, datetime]:
         """Give the instants of a business day; where a calendar takes over, the day before ends when it begins."""
-        return self.of(day).begin_time(day), self.of(day + timedelta(days=1)).begin_time(day + timedelta(days=1))
+        return self.begin_time(day), self.begin_time(day + timedelta(days=1))
+
+    def first_moved(self, before: Calendars, valid_from: date) -> date:
+        """Give the first day that is another span than before, where a calendar that holds from a day on is changed."""
+        day = valid_from
+        while self.span(day - timedelta(days=1)) != before.span(day - timedelta(days=1)):
+            day -= timedelta(days=1)
+        return day
 
     def shift_spans(self, day: date) -> list[ShiftSpan]:
         """Give the shifts of a business day; the last one ends with the day."""
@@ -131,6 +149,8 @@ def faults(calendar: Calendar) -> list[Violation]:
         ZoneInfo(calendar.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         found.append(Violation("calendar.time_zone", "UNKNOWN_VALUE", "must be an IANA time zone, as Asia/Seoul"))
+    if calendar.valid_from and not EARLIEST <= calendar.valid_from <= LATEST:
+        found.append(Violation("calendar.valid_from", "OUT_OF_RANGE", f"must be from {EARLIEST} to {LATEST}, or empty"))
     if not 1 <= len(calendar.shifts) <= MOST_SHIFTS:
         found.append(Violation("calendar.shifts", "OUT_OF_RANGE", f"must be 1 to {MOST_SHIFTS} shifts"))
         return found

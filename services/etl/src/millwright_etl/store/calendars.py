@@ -27,9 +27,10 @@ async def lock(connection: Connection, tenant: str) -> Calendars:
 
 
 async def read(connection: Connection, tenant: str) -> Calendars:
-    """Give a plant's calendars, the earliest first."""
-    rows = await connection.fetch(_READ, tenant)
-    return Calendars(tuple(_calendar(row) for row in rows) or (DEFAULT,))
+    """Give a plant's calendars, the earliest first; the default one holds as long as no other does."""
+    found = tuple(_calendar(row) for row in await connection.fetch(_READ, tenant))
+    is_whole = found and found[0].valid_from is None
+    return Calendars(found if is_whole else (DEFAULT, *found))
 
 
 async def revisions(connection: Connection, tenant: str) -> dict[date | None, int]:
@@ -54,12 +55,6 @@ async def save(connection: Connection, tenant: str, calendar: Calendar) -> int:
         _SAVE, tenant, valid_from, calendar.time_zone, calendar.day_start, json.dumps(shifts)
     )
     return revision
-
-
-async def mark_days(connection: Connection, tenant: str, from_date: date, to_date: date) -> int:
-    """Mark the days that have facts in [from_date, to_date) as changed; give how many."""
-    tag = await connection.execute(_MARK_DAYS, tenant, from_date, to_date)
-    return int(tag.rpartition(" ")[2])
 
 
 def _calendar(row: asyncpg.Record) -> Calendar:
@@ -89,9 +84,4 @@ ON CONFLICT (tenant, valid_from) DO UPDATE
 SET time_zone = excluded.time_zone, day_start = excluded.day_start, shifts = excluded.shifts,
     revision = kept.revision + 1, update_time = clock_timestamp()
 RETURNING revision
-"""
-_MARK_DAYS = """
-INSERT INTO etl.dirty (tenant, date)
-SELECT tenant, date FROM etl.day
-WHERE tenant = $1 AND date >= $2 AND date < $3 AND publish_time IS NOT NULL GROUP BY tenant, date
 """

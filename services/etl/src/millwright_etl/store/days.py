@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from millwright_runtime.postgres.database import TENANT, Connection
 
@@ -17,6 +17,20 @@ async def read(connection: Connection, pipeline: str, from_date: date, to_date: 
     """Give what is known of the transaction's tenant's days in [from_date, to_date], in order."""
     rows = await connection.fetch(_READ, pipeline, from_date, to_date)
     return {row["date"]: Day(row["is_published"], row["is_failed"], row["is_dirty"], row["is_queued"]) for row in rows}
+
+
+async def known(connection: Connection) -> set[date]:
+    """Give the transaction's tenant's days that a run has ended for, or that were marked: each row's is among them."""
+    return {row["date"] for row in await connection.fetch(_KNOWN)}
+
+
+async def with_rows(connection: Connection, spans: Mapping[date, tuple[datetime, datetime]]) -> Sequence[date]:
+    """Give those of the days, each with its begin and end, that rows of the transaction's tenant fall into.
+
+    It is one look into the index a day, however many rows there are.
+    """
+    begins, ends = ([span[place] for span in spans.values()] for place in (0, 1))
+    return [row["date"] for row in await connection.fetch(_WITH_ROWS, list(spans), begins, ends)]
 
 
 async def tenants(connection: Connection) -> list[str]:
@@ -61,6 +75,17 @@ FULL JOIN (SELECT DISTINCT run_window.date FROM etl.run_window JOIN etl.run USIN
            WHERE tenant = {TENANT} AND run_window.pipeline = $1 AND run_window.date BETWEEN $2 AND $3
              AND run_window.state IN ('PENDING', 'RUNNING') AND kind <> 'BACKFILL') AS queued
     USING (date)
+ORDER BY date
+"""
+_KNOWN = f"""
+SELECT date FROM etl.day WHERE tenant = {TENANT} UNION SELECT date FROM etl.dirty WHERE tenant = {TENANT}
+"""
+_WITH_ROWS = f"""
+SELECT date FROM unnest($1::date[], $2::timestamptz[], $3::timestamptz[]) AS day (date, begin_time, end_time)
+WHERE EXISTS (
+    SELECT FROM core.erp_mes_data
+    WHERE tenant = {TENANT} AND event_time >= begin_time AND event_time < end_time AND stated_date IS NULL
+)
 ORDER BY date
 """
 _TENANTS = "SELECT DISTINCT tenant FROM (SELECT tenant FROM etl.dirty UNION ALL SELECT tenant FROM etl.day) ORDER BY 1"
