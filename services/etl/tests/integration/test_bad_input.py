@@ -13,6 +13,8 @@ from millwright.etl.v1 import ingest_service_pb2 as pb
 from millwright.etl.v1 import run_pb2
 from millwright_local.testing.refusals import refused
 
+HUGE = "9e131071"
+"""Eight characters; two of it are more than Postgres can hold."""
 CELLS = [
     pytest.param({"total_qty": "12,5"}, "NOT_A_NUMBER", "total_qty", id="a decimal comma"),
     pytest.param({"good_qty": "NaN"}, "NOT_A_NUMBER", "good_qty", id="NaN"),
@@ -20,6 +22,13 @@ CELLS = [
     pytest.param({"total_qty": "-Infinity"}, "NOT_A_NUMBER", "total_qty", id="-Infinity"),
     pytest.param({"defect_qty": -5}, "NEGATIVE", "defect_qty", id="a negative quantity"),
     pytest.param({"good_qty": 96}, "SUM_EXCEEDS_TOTAL", "total_qty", id="good and defect above total"),
+    pytest.param({"good_qty": HUGE, "defect_qty": HUGE}, "OUT_OF_RANGE", "good_qty", id="parts that have no sum"),
+    pytest.param({"total_qty": HUGE, "scrap_qty": HUGE, "good_qty": HUGE}, "OUT_OF_RANGE", "scrap_qty", id="all huge"),
+    pytest.param({"good_qty": f"-{HUGE}", "scrap_qty": f"-{HUGE}"}, "NEGATIVE", "good_qty", id="hugely negative parts"),
+    pytest.param({"cycle_seconds": HUGE, "total_qty": HUGE}, "OUT_OF_RANGE", "cycle_seconds", id="a product too large"),
+    pytest.param({"runtime_seconds": "1e-16383"}, "TOO_LONG", "runtime_seconds", id="a tiny number"),
+    pytest.param({"cycle_seconds": f"0.{'1' * 16383}"}, "TOO_LONG", "cycle_seconds", id="a number without end"),
+    pytest.param({"total_qty": "1e999999999"}, "NOT_A_NUMBER", "total_qty", id="an exponent without end"),
     pytest.param(
         {"start_time": "2025-11-14T10:00:00+09:00", "end_time": "2025-11-14T09:00:00+09:00"},
         "END_BEFORE_START",
@@ -47,6 +56,24 @@ async def test_a_bad_cell_costs_its_own_row_alone(client, sql, cells, code, fiel
         assert (code, field) in {(reason.code, reason.field) for reason in found.reasons}
     pieces = await sql.fetchval("SELECT sum(total_qty) FROM bi.fact_daily_production WHERE tenant = $1", client.tenant)
     assert pieces == 300
+
+
+OTHERS = [
+    ("PRODUCTION_ORDER", {"planned_qty": HUGE}, "OUT_OF_RANGE"),
+    ("PRODUCTION_ORDER", {"planned_qty": 1, "planned_seconds": "1e-16383"}, "TOO_LONG"),
+    ("EQUIPMENT_STATUS", {"equipment_code": "M1", "status": "DOWN", "duration_seconds": HUGE}, "OUT_OF_RANGE"),
+    ("QUALITY", {"defect_type": "scratch", "defect_qty": HUGE}, "OUT_OF_RANGE"),
+]
+
+
+@pytest.mark.parametrize(("kind", "cells", "code"), OTHERS)
+async def test_numbers_that_have_no_sum_are_set_aside_whatever_their_rows_are(client, kind, cells, code):
+    payload = {"line_code": "L1", "product_code": "P1", "shift": "A", **cells}
+    await client.land(record(), *(record(payload, f"bad-{number}", kind=kind) for number in range(2)))
+    run = await client.ended((await client.RunPipeline(dates=[str(DAY)])).run.name)
+    assert (run.state, run.counts.rows_used) == (run_pb2.Run.STATE_COMPLETED, 1)
+    found = (await client.ListQuarantinedRecords()).records
+    assert [reason.code for row in found for reason in row.reasons] == [code, code]
 
 
 async def test_a_payload_of_5_mb_is_more_than_a_message_holds_and_the_next_batch_is_landed(client):

@@ -88,6 +88,14 @@ async def test_rows_that_share_what_must_be_unique_are_all_set_aside(plant, with
     assert set(await plant.quarantine()) == {"1", "3"}
 
 
+async def test_numbers_that_must_be_unique_are_compared_as_numbers(plant, with_rule):
+    await with_rule(Check.UNIQUE, field="cycle_seconds")
+    for name, seconds in (("1", 7), ("2", "7.0"), ("3", 8), ("4", "9e131071")):
+        await plant.land({**ORDER, "cycle_seconds": seconds}, name)
+    assert result(await plant.make()) == (False, 2)
+    assert set(await plant.quarantine()) == {"1", "2", "4"}
+
+
 async def test_a_line_that_nobody_has_named_is_unknown_until_it_is_named(plant, with_rule):
     await with_rule(Check.REFERENCE, field="line_code")
     await plant.land(ORDER)

@@ -8,27 +8,28 @@ judged AS MATERIALIZED (
                AND time_faults IS NULL
                AND CASE record_type
                    WHEN 'WORK_ORDER' THEN
-                       -- Parts that are not negative, and together not more than the whole, are each within its bounds.
-                       total_qty <= 1e12 AND good_qty >= 0 AND defect_qty >= 0
-                       AND good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty
-                       AND (scrap_qty >= 0 OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL)
-                       AND (rework_qty BETWEEN 0 AND 1e12
-                            OR rework_qty IS NULL AND payload ->> 'rework_qty' IS NULL)
-                       AND (runtime_seconds BETWEEN 0 AND 1e7
+                       -- Each part is looked at before they are added: of numbers of any size there may be no sum.
+                       CASE WHEN etl.fits(total_qty, 1e12) AND etl.fits(good_qty, total_qty)
+                                 AND etl.fits(defect_qty, total_qty)
+                                 AND (etl.fits(scrap_qty, total_qty)
+                                      OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL) THEN
+                           good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty END
+                       AND (etl.fits(rework_qty, 1e12) OR rework_qty IS NULL AND payload ->> 'rework_qty' IS NULL)
+                       AND (etl.fits(runtime_seconds, 1e7)
                             OR runtime_seconds IS NULL AND payload ->> 'runtime_seconds' IS NULL)
-                       AND (cycle_seconds BETWEEN 0 AND 1e7
+                       AND (etl.fits(cycle_seconds, 1e7)
                             OR cycle_seconds IS NULL AND payload ->> 'cycle_seconds' IS NULL)
-                       AND (ideal_cycle_seconds BETWEEN 0 AND 1e7
+                       AND (etl.fits(ideal_cycle_seconds, 1e7)
                             OR ideal_cycle_seconds IS NULL AND payload ->> 'ideal_cycle_seconds' IS NULL)
                    WHEN 'PRODUCTION_ORDER' THEN
-                       planned_qty BETWEEN 0 AND 1e12
-                       AND (planned_seconds BETWEEN 0 AND 1e7
+                       etl.fits(planned_qty, 1e12)
+                       AND (etl.fits(planned_seconds, 1e7)
                             OR planned_seconds IS NULL AND payload ->> 'planned_seconds' IS NULL)
                    WHEN 'EQUIPMENT_STATUS' THEN
                        equipment <> '' AND length(equipment) <= 63
-                       AND status IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE') AND duration_seconds BETWEEN 0 AND 1e7
+                       AND status IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE') AND etl.fits(duration_seconds, 1e7)
                    WHEN 'QUALITY' THEN
-                       defect_type <> '' AND length(defect_type) <= 63 AND defect_qty BETWEEN 0 AND 1e12
+                       defect_type <> '' AND length(defect_type) <= 63 AND etl.fits(defect_qty, 1e12)
                    ELSE false
                END{rule_conditions}) IS TRUE AS is_good,
            deleted, ignored, is_order, is_plan, is_status, is_defect, event_time, source_system, total_qty, line, product,

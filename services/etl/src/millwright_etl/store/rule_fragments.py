@@ -92,25 +92,25 @@ def parameters(rules: Sequence[Rule]) -> dict[str, Any]:
 
 def _broken(place: int, rule: Shape) -> str:
     """Give SQL that tells whether a row of `judged` breaks a rule; never NULL."""
-    text, number = _text(rule.field), _number(rule.field)
+    value, number = _value(rule.field), _number(rule.field)
     match rule.check:
         case Check.NOT_NULL:
-            breaks = f"{text} IS NULL"
+            breaks = f"{value} IS NULL"
         case Check.RANGE:
             bounds = [f"{number} < :rule_min_{place}::numeric"] * rule.has_min
             bounds += [f"{number} > :rule_max_{place}::numeric"] * rule.has_max
             breaks = f"({' OR '.join(bounds)})"
         case Check.UNIQUE:
-            breaks = f"{text} IS NOT NULL AND count(*) FILTER (WHERE {_CHECKED}) OVER (PARTITION BY {text}) > 1"
+            breaks = f"{value} IS NOT NULL AND count(*) FILTER (WHERE {_CHECKED}) OVER (PARTITION BY {value}) > 1"
         case _:
             known = _TEXT_COLUMNS[rule.field]
             breaks = f"{known} NOT IN (SELECT {known} FROM bi.dim_{known} WHERE tenant = :tenant AND NOT inferred)"
     return f"(({_CHECKED} AND {breaks}) IS TRUE)"
 
 
-def _text(field: str) -> str:
-    if field in _NUMBER_COLUMNS:
-        return f"{field}::text"
+def _value(field: str) -> str:
+    if field in _NUMBER_COLUMNS:  # compared as it is: as text, a number of few characters may have 130,000 of them
+        return field
     return f"nullif({_TEXT_COLUMNS.get(field, f'(payload ->> {_quoted(field)})')}, '')"
 
 

@@ -348,6 +348,10 @@ COMMENT ON COLUMN etl.calendar.valid_from IS '-infinity for the calendar that ho
 """
 
 FUNCTIONS = """
+CREATE FUNCTION etl.fits(number numeric, most numeric) RETURNS boolean IMMUTABLE LANGUAGE sql
+RETURN number BETWEEN 0 AND most AND scale(number) <= 30;
+COMMENT ON FUNCTION etl.fits IS 'Whether a number is from 0 to the most, and short enough to be multiplied';
+
 CREATE FUNCTION etl.reasons(raw core.erp_mes_data, shift text, product text, shift_codes text[]) RETURNS jsonb
 STABLE LANGUAGE sql AS $$
     WITH row AS (SELECT coalesce(raw.payload || raw.corrections, raw.payload) AS payload, raw.record_type AS kind),
@@ -387,16 +391,20 @@ STABLE LANGUAGE sql AS $$
         UNION ALL
         SELECT 4, CASE WHEN payload ->> field IS NULL THEN 'MISSING'
                        WHEN number IS NULL OR number IN ('NaN', 'Infinity', '-Infinity') THEN 'NOT_A_NUMBER'
-                       WHEN number < 0 THEN 'NEGATIVE' ELSE 'OUT_OF_RANGE' END, field,
-               field || ' must be a number from 0 to ' || most::bigint
+                       WHEN number < 0 THEN 'NEGATIVE' WHEN number > most THEN 'OUT_OF_RANGE'
+                       ELSE 'TOO_LONG' END, field,
+               field || CASE WHEN number BETWEEN 0 AND most THEN ' must have at most 30 digits after the point'
+                             ELSE ' must be a number from 0 to ' || most::bigint END
         FROM row, numbers
-        WHERE kinds = kind AND (number BETWEEN 0 AND most) IS NOT TRUE AND (required OR payload ->> field IS NOT NULL)
+        WHERE kinds = kind AND etl.fits(number, most) IS NOT TRUE AND (required OR payload ->> field IS NOT NULL)
         UNION ALL
         SELECT 5, 'SUM_EXCEEDS_TOTAL', 'total_qty',
                'good_qty, defect_qty and scrap_qty must not exceed total_qty together'
         FROM row
-        WHERE kind = 'WORK_ORDER' AND raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) > raw.total_qty
-          AND raw.total_qty >= 0 AND raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) < 'Infinity'
+        WHERE kind = 'WORK_ORDER' AND etl.fits(raw.total_qty, 1e12)
+          AND CASE WHEN etl.fits(raw.good_qty, 1e12) AND etl.fits(raw.defect_qty, 1e12)
+                        AND (etl.fits(raw.scrap_qty, 1e12) OR raw.scrap_qty IS NULL) THEN
+              raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) > raw.total_qty END
         UNION ALL
         SELECT 6, 'UNKNOWN_STATUS', 'status', 'status must be RUNNING, DOWN, SETUP or IDLE'
         FROM row
