@@ -17,6 +17,7 @@ from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
 from millwright_etl.api.quarantine import QuarantineServicer
+from millwright_etl.engine.months import Months
 from millwright_etl.engine.night import OUT_OF_TIME, Night, exit_code, report
 from millwright_etl.engine.working import Worker
 from millwright_etl.settings import EtlSettings
@@ -40,6 +41,7 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
         ],
         loops=[
             Worker(platform, log, settings),
+            Months(platform.database),
             Removal("forgetting", platform.database, ingest_streams.forget, FORGET_PAUSE_SECONDS),
             Removal("run-history", platform.database, lambda it: runs.forget(it, run_age), FORGET_PAUSE_SECONDS),
         ],

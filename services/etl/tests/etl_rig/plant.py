@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from millwright_etl.commands import making
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.windows import discrepancies, window
-from millwright_etl.store import windows
+from millwright_etl.store import months, windows
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAY = date(2026, 11, 14)
@@ -45,7 +45,7 @@ class Plant:
     async def run(self, day=DAY):
         """Make the facts of a day, check that they add up, and give the counts."""
         asked = window(Calendars(), self.tenant, day)
-        await windows.ensure_month(self.connection, asked)
+        await months.ensure(self.connection, asked.date)
         async with self.connection.transaction():
             await windows.set_limits(self.connection, 16)
             counts = (await windows.make_facts(self.connection, asked, uuid.uuid4(), 60)).counts
@@ -55,7 +55,7 @@ class Plant:
     async def make(self, day=DAY):
         """Make the facts of a day as a run does: published, or rolled back and what is wrong set aside."""
         asked, run = window(Calendars(), self.tenant, day), uuid.uuid4()
-        await windows.ensure_month(self.connection, asked)
+        await months.ensure(self.connection, asked.date)
         transaction = self.connection.transaction()
         await transaction.start()
         await windows.set_limits(self.connection, 16)

@@ -12,7 +12,7 @@ from millwright_etl.domain.mock_plant.arrivals import arrivals
 from millwright_etl.domain.mock_plant.expected import Expected
 from millwright_etl.domain.mock_plant.plan import Plan
 from millwright_etl.domain.windows import discrepancies, window
-from millwright_etl.store import windows
+from millwright_etl.store import months, windows
 
 WEEK = Plan(seed=1, from_date=date(2025, 11, 3), days=7, lines=3, products=4, orders_per_shift=4)
 DISTURBED = replace(WEEK, late_share=0.15, duplicate_share=0.1, corrected_share=0.15, bad_share=0.1)
@@ -26,7 +26,7 @@ async def land(connection, tenant, records):
 
 async def run(connection, tenant, day):
     asked = window(Calendars(), tenant, day)
-    await windows.ensure_month(connection, asked)
+    await months.ensure(connection, asked.date)
     async with connection.transaction():
         await windows.set_limits(connection, 16)
         counts = (await windows.make_facts(connection, asked, uuid.uuid4(), 60)).counts

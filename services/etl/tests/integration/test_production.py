@@ -11,7 +11,7 @@ from millwright.etl.v1 import production_service_pb2 as pb
 from millwright.etl.v1 import run_pb2
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.windows import window
-from millwright_etl.store import windows
+from millwright_etl.store import months, windows
 from millwright_local.testing.refusals import refused
 
 TODAY = {"from_date": DAY.isoformat(), "to_date": DAY.isoformat()}
@@ -41,7 +41,7 @@ async def plant(client, sql):
 async def made(sql, tenant, day=DAY):
     """Make the facts of a day."""
     asked = window(Calendars(), tenant, day)
-    await windows.ensure_month(sql, asked)
+    await months.ensure(sql, asked.date)
     async with sql.transaction():
         await sql.execute(f"SET LOCAL millwright.tenant = '{tenant}'")
         await windows.make_facts(sql, asked, uuid.uuid4(), 60)

@@ -13,7 +13,7 @@ from millwright_etl.commands import making
 from millwright_etl.domain.quality import Refusal, Result
 from millwright_etl.domain.runs import Tally
 from millwright_etl.domain.windows import Window, window
-from millwright_etl.store import calendars, days, dirty_days, windows
+from millwright_etl.store import calendars, days, dirty_days, months, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,11 @@ class WindowRefused(Exception):
 
 
 async def prepare(connection: Connection, job: Job) -> None:
-    """Make room for the facts of a day, in a transaction before the one that makes them."""
-    await windows.ensure_month(connection, window(await calendars.read(connection, job.tenant), job.tenant, job.date))
+    """Make room for the facts of a day, in a transaction before the one that makes them.
+
+    Raises asyncpg.LockNotAvailableError if others are in the way: they are not to wait, so it is tried again.
+    """
+    await months.ensure(connection, job.date)
 
 
 async def publish(connection: Connection, job: Job, limits: Limits) -> Published:

@@ -153,8 +153,7 @@ class Worker:
     async def _publish(self, job: Job, key: Key, began: float) -> None:
         """Make the facts of a window and publish them, or write why they are not."""
         try:
-            async with self._platform.database.transaction(job.tenant) as connection:
-                await publishing.prepare(connection, job)
+            await self._make_room(job, began)
             async with self._platform.database.transaction(job.tenant) as connection:
                 made = await publishing.publish(connection, job, self._limits)
                 ending = Ending(WindowState.PUBLISHED, _elapsed_ms(began), tally=made.tally, quality=made.quality)
@@ -162,7 +161,7 @@ class Worker:
             _count(ending)
         except WindowRefused as refused:
             await self._refuse(job, key, began, refused)
-        except asyncpg.QueryCanceledError:
+        except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             message = f"It took longer than {self._limits.seconds:g} s (WINDOW_SECONDS)."
             await self._end(key, Ending(WindowState.FAILED, _elapsed_ms(began), "DATABASE", message))
         except WindowLost:
@@ -174,6 +173,20 @@ class Worker:
             _log.exception("a window failed", extra={"window": str(key), "error_id": str(error_id)})
             message = f"Something went wrong on our side; the log has it as error {error_id}."
             await self._end(key, Ending(WindowState.FAILED, _elapsed_ms(began), "INTERNAL", message))
+
+    async def _make_room(self, job: Job, began: float) -> None:
+        """Make room for the facts of a day, and wait for whoever is in the way: that is no attempt at the window."""
+        while True:
+            try:
+                async with self._platform.database.transaction(job.tenant) as connection:
+                    await publishing.prepare(connection, job)
+            except asyncpg.LockNotAvailableError:
+                if time.monotonic() - began > self._limits.seconds:
+                    raise
+                _log.info("a window waits for its month: its dimensions are in use", extra={"window": str(job)})
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _refuse(self, job: Job, key: Key, began: float, refused: WindowRefused) -> None:
         """Set aside what is wrong with the rows of a window that is not published, and write why it is not."""

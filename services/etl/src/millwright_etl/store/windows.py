@@ -43,11 +43,6 @@ async def set_limits(connection: Connection, memory_megabytes: int, seconds: flo
     )
 
 
-async def ensure_month(connection: Connection, window: Window) -> None:
-    """Make the partitions of the window's month, if they are missing; not in the transaction that makes the facts."""
-    await connection.execute("SELECT bi.ensure_month($1)", window.date)
-
-
 async def make_facts(
     connection: Connection, window: Window, run: uuid.UUID, seconds: float, rules: Sequence[Rule] = ()
 ) -> Made:

@@ -418,26 +418,33 @@ STABLE LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION etl.reasons IS 'Everything that is wrong with a row, for those that the pipeline cannot use';
 
-CREATE FUNCTION bi.ensure_month(day date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, bi AS $$
+CREATE FUNCTION bi.ensure_month(day date) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     month date := date_trunc('month', day);
-    part text := to_char(month, 'YYYYMM');
     fact text;
+    part text;
+    made integer := 0;
 BEGIN
     IF day IS NULL OR day < '1990-01-01' OR day > '2199-12-31' THEN
         RAISE EXCEPTION 'no month of facts: %', day;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('etl:months', 0));
     FOREACH fact IN ARRAY ARRAY['fact_daily_production', 'fact_daily_defect'] LOOP
-        IF to_regclass(format('bi_parts.%I', fact || '_' || part)) IS NULL THEN
-            EXECUTE format('CREATE TABLE bi_parts.%I PARTITION OF bi.%I FOR VALUES FROM (%L) TO (%L)',
-                           fact || '_' || part, fact, month, month + interval '1 month');
-        END IF;
+        part := fact || to_char(month, '_YYYYMM');
+        CONTINUE WHEN to_regclass(format('bi_parts.%I', part)) IS NOT NULL;
+        PERFORM pg_advisory_xact_lock(hashtextextended('etl:months', 0));
+        CONTINUE WHEN to_regclass(format('bi_parts.%I', part)) IS NOT NULL;
+        -- To attach a table waits for no reader, and no reader waits for it; PARTITION OF would lock everybody out. The
+        -- table is empty, so that no constraint is needed for its rows to be known to fit.
+        EXECUTE format('CREATE TABLE bi_parts.%I (LIKE bi.%I INCLUDING ALL)', part, fact);
+        EXECUTE format('ALTER TABLE bi.%I ATTACH PARTITION bi_parts.%I FOR VALUES FROM (%L) TO (%L)',
+                       fact, part, month, month + interval '1 month');
+        made := made + 1;
     END LOOP;
+    RETURN made;
 END
 $$;
-COMMENT ON FUNCTION bi.ensure_month IS 'Makes the partitions of facts of a month, if they are not there';
+COMMENT ON FUNCTION bi.ensure_month IS 'Makes the partitions of facts of a month that are missing; gives how many';
 REVOKE ALL ON FUNCTION bi.ensure_month FROM PUBLIC;
 """
 
