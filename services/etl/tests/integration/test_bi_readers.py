@@ -98,6 +98,39 @@ async def test_a_sql_tool_finds_the_star_and_reads_the_facts_of_its_plant_alone(
             assert set(tenants) == {mine}, name
 
 
+async def test_a_join_of_the_whole_star_keeps_every_measure(plant):
+    place = {"line_code": "L1", "shift": "A"}
+    await plant.land({**ORDER, "runtime_seconds": 500, "cycle_seconds": 5, "ideal_cycle_seconds": 4}, "order")
+    await plant.land(
+        {**place, "product_code": "P2", "planned_qty": 9, "planned_seconds": 90}, "plan", "PRODUCTION_ORDER"
+    )
+    await plant.land({**place, "product_code": "P3", "defect_type": "dent", "defect_qty": 2}, "defect", "QUALITY")
+    for number, status in enumerate(("DOWN", "SETUP", "RUNNING", "IDLE")):
+        stop = {"line_code": f"L{number}", "equipment_code": "M1", "status": status, "duration_seconds": 60}
+        await plant.land(stop, status, "EQUIPMENT_STATUS")
+    await plant.run()
+    for fact in ("fact_daily_production", "fact_daily_defect"):
+        plain, joined = [
+            await plant.connection.fetch(f"SELECT fact.* FROM bi.{fact} AS fact {join} ORDER BY fact.*")
+            for join in ("", _STAR)
+        ]
+        assert plain == joined
+        assert plain
+    assert (
+        await plant.connection.fetchval(
+            "SELECT names ->> 'en' FROM bi.fact_daily_production JOIN bi.dim_product USING (tenant, product) "
+            "WHERE downtime_seconds > 0"
+        )
+        == "no product"
+    )
+
+
+_STAR = """
+JOIN bi.dim_date USING (date) JOIN bi.dim_line USING (tenant, line) JOIN bi.dim_product USING (tenant, product)
+JOIN bi.dim_shift USING (tenant, shift)
+"""
+
+
 async def test_polars_reads_a_view_over_that_role(readers, role, engine, two_plants):
     readers("grant", role, two_plants[1])
     with engine.connect() as connection:

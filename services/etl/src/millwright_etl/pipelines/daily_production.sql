@@ -121,10 +121,12 @@ known_lines AS (
     INSERT INTO bi.dim_line (tenant, line, inferred)
     SELECT :tenant, line, true FROM keys GROUP BY line ORDER BY line ON CONFLICT DO NOTHING
 ),
+-- Every key of a fact has its member, also '-', which rows of equipment have: a join loses no measure.
 known_products AS (
-    INSERT INTO bi.dim_product (tenant, product, inferred)
-    SELECT :tenant, product, true FROM keys WHERE product <> '-' GROUP BY product ORDER BY product
-    ON CONFLICT DO NOTHING
+    INSERT INTO bi.dim_product (tenant, product, names, inferred)
+    SELECT :tenant, product,
+           CASE product WHEN '-' THEN '{"en": "no product", "ko": "제품 없음"}'::jsonb ELSE '{}' END, true
+    FROM keys GROUP BY product ORDER BY product ON CONFLICT DO NOTHING
 ),
 known_shifts AS (
     INSERT INTO bi.dim_shift (tenant, shift, inferred)
