@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from etl_rig.plant import DAY, NOON, ORDER, SEOUL, Plant
+from millwright_etl.domain.windows import MEASURES
 
 TINY = timedelta(microseconds=1)
 
@@ -231,4 +232,42 @@ FROM generate_series(1, $3::int) AS number
 _ROWS_READ = """
 SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
 WHERE schemaname = 'core' AND relname = 'erp_mes_data'
+"""
+
+
+DEFECT = {"line_code": "L1", "product_code": "P1", "shift": "A", "defect_type": "dent", "defect_qty": 2}
+WRITES = [("fact_daily_production", measure, f"{measure} made") for measure in MEASURES]
+WRITES += [
+    ("fact_daily_production", "work_orders", "work orders in the facts: 2 and "),
+    ("fact_daily_defect", "defect_qty", "defects by type there: 4 and "),
+]
+
+
+@pytest.mark.parametrize(("fact", "measure", "told"), WRITES)
+async def test_what_is_not_written_as_it_was_made_keeps_the_old_facts_in_place(plant, sql, fact, measure, told):
+    await plant.land(ORDER)
+    await plant.land(DEFECT, "defect", "QUALITY")
+    assert (await plant.make()).refusal is None
+    await plant.land(ORDER, "another")
+    await plant.land({**DEFECT, "defect_type": "scratch"}, "scratch", "QUALITY")
+    await sql.execute(_MEDDLE.format(fact=fact, measure=measure, tenant=plant.tenant))
+    try:
+        refusal = (await plant.make()).refusal
+    finally:
+        await sql.execute("DROP FUNCTION bi.meddle CASCADE")
+    assert refusal.reason == "RECONCILIATION"
+    assert told in refusal.message
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 100}
+    assert (await plant.make()).refusal is None
+    assert await plant.facts() == {(DAY, "L1", "P1", "A"): 200}
+
+
+_MEDDLE = """
+CREATE FUNCTION bi.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.{measure} := NEW.{measure} + 1;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE INSERT OR UPDATE ON bi.{fact} FOR EACH ROW WHEN (NEW.tenant = '{tenant}')
+    EXECUTE FUNCTION bi.meddle();
 """

@@ -12,7 +12,7 @@ from millwright_etl.domain.windows import Counts, Findings, window
 
 DAY = window(Calendars(), "t", date(2026, 11, 14))
 NOW = DAY.end_time + timedelta(hours=3)
-COUNTS = Counts(100, 90, 10, 0, 80, Decimal(8000), 12, 12, 0, 0)
+COUNTS = Counts(100, 90, 10, 0, 80, Decimal(8000), 12, 12, 0, 0, [], 0, None)
 FINDINGS = Findings(80, 10, {}, [])
 
 

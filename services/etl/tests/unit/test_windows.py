@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from millwright_etl.domain.windows import Counts, Written, discrepancies
+from millwright_etl.domain.windows import MEASURES, Counts, Written, discrepancies
 
 COUNTS = Counts(
     rows_read=10,
@@ -17,8 +17,18 @@ COUNTS = Counts(
     facts_inserted=1,
     facts_updated=1,
     facts_deleted=0,
+    measures=[Decimal(700)] * len(MEASURES),
+    defect_facts=2,
+    defects=Decimal(11),
 )
-WRITTEN = Written(facts=3, work_orders=7, total_qty=Decimal(700))
+WRITTEN = Written(
+    facts=3,
+    work_orders=7,
+    total_qty=Decimal(700),
+    measures=[Decimal(700)] * len(MEASURES),
+    defect_facts=2,
+    defects=Decimal(11),
+)
 
 
 def test_what_adds_up_has_no_discrepancy():
@@ -33,6 +43,9 @@ def test_what_adds_up_has_no_discrepancy():
         (COUNTS, replace(WRITTEN, facts=4)),
         (COUNTS, replace(WRITTEN, work_orders=6)),
         (COUNTS, replace(WRITTEN, total_qty=Decimal("700.5"))),
+        (COUNTS, replace(WRITTEN, measures=[*WRITTEN.measures[:-1], None])),
+        (COUNTS, replace(WRITTEN, defect_facts=1)),
+        (COUNTS, replace(WRITTEN, defects=Decimal(12))),
     ],
 )
 def test_each_discrepancy_is_told(counts, written):

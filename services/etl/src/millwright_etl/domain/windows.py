@@ -9,6 +9,22 @@ from decimal import Decimal
 
 from millwright_etl.domain.calendar import Calendars, ShiftSpan
 
+MEASURES = (
+    "total_qty",
+    "good_qty",
+    "defect_qty",
+    "rework_qty",
+    "scrap_qty",
+    "planned_qty",
+    "runtime_seconds",
+    "downtime_seconds",
+    "setup_seconds",
+    "planned_seconds",
+    "cycle_seconds_sum",
+    "ideal_seconds_sum",
+)
+"""What facts hold: all of it may be added up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -43,6 +59,11 @@ class Counts:
     facts_inserted: int
     facts_updated: int
     facts_deleted: int
+    measures: Sequence[Decimal | None]
+    """The sum of each of MEASURES over the facts as they were made; None without facts."""
+    defect_facts: int
+    defects: Decimal | None
+    """The sum over the facts of defects as they were made."""
 
     @property
     def facts_unchanged(self) -> int:
@@ -71,6 +92,9 @@ class Written:
     facts: int
     work_orders: int
     total_qty: Decimal
+    measures: Sequence[Decimal | None]
+    defect_facts: int
+    defects: Decimal | None
 
 
 def discrepancies(counts: Counts, written: Written) -> list[str]:
@@ -81,5 +105,11 @@ def discrepancies(counts: Counts, written: Written) -> list[str]:
         ("facts made, and facts there", counts.facts, written.facts),
         ("work orders used, and work orders in the facts", counts.work_orders, written.work_orders),
         ("pieces in the rows used, and pieces in the facts", counts.total_qty, written.total_qty),
+        *(
+            (f"{measure} made, and {measure} there", made, there)
+            for measure, made, there in zip(MEASURES, counts.measures, written.measures, strict=True)
+        ),
+        ("facts of defects made, and facts of defects there", counts.defect_facts, written.defect_facts),
+        ("defects by type made, and defects by type there", counts.defects, written.defects),
     )
     return [f"{what}: {one} and {other}" for what, one, other in pairs if one != other]

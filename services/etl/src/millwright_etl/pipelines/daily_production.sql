@@ -157,6 +157,11 @@ SELECT coalesce(sum(rows), 0)::bigint AS rows_read,
        (SELECT count(*) FROM inserted) AS facts_inserted,
        (SELECT count(*) FROM updated) AS facts_updated,
        (SELECT count(*) FROM removed) AS facts_deleted,
+       (SELECT ARRAY[sum(total_qty), sum(good_qty), sum(defect_qty), sum(rework_qty), sum(scrap_qty), sum(planned_qty),
+                     sum(runtime_seconds), sum(downtime_seconds), sum(setup_seconds), sum(planned_seconds),
+                     sum(cycle_seconds_sum), sum(ideal_seconds_sum)] FROM aggregated) AS measures,
+       (SELECT count(*) FROM defects) AS defect_facts,
+       (SELECT sum(defect_qty) FROM defects) AS defects,
        coalesce(jsonb_object_agg(source_system, extract(epoch FROM newest_time)) FILTER (WHERE source_system <> ''), '{}')
            AS sources{rule_totals}
 FROM counted

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from millwright_runtime.postgres.database import Connection
 
 from millwright_etl.domain.quality import Rule
-from millwright_etl.domain.windows import Counts, Findings, Window, Written
+from millwright_etl.domain.windows import MEASURES, Counts, Findings, Window, Written
 from millwright_etl.store import rule_fragments
 from millwright_etl.store.rule_fragments import Shape
 
@@ -110,7 +110,14 @@ def _bound(file: str, shapes: tuple[Shape, ...]) -> tuple[str, tuple[str, ...]]:
     return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text), names
 
 
-_READ_BACK = """
-SELECT count(*) AS facts, coalesce(sum(work_orders), 0)::bigint AS work_orders, coalesce(sum(total_qty), 0) AS total_qty
-FROM bi.fact_daily_production WHERE tenant = $1 AND date = $2
+_READ_BACK = f"""
+SELECT facts.*, defects.*
+FROM (
+    SELECT count(*) AS facts, coalesce(sum(work_orders), 0)::bigint AS work_orders,
+           coalesce(sum(total_qty), 0) AS total_qty, ARRAY[{", ".join(f"sum({each})" for each in MEASURES)}] AS measures
+    FROM bi.fact_daily_production WHERE tenant = $1 AND date = $2
+) AS facts, (
+    SELECT count(*) AS defect_facts, sum(defect_qty) AS defects
+    FROM bi.fact_daily_defect WHERE tenant = $1 AND date = $2
+) AS defects
 """
