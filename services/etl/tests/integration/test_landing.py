@@ -59,6 +59,25 @@ async def test_a_correction_wins_by_the_time_of_its_source_in_whatever_order_it_
     assert (json.loads(kept["payload"]), kept["revision"], kept["source_time"]) == (better, 1, NOON + HOUR)
 
 
+async def test_of_two_rows_with_one_source_time_the_one_that_comes_later_wins(client, rows, dirty, sql):
+    better = {**ORDER, "total_qty": 110}
+    await client.land(record(source_time=NOON))
+    assert await dirty() == [DAY]
+    assert await client.land(record(better, source_time=NOON)) == "updated 1"
+    assert await rows() == {"1": (better, 2)}
+    assert await dirty() == [DAY]
+    kept = await sql.fetchrow("SELECT * FROM core.erp_mes_data_history WHERE tenant = $1", client.tenant)
+    assert (json.loads(kept["payload"]), kept["revision"], kept["source_time"]) == (ORDER, 1, NOON)
+    assert await client.land(record(better, source_time=NOON)) == "unchanged 1"
+    assert await dirty() == []
+
+
+async def test_a_row_that_its_source_has_deleted_within_one_tick_of_its_clock_is_gone(client, sql):
+    await client.land(record(source_time=NOON))
+    assert await client.land(record("", source_time=NOON, deleted=True)) == "updated 1"
+    assert await sql.fetchval("SELECT deleted FROM core.erp_mes_data WHERE tenant = $1", client.tenant)
+
+
 async def test_a_row_that_its_source_has_confirmed_is_not_replaced_by_what_it_said_in_between(client):
     await client.land(record(source_time=NOON))
     assert await client.land(record(source_time=NOON + 2 * HOUR)) == "unchanged 1"

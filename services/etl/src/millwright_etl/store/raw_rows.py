@@ -53,7 +53,8 @@ given AS (
 )
 """
 
-# Insert what is new, replace what is older and says something else, and keep what that said.
+# Insert what is new, replace what is not newer and says something else, and keep what that said. Clocks of sources tick
+# in seconds: of two corrections within one tick, the later one must not be lost.
 _LAND = f"""
 WITH {_GIVEN}, landed AS (
     INSERT INTO core.erp_mes_data AS raw
@@ -67,7 +68,7 @@ WITH {_GIVEN}, landed AS (
         event_time = excluded.event_time, source_time = excluded.source_time, deleted = excluded.deleted,
         stated_date = excluded.stated_date, time_faults = excluded.time_faults, corrections = NULL, ignored = false,
         revision = raw.revision + 1, ingest_time = clock_timestamp()
-    WHERE raw.source_time < excluded.source_time AND raw.payload_hash <> excluded.payload_hash
+    WHERE raw.source_time <= excluded.source_time AND raw.payload_hash <> excluded.payload_hash
     RETURNING old.tenant IS NULL AS is_new, source_system, record_type, external_id,
               new.event_time, new.stated_date, old.event_time AS old_event_time, old.stated_date AS old_stated_date,
               old.revision, old.payload, old.source_time, old.deleted, old.ingest_time
