@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from etl_rig.client import DAY, NOON, ORDER, record
 from millwright.etl.v1 import ingest_service_pb2 as pb
+from millwright_etl.store import ingest_streams
 from millwright_local.testing.refusals import refused
 
 HOUR = timedelta(hours=1)
@@ -300,3 +301,20 @@ async def test_a_stream_that_nobody_knows_has_no_offset(client):
 
 async def test_an_empty_stream_ends(client):
     assert [answer async for answer in client.stream(iter([]))] == []
+
+
+async def test_streams_that_nobody_goes_on_with_are_forgotten_in_every_plant_and_no_others(client, stranger, sql):
+    for plant in (client, stranger):
+        for stream in ("old", "young"):
+            opened = plant.stream(iter([pb.IngestRecordsRequest(stream_id=stream, records=[record()])]))
+            assert [answer async for answer in opened]
+    for plant, stream in ((client, "old"), (stranger, "old"), (stranger, "young")):
+        await sql.execute(
+            "UPDATE core.ingest_stream SET update_time = update_time - interval '8 days' "
+            "WHERE tenant = $1 AND stream_id = $2",
+            plant.tenant,
+            stream,
+        )
+    assert await ingest_streams.forget(sql) == 3
+    left = await sql.fetch("SELECT tenant, stream_id FROM core.ingest_stream")
+    assert [(client.tenant, "young")] == [tuple(row) for row in left if row["stream_id"] in {"old", "young"}]
