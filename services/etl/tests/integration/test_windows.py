@@ -235,6 +235,43 @@ WHERE schemaname = 'core' AND relname = 'erp_mes_data'
 """
 
 
+STOP = {"equipment_code": "M1", "status": "DOWN", "duration_seconds": 60, "shift": "A"}
+
+
+async def lines_of_equipment(plant):
+    """The line that each piece of equipment is on."""
+    rows = await plant.connection.fetch("SELECT equipment, line FROM bi.dim_equipment")
+    return {row["equipment"]: row["line"] for row in rows}
+
+
+async def test_equipment_that_was_named_before_its_first_row_is_on_the_line_of_its_newest(plant):
+    await plant.connection.execute(
+        "INSERT INTO bi.dim_equipment (tenant, equipment, names, inferred) VALUES ($1, 'M1', $2, false)",
+        plant.tenant,
+        '{"en": "Mill"}',
+    )
+    await plant.land({**STOP, "line_code": "L1"}, "first", "EQUIPMENT_STATUS")
+    await plant.land({**STOP, "line_code": "L2"}, "second", "EQUIPMENT_STATUS", event_time=NOON + timedelta(hours=1))
+    await plant.run()
+    assert await lines_of_equipment(plant) == {"M1": "L2"}
+    named = await plant.connection.fetchrow("SELECT names, inferred FROM bi.dim_equipment")
+    assert tuple(named) == ('{"en": "Mill"}', False)
+
+
+async def test_equipment_that_was_moved_is_on_its_new_line_also_when_an_older_day_is_made_again(plant):
+    next_day = timedelta(days=1)
+    await plant.land({**STOP, "line_code": "L1"}, "old", "EQUIPMENT_STATUS")
+    await plant.run()
+    assert await lines_of_equipment(plant) == {"M1": "L1"}
+    await plant.land({**STOP, "line_code": "L2"}, "new", "EQUIPMENT_STATUS", event_time=NOON + next_day)
+    await plant.run(DAY + next_day)
+    await plant.run()
+    assert await lines_of_equipment(plant) == {"M1": "L2"}
+    await plant.land({**STOP, "line_code": "L3"}, "new", "EQUIPMENT_STATUS", event_time=NOON + next_day)
+    await plant.run(DAY + next_day)
+    assert await lines_of_equipment(plant) == {"M1": "L3"}
+
+
 DEFECT = {"line_code": "L1", "product_code": "P1", "shift": "A", "defect_type": "dent", "defect_qty": 2}
 WRITES = [("fact_daily_production", measure, f"{measure} made") for measure in MEASURES]
 WRITES += [

@@ -132,10 +132,20 @@ known_shifts AS (
     INSERT INTO bi.dim_shift (tenant, shift, inferred)
     SELECT :tenant, shift, true FROM keys GROUP BY shift ORDER BY shift ON CONFLICT DO NOTHING
 ),
+-- Equipment is on the line of its newest row, whichever day is made last and whoever named it first.
 known_equipment AS (
-    INSERT INTO bi.dim_equipment (tenant, equipment, line, inferred)
-    SELECT DISTINCT ON (equipment) :tenant, equipment, line, true
-    FROM judged WHERE is_good AND is_status ORDER BY equipment ON CONFLICT DO NOTHING
+    INSERT INTO bi.dim_equipment AS known (tenant, equipment, line, line_time, inferred)
+    SELECT :tenant, equipment, newest.line, newest.event_time, true
+    FROM (
+        SELECT DISTINCT ON (equipment) equipment, line, event_time FROM judged WHERE is_good AND is_status
+        ORDER BY equipment, event_time DESC, source_system, external_id
+    ) AS newest
+    LEFT JOIN (SELECT equipment, line, line_time FROM bi.dim_equipment WHERE tenant = :tenant) AS noted USING (equipment)
+    WHERE noted.line_time IS NULL OR noted.line_time < newest.event_time
+          OR noted.line_time = newest.event_time AND noted.line <> newest.line
+    ORDER BY equipment
+    ON CONFLICT (tenant, equipment) DO UPDATE SET line = excluded.line, line_time = excluded.line_time
+    WHERE known.line_time IS NULL OR known.line_time <= excluded.line_time
 ),
 counted AS MATERIALIZED (
     SELECT source_system, count(*) AS rows, count(*) FILTER (WHERE deleted) AS deleted_rows,

@@ -143,9 +143,11 @@ CREATE TABLE bi.dim_shift (
     tenant text, shift text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL, PRIMARY KEY (tenant, shift)
 );
 CREATE TABLE bi.dim_equipment (
-    tenant text, equipment text, line text, names jsonb NOT NULL DEFAULT '{{}}', inferred boolean NOT NULL,
-    PRIMARY KEY (tenant, equipment)
+    tenant text, equipment text, line text, line_time timestamptz, names jsonb NOT NULL DEFAULT '{{}}',
+    inferred boolean NOT NULL, PRIMARY KEY (tenant, equipment)
 );
+COMMENT ON COLUMN bi.dim_equipment.line IS 'by its newest row; NULL if it was named and none has come yet';
+COMMENT ON COLUMN bi.dim_equipment.line_time IS 'when that row happened';
 
 CREATE TABLE bi.fact_daily_production (
     tenant text NOT NULL,
