@@ -10,6 +10,7 @@ from etl_rig.client import DAY, NOON, ORDER, record
 from google.protobuf import json_format
 from millwright.etl.v1 import quarantine_service_pb2 as pb
 from millwright.etl.v1 import run_pb2
+from millwright_etl.domain.quarantine import TRANSITIONS
 from millwright_local.testing.refusals import refused
 
 BAD = {**ORDER, "total_qty": "12,5"}
@@ -260,6 +261,71 @@ async def test_a_correction_that_makes_no_payload_is_refused(client):
     for corrections in ({"note": "a\x00b"}, {"note": "x" * 1_100_000}):
         refusal = await refused(client.RedriveRecords(redrives=[{"name": found.name, "corrections": corrections}]))
         assert [field for field, _ in refusal.faults] == ["redrives[0].corrections"]
+
+
+@pytest.fixture
+async def moves(sql, client):
+    """Gives every move that the database saw of the client's quarantined rows, each once."""
+    await sql.execute(_WITNESS.format(tenant=client.tenant))
+
+    async def read():
+        return {
+            (row["before"], row["after"]) for row in await sql.fetch("SELECT DISTINCT before, after FROM etl.moved")
+        }
+
+    yield read
+    await sql.execute("DROP FUNCTION etl.witness CASCADE; DROP TABLE etl.moved")
+
+
+_WITNESS = """
+CREATE TABLE etl.moved (before text, after text);
+CREATE FUNCTION etl.witness() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO etl.moved VALUES (OLD.state, NEW.state);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER witness AFTER UPDATE ON etl.quarantine FOR EACH ROW WHEN (NEW.tenant = '{tenant}')
+    EXECUTE FUNCTION etl.witness();
+"""
+
+
+async def test_a_quarantined_row_moves_along_every_edge_of_the_table_and_no_other(client, admin_of, moves):
+    early = NOON.replace(hour=6, minute=30)
+    names = ("fixed", "ignored", "replaced", "moved")
+    calendar = {"time_zone": "Asia/Seoul", "day_start": "08:00"}
+    shift = {"code": "A", "start": "08:00", "end": "08:00", "planned_minutes": 1000}
+    async with admin_of(client) as admin:
+        saved = (await admin.SavePlantCalendar(calendar={**calendar, "shifts": [shift]})).calendar
+        await client.land(*(record(BAD, name, event_time=early) for name in names))
+        await made(client, DAY_BEFORE)
+        found = await quarantined(client)
+        assert set(found) == set(names)
+        await redriven(client, {"name": found["fixed"].name, "corrections": {"total_qty": 100}})
+        assert set(await quarantined(client, "FIXED")) == {"fixed"}
+        await admin.SaveQualityRule(
+            rule={
+                "name": "qualityRules/few",
+                "check": "CHECK_RANGE",
+                "field": "total_qty",
+                "max": 50,
+                "severity": "SEVERITY_ERROR",
+            }
+        )
+        await client.IgnoreRecords(names=[found["ignored"].name], note="a trial")
+        await client.land(
+            record({**ORDER, "total_qty": 10, "good_qty": 9, "defect_qty": 1}, "replaced", event_time=early)
+        )
+        await made(client, DAY_BEFORE)
+        assert set(await quarantined(client)) == {"fixed", "moved"}
+        shift = {**shift, "start": "06:00", "end": "06:00"}
+        await admin.SavePlantCalendar(
+            calendar={**calendar, "day_start": "06:00", "shifts": [shift], "etag": saved.etag}
+        )
+    await made(client, DAY_BEFORE)
+    assert set(await quarantined(client, "SUPERSEDED")) == set(names) - {"ignored"}
+    await made(client, DAY)
+    assert set(await quarantined(client)) == {"fixed", "moved"}
+    assert await moves() == {(str(before), str(after)) for before, after in TRANSITIONS}
 
 
 async def test_many_rows_redriven_while_new_ones_are_landed_and_days_are_made_add_up(client, facts):

@@ -1,9 +1,6 @@
 """Quarantine: rows that could not be used, why, and what people do about them.
 
-OPEN ── a run can use it ──▶ FIXED
-     ── people leave it out ──▶ IGNORED
-     ── its source deletes it, or has a newer one ──▶ SUPERSEDED
-FIXED, SUPERSEDED ── a run cannot use it (any more) ──▶ OPEN
+`docs/architecture/quarantine-states.md` draws their states.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from millwright_runtime.json import Json
 
@@ -28,6 +26,28 @@ class State(StrEnum):
     FIXED = "FIXED"
     IGNORED = "IGNORED"
     SUPERSEDED = "SUPERSEDED"
+
+
+class Happening(StrEnum):
+    """What moves a quarantined row."""
+
+    REFUSED = "REFUSED"
+    USED = "USED"
+    IGNORED = "IGNORED"
+    REPLACED = "REPLACED"
+
+
+TRANSITIONS: Mapping[tuple[State, State], Happening] = MappingProxyType(
+    {
+        (State.OPEN, State.OPEN): Happening.REFUSED,
+        (State.OPEN, State.FIXED): Happening.USED,
+        (State.OPEN, State.IGNORED): Happening.IGNORED,
+        (State.OPEN, State.SUPERSEDED): Happening.REPLACED,
+        (State.FIXED, State.OPEN): Happening.REFUSED,
+        (State.SUPERSEDED, State.OPEN): Happening.REFUSED,
+    }
+)
+"""Every move that a quarantined row can make, with what moves it. Statements make them, of many rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
