@@ -101,6 +101,26 @@ async def test_trap_6_backfills_of_the_same_days_in_opposite_orders_at_once_neit
     assert await pieces() == dict.fromkeys(days, 2000)
 
 
+async def test_equipment_of_days_that_are_made_side_by_side_is_on_the_line_of_its_newest_row(client, sql):
+    stop = {"shift": "A", "status": "DOWN", "duration_seconds": 60}
+    days = [DAY - timedelta(days=number) for number in range(6)]
+    for number, day in enumerate(days):
+        noon = NOON - timedelta(days=number)
+        stops = ({**stop, "line_code": f"L{number}", "equipment_code": f"M{machine}"} for machine in range(30))
+        await client.land(
+            *(
+                record(each, f"{day}-{each['equipment_code']}", event_time=noon, kind="EQUIPMENT_STATUS")
+                for each in stops
+            )
+        )
+    fields = {"from_date": str(days[-1]), "to_date": str(days[0]), "redo": "REDO_ALL", "parallel": 4}
+    answers = await asyncio.gather(*(client.Backfill(**fields, newest_first=each) for each in (True, False, True)))
+    runs = [await client.ended(answer.run.name) for answer in answers]
+    assert {run.state for run in runs} == {COMPLETED}
+    rows = await sql.fetch("SELECT line, count(*) FROM bi.dim_equipment WHERE tenant = $1 GROUP BY line", client.tenant)
+    assert [tuple(row) for row in rows] == [("L0", 30)]
+
+
 TIMES = ["2025-11-15T02:30:00+09:00", "2025-11-14T17:30:00Z", "2025-11-15T05:59:59.999999+09:00"]
 MORNING = "2025-11-15T06:00:00+09:00"
 
