@@ -80,11 +80,22 @@ def test_work_that_goes_on_after_a_call_joins_the_calls_trace():
 def test_what_joined_a_trace_is_another_span_of_it_and_calls_on_under_a_third():
     def spans():
         tracing.join(PARENT)
-        return tracing.current(), tracing.onward()
+        with tracing.calling("other.Service/Get") as call:
+            return tracing.current(), call
 
-    joined, onward = run_alone(spans)
-    assert joined.trace_id == onward.trace_id == TRACE_ID
-    assert len({joined.span_id, onward.span_id, tracing.parse(PARENT).span_id}) == 3
+    joined, call = run_alone(spans)
+    assert joined.trace_id == call.trace_id == TRACE_ID
+    assert len({joined.span_id, call.span_id, tracing.parse(PARENT).span_id}) == 3
+
+
+def test_work_belongs_to_the_trace_that_it_was_ordered_in_and_to_none_afterwards():
+    def work():
+        with tracing.working("window", PARENT):
+            during = tracing.current()
+        return during, tracing.current()
+
+    during, afterwards = run_alone(work)
+    assert (during.trace_id, afterwards) == (TRACE_ID, None)
 
 
 def test_without_a_call_an_origin_is_a_new_trace_each_time():
@@ -116,6 +127,31 @@ def test_an_unexpected_error_marks_the_span_and_a_refusal_does_not(exported):
     assert (refused.status.status_code, refused.events) == (StatusCode.UNSET, ())
     assert failed.status.status_code == StatusCode.ERROR
     assert failed.events[0].name == "exception"
+
+
+def test_a_collector_gets_the_way_from_a_call_over_work_to_another_service(exported):
+    def work(kept):
+        with tracing.working("window", kept), tracing.calling("other.Service/Get") as call:
+            return call
+
+    def instance(kept):
+        tracing.join(kept)
+        with pytest.raises(ValueError, match="secret"), tracing.calling("HTTP POST"):
+            raise ValueError("a secret")
+
+    with tracing.serving("test.Runs.Run", PARENT):
+        kept = tracing.origin()
+    call = run_alone(work, kept)
+    run_alone(instance, kept)
+    serving, calling, working, failed = exported.get_finished_spans()
+    assert [span.parent.span_id for span in (working, calling, failed)] == [
+        serving.context.span_id,
+        working.context.span_id,
+        serving.context.span_id,
+    ]
+    assert f"{calling.context.span_id:016x}" == call.span_id
+    assert (working.kind, calling.kind, failed.kind) == (SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.CLIENT)
+    assert (failed.status.description, failed.events) == ("ValueError", ())
 
 
 def test_nothing_is_exported_where_no_collector_is_named(monkeypatch):

@@ -23,7 +23,7 @@ except ImportError:  # the extra is not installed
     otel_trace = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Span, Tracer
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
@@ -57,15 +57,9 @@ def origin() -> str:
 
 
 def join(traceparent: str) -> None:
-    """Let the rest of the running task belong to the trace that its work was ordered in."""
+    """Let the rest of the running task belong to the trace that its work was ordered in; it is no span of its own."""
     if trace := parse(traceparent):
-        _made_current(_child(trace))
-
-
-def onward() -> Trace:
-    """Give the position of a call to another service: a child of the current one, or the begin of a trace."""
-    trace = _current.get()
-    return _child(trace) if trace else _begun()
+        _made_current(_child(trace) if _tracer is None else trace)
 
 
 def parse(traceparent: str | None) -> Trace | None:
@@ -99,11 +93,49 @@ def serving(method: str, traceparent: str | None) -> Iterator[Trace]:
     attributes = {"rpc.system": "grpc", "rpc.method": method}
     span = _tracer.start_span(method, parent_context, otel_trace.SpanKind.SERVER, attributes)
     otel_context.attach(otel_trace.set_span_in_context(span))
-    ids = span.get_span_context()
     try:
-        yield _made_current(Trace(f"{ids.trace_id:032x}", f"{ids.span_id:016x}", f"{ids.trace_flags:02x}"))
+        yield _made_current(_position(span))
     finally:
         span.end()
+
+
+@contextmanager
+def working(name: str, traceparent: str) -> Iterator[None]:
+    """Do, within, what was ordered in a trace; it is a span where spans are exported."""
+    with _span(name, parse(traceparent), "INTERNAL") as trace:
+        token = _current.set(trace)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+
+@contextmanager
+def calling(name: str) -> Iterator[Trace]:
+    """Give the position that a call to another service has in the trace; where spans are exported, it is one."""
+    with _span(name, _current.get(), "CLIENT") as trace:
+        yield trace
+
+
+@contextmanager
+def _span(name: str, parent: Trace | None, kind: str) -> Iterator[Trace]:
+    if _tracer is None:
+        yield _child(parent) if parent else _begun()
+        return
+    parent_context = otel_propagate.extract({"traceparent": parent.traceparent} if parent else {})
+    span = _tracer.start_span(name, parent_context, otel_trace.SpanKind[kind])
+    try:
+        yield _position(span)
+    except BaseException as error:  # by its name alone: what it says may be confidential
+        span.set_status(otel_trace.StatusCode.ERROR, type(error).__name__)
+        raise
+    finally:
+        span.end()
+
+
+def _position(span: Span) -> Trace:
+    ids = span.get_span_context()
+    return Trace(f"{ids.trace_id:032x}", f"{ids.span_id:016x}", f"{ids.trace_flags:02x}")
 
 
 def fail(error: BaseException) -> None:

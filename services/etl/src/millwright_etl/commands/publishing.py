@@ -34,6 +34,8 @@ class Job:
     run: uuid.UUID
     as_of_time: datetime
     """The one "now" of the whole run."""
+    traceparent: str = ""
+    """The trace that the run was ordered in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ async def begin_window(
     await store.update(connection, run)
     pace = await store.latest_pace(connection, tenant, run_id)
     await log.append(connection, [events.of_run(run, happening, pace, now, window)])
-    return Job(tenant, run.pipeline, window.date, run_id, run.create_time)
+    return Job(tenant, run.pipeline, window.date, run_id, run.create_time, run.traceparent)
 
 
 async def end_window(connection: Connection, log: EventLog, key: Key, owner: uuid.UUID, ending: Ending) -> Run:

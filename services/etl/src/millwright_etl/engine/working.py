@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
+from millwright_runtime import tracing
 from millwright_runtime.concurrency.patience import to_the_end
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
@@ -134,7 +135,8 @@ class Worker:
         key, began = Key(job.tenant, job.run, job.date), time.monotonic()
         self._held.add(key)
         try:
-            await self._publish(job, key, began)
+            with tracing.working("window", job.traceparent):
+                await self._publish(job, key, began)
         except WindowLost:
             _log.warning("a window was taken over by another worker", extra={"window": str(key)})
         except asyncio.CancelledError:

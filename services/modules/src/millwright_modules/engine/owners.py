@@ -174,8 +174,9 @@ class _Line:
             try:
                 seconds = min(_ATTEMPT_SECONDS, max(left_seconds, _SHORTEST_WAIT_SECONDS))
                 send: Any = self._peer.channel().unary_unary(f"/{self._owner.method}")
-                said = (("authorization", f"Bearer {sign()}"), ("traceparent", tracing.onward().traceparent))
-                await send(body, timeout=seconds, metadata=said)
+                with tracing.calling(self._owner.method) as trace:
+                    said = (("authorization", f"Bearer {sign()}"), ("traceparent", trace.traceparent))
+                    await send(body, timeout=seconds, metadata=said)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _REFUSALS:
                     raise

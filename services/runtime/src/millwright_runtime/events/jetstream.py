@@ -160,7 +160,7 @@ class JetStream:
         while True:
             try:
                 await self._connect()
-                while not self._client.is_closed:  # its callback does not tell of every end
+                while not self._client.is_closed:  # noqa: ASYNC110 - its callback does not tell of every end
                     await asyncio.sleep(_RECONNECT_SECONDS)
                 _log.warning("NATS has ended the connection", extra={"fault": repr(self._client.last_error)})
             except (NatsError, OSError) as error:

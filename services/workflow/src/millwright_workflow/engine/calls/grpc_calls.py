@@ -13,6 +13,7 @@ import grpc
 from millwright_runtime import tracing
 from millwright_runtime.concurrency.turns import Turns
 from millwright_runtime.json import Json, JsonObject
+from millwright_runtime.tracing import Trace
 
 from millwright_workflow.domain.interpreter import CallGrpc, GrpcAnswer, errors
 from millwright_workflow.engine.calls.channels import Channels, Target
@@ -76,10 +77,11 @@ class GrpcCalls:
             target = await self._locate(call)
         except (OSError, ValueError):
             return GrpcAnswer(grpc.StatusCode.UNAVAILABLE.value[0], detail="The name of the host has no address.")
-        metadata = _metadata(caller, call, proof)
         async with self._turns.seat(tenant):
             await caller.confirm()
-            answer = await self._call(target, method, request, metadata, keyring, proof)
+            with tracing.calling(method.path.removeprefix("/")) as trace:
+                metadata = _metadata(caller, call, proof, trace)
+                answer = await self._call(target, method, request, metadata, keyring, proof)
         if answer.code == grpc.StatusCode.UNAUTHENTICATED.value[0]:
             self._credentials.disbelieve(proof)
         return answer
@@ -129,10 +131,10 @@ class GrpcCalls:
         return GrpcAnswer(0, message)
 
 
-def _metadata(caller: Caller, call: CallGrpc, proof: Proof) -> list[tuple[str, str]]:
+def _metadata(caller: Caller, call: CallGrpc, proof: Proof, trace: Trace) -> list[tuple[str, str]]:
     metadata = [
         ("idempotency-key", idempotency_key(caller, call)),
-        ("traceparent", tracing.onward().traceparent),
+        ("traceparent", trace.traceparent),
     ]
     if proof.authorization:
         metadata.append(("authorization", proof.authorization))

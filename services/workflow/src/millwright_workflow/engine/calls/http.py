@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from millwright_runtime import tracing
 from millwright_runtime.concurrency.turns import Turns
 from millwright_runtime.json import Json, to_text
+from millwright_runtime.tracing import Trace
 from yarl import URL
 
 from millwright_workflow.domain.interpreter import CallGrpc, CallHttp, HttpAnswer, WorkflowFault, errors
@@ -49,10 +50,11 @@ class HttpCalls:
         keyring = await self._secrets.keyring(caller)
         proof = await self._credentials.prove(caller.instance.tenant, call.authentication, keyring, pointer)
         try:
-            request = _Draft(call, keyring).request(proof, _own_headers(caller, call))
             async with self._turns.seat(caller.instance.tenant):
-                await caller.confirm()
-                answer = await self._web.send(request)
+                with tracing.calling(f"HTTP {call.method}") as trace:
+                    request = _Draft(call, keyring).request(proof, _own_headers(caller, call, trace))
+                    await caller.confirm()
+                    answer = await self._web.send(request)
         except WebFault as fault:
             raise web_fault(pointer, describe(call.method, call.uri), fault) from None
         except (ValueError, TypeError, RecursionError):
@@ -147,8 +149,8 @@ def idempotency_key(caller: Caller, call: CallHttp | CallGrpc | Invoke, *, is_ne
     return quote(f"{caller.instance.instance}{place}", safe="/@,.:~")
 
 
-def _own_headers(caller: Caller, call: CallHttp) -> dict[str, str]:
-    return {"idempotency-key": idempotency_key(caller, call), "traceparent": tracing.onward().traceparent}
+def _own_headers(caller: Caller, call: CallHttp, trace: Trace) -> dict[str, str]:
+    return {"idempotency-key": idempotency_key(caller, call), "traceparent": trace.traceparent}
 
 
 def _field(value: Json) -> str | list[str]:

@@ -139,12 +139,13 @@ class RemoteCalls:
         wanted = method.request(pointer, call.arguments, _shortened(key))
 
         async def ask(path: str, request: JsonObject) -> JsonObject:
-            metadata = (
-                ("authorization", f"Bearer {_token(identity, caller, method.role)}"),
-                ("idempotency-key", key),
-                ("traceparent", tracing.onward().traceparent),
-            )
-            return await self._ask(caller, peer, pointer, path, request, metadata)
+            with tracing.calling(path) as trace:
+                metadata = (
+                    ("authorization", f"Bearer {_token(identity, caller, method.role)}"),
+                    ("idempotency-key", key),
+                    ("traceparent", trace.traceparent),
+                )
+                return await self._ask(caller, peer, pointer, path, request, metadata)
 
         answer = await ask(method.path, wanted)
         heard_time = time.monotonic()
