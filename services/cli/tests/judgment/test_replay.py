@@ -4,7 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from millwright.judgment.v1.replay_pb2 import Dataset, Replay, ReplayReport
+from millwright.judgment.v1 import replay_pb2
+from millwright.judgment.v1.replay_pb2 import (
+    Cause,
+    CauseReport,
+    Dataset,
+    Interval,
+    OtherCauses,
+    OtherSegments,
+    Replay,
+    ReplayReport,
+    ReportWarning,
+    SegmentReport,
+    TargetReport,
+)
 from millwright.judgment.v1.replay_service_pb2 import (
     CreateReplayResponse,
     DatasetHeader,
@@ -120,6 +133,32 @@ async def test_named_executions_exclude_a_filter(call, judged):
         "replay", "start", NAME, "--to", "2", "--execution", judged[0], "--execution", judged[1], "--watch"
     )
     assert "2 executions" in named.stdout
+
+
+def test_a_report_says_what_is_refused_and_what_is_left_out(run, peer):
+    target = TargetReport(
+        compared=1000,
+        unchanged=500,
+        changed_outcomes=24,
+        errors=476,
+        change_rate=Interval(value=24 / 524, confidence=0.95),
+        tests=[replay_pb2.TestResult(name="sign", p_value=0.04, design_effect=8.25)],
+        causes=[CauseReport(cause=Cause(id="c1"), executions=20, share=0.04)],
+        other_causes=OtherCauses(causes=3, executions=480, share=0.96),
+        segments=[SegmentReport(dimension="line", value="L1", compared=600, errors=476)],
+        other_segments=[OtherSegments(dimension="line", compared=400, changed_outcomes=4)],
+        warnings=[ReportWarning(code="TRUNCATED", texts={"en": "480 executions have other causes"})],
+    )
+    peer.answers("GetReplayReport", GetReplayReportResponse(report=ReplayReport(selected=1000, targets=[target])))
+    shown = run("replay", "report", "7").stdout
+    assert "24 of 524 change their outcome" in shown
+    assert "476 of 1,000 cannot be judged" in shown
+    assert "sign, design effect 8.2: p 0.040" in shown
+    rows = [" ".join(row.split()) for row in shown.splitlines()]
+    assert "others 480 96.0% 100.0%" in rows
+    assert any(row.startswith("line L1 600 476 ") for row in rows)
+    assert "line others 400 · 1.00%" in rows
+    assert "! TRUNCATED 480 executions have other causes" in rows
 
 
 def test_a_report_is_written_as_a_page_in_the_callers_language(run, peer, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from judgment_rig.client import RULESET, given
-from judgment_samples.documents import weld, weld_rows
+from judgment_samples.documents import FIELDS, weld, weld_rows
 from millwright.judgment.v1 import judgment_service_pb2
 from millwright_local.testing.refusals import refused
 
@@ -102,6 +102,22 @@ async def test_it_is_compared_with_what_it_would_take_the_place_of(plant):
     await plant.PromoteVersion(channel=f"{RULESET}/channels/line-b", version=1)
     assert await baseline("line-a") == 1
     assert await baseline("line-c") == await baseline("") == 3, "prod stands for all others"
+
+
+async def test_inputs_that_would_be_refused_are_told_from_those_that_would_change(judged):
+    narrow = {"inputs": [{**FIELDS[0], "max": 0.09}, *FIELDS[1:]]}
+    refusal = await refused(judged.PublishVersion(document=document(STRICT, blocking=["REPLAY_REFUSED"], **narrow)))
+    assert [reason for _, reason in refusal.faults] == ["REPLAY_REFUSED"]
+    report = (await judged.PublishVersion(document=document(STRICT, **narrow))).version.gate_report
+    errors, changed = sum(rate > 0.09 for rate in RATES), sum(0.04 < rate <= 0.08 for rate in RATES)
+    assert (report.replay.errors, report.replay.changed_outcomes) == (errors, changed)
+    examples = {}
+    for code, count in (("REPLAY_CHANGED", changed), ("REPLAY_REFUSED", errors)):
+        (finding,) = [it for it in report.findings if it.code == code]
+        assert finding.message.startswith(f"{count} of the newest {len(RATES)} ")
+        execution = (await judged.GetExecution(name=finding.example)).execution
+        examples[code] = execution.input.values["defect_rate"].number
+    assert examples["REPLAY_CHANGED"] <= 0.08 < 0.09 < examples["REPLAY_REFUSED"]
 
 
 async def test_fewer_executions_can_be_asked_for(judged):

@@ -425,8 +425,12 @@ async def test_another_version_can_be_the_baseline(judged):
 async def test_an_input_that_a_target_refuses_is_counted_as_an_error(judged):
     narrow = [{**FIELDS[0], "max": 0.05}, *FIELDS[1:]]
     await judged.publish("3.0.0", inputs=narrow, blocking=[])
-    (target,) = (await report(judged, targets=[on(3)])).targets
-    assert target.errors == sum(number % 100 > 50 for number in range(EXECUTIONS))
+    replay = await ended(judged, await create(judged, targets=[on(3)]))
+    (target,) = (await judged.GetReplayReport(name=replay.name)).report.targets
+    errors = sum(number % 100 > 50 for number in range(EXECUTIONS))
+    assert (replay.progress.errors, replay.progress.changed) == (target.errors, target.changed_outcomes) == (errors, 0)
+    assert sum(it.errors for it in target.segments) == errors
+    assert "INPUTS_REFUSED" in {it.code for it in target.warnings}
     assert [cause.cause.kind for cause in target.causes] == [Cause.KIND_SCHEMA_CHANGED]
 
 

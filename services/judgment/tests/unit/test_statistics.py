@@ -14,6 +14,7 @@ from millwright_judgment.domain.statistics import (
     design_effect,
     differs_from_rest,
     mcnemar,
+    paired_effect,
     sample_ratio,
     sign,
     stuart_maxwell,
@@ -94,10 +95,37 @@ def test_many_segments_make_each_less_surprising():
 
 
 def test_a_segment_is_compared_with_the_rest_alone():
-    assert differs_from_rest(30, 100, 60, 1000) < 1e-6
-    assert differs_from_rest(5, 100, 50, 1000) > 0.5
-    assert differs_from_rest(5, 100, 5, 100) == 1.0
-    assert differs_from_rest(0, 100, 0, 1000) == 1.0
+    assert differs_from_rest((30, 100), (60, 1000)) < 1e-6
+    assert differs_from_rest((5, 100), (50, 1000)) > 0.5
+    assert differs_from_rest((5, 100), (5, 100)) == 1.0
+    assert differs_from_rest((0, 100), (0, 1000)) == 1.0
+
+
+def test_a_segment_of_lots_counts_as_fewer_judgments():
+    """As many as there are lots, where each is all or nothing (Rao and Scott 1992)."""
+    assert differs_from_rest((300, 1000), (600, 10_000), (10.0, 10.0)) == pytest.approx(
+        differs_from_rest((30, 100), (60, 1000))
+    )
+
+
+def test_pairs_of_lots_that_all_go_one_way_count_as_the_lots_do():
+    lots = np.array([50] * 9 + [-50])
+    effect = paired_effect(lots, 500)
+    assert effect == pytest.approx(50 * 10 / 9)
+    tested = mcnemar(450, 50, effect)
+    assert (tested.effect, tested.p_value) == (effect, pytest.approx(mcnemar(9, 1).p_value, abs=0.02))
+    assert sign(450, 50, effect).p_value == tested.p_value
+    assert paired_effect(lots[:1], 50) == paired_effect(np.zeros(5, dtype=int), 0) == 1.0
+
+
+def test_stuart_maxwell_of_two_outcomes_is_corrected_as_mcnemar_is():
+    """Of two outcomes, the generalised design effect (Rao and Scott 1981) is that of the pairs."""
+    lots = np.array([10, -4, 8, 6, 0, -2, 5, 7])
+    more, less = int(lots[lots > 0].sum()), int(-lots[lots < 0].sum())
+    result = stuart_maxwell([[100, more], [less, 100]], np.column_stack([-lots, lots]))
+    effect = paired_effect(lots, more + less)
+    assert result.effect == pytest.approx(effect)
+    assert result.statistic == pytest.approx((more - less) ** 2 / (more + less) / effect)
 
 
 def test_a_confidence_sequence_follows_the_published_formula():

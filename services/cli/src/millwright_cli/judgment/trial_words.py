@@ -90,6 +90,9 @@ class Trial(Vocabulary):
     REPLAY_CHECKED = Phrase("{n} executions would be replayed, in {took}", "리플레이 대상: 판정 {n}건, {took}")
     REPLAY_FOLLOW = Phrase("follow it: millwright replay watch {id}", "지켜보기: millwright replay watch {id}")
     CHANGED_SO_FAR = Phrase("{n} changed", "변경 {n}건")
+    REFUSED_SO_FAR = Phrase("{n} cannot be judged", "판정 오류 {n}건")
+    OTHERS = Phrase("others", "그 외")
+    REFUSED = Phrase("Errors", "오류")
     NAMED = Phrase("{n} executions by name", "지정한 판정 {n}건")
     SAMPLE = Phrase("sample of {share}, seed {seed}", "표본 {share}, 시드 {seed}")
     AT_MOST = Phrase("at most {n}", "최대 {n}건")
@@ -111,12 +114,14 @@ class Trial(Vocabulary):
         "{replay}: {n} selected; {reproduced} re-run on the recorded version first, {failed} of them not as recorded",
         "{replay}: 대상 {n}건, 기록된 버전으로 먼저 재현 {reproduced}건, 그중 불일치 {failed}건",
     )
-    CHANGE_TOLD = Phrase("{n} of {compared} change their outcome", "{compared}건 중 {n}건 결과 변경")
+    CHANGE_TOLD = Phrase("{n} of {judged} change their outcome", "{judged}건 중 {n}건 결과 변경")
+    ERRORS_TOLD = Phrase("{n} of {compared} cannot be judged", "{compared}건 중 {n}건 판정 오류")
     ESCALATED = Phrase("escalated", "상향")
     RELAXED = Phrase("relaxed", "하향")
     DETAILS_CHANGED = Phrase("details only", "세부만 변경")
     RULES_CHANGED = Phrase("another rule only", "규칙만 변경")
     ERRORS = Phrase("cannot be judged", "판정 오류")
+    BY_EFFECT = Phrase(", design effect {effect}", ", 설계 효과 {effect}")
     EXPERIMENT_BEGAN = Phrase(
         "{experiment} runs on {channel}: {arms}, in {took}", "{experiment} 실행: {channel}, {arms}, {took}"
     )

@@ -101,6 +101,7 @@ class Term(Vocabulary):
         "something else",
         "판정 {n}건 재판정, 버전 {version} 대비 결과 변경 {outcomes}건, 기타 변경 {details}건",
     )
+    GATE_REFUSED = Phrase("{n} inputs would be refused", "입력 {n}건 거부")
     NOT_REPRODUCED = Phrase(
         "{n} did not come out as recorded, and were not compared", "기록대로 재현되지 않아 비교에서 제외: {n}건"
     )

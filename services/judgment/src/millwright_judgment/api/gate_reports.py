@@ -53,6 +53,7 @@ def _replay(value: GateReplay) -> ruleset_pb2.GateReplay:
         changed_outcomes=value.changed_outcomes,
         changed_details=value.changed_details,
         not_reproducible=value.not_reproducible,
+        errors=value.errors,
         transitions=[
             ruleset_pb2.Transition(from_outcome=before, to_outcome=after, executions=count)
             for before, after, count in value.transitions

@@ -19,11 +19,12 @@ from millwright_judgment.domain.replays.report import (
     CauseReport,
     Expectation,
     NamedTest,
+    OtherCauses,
+    OtherSegments,
     Report,
     SegmentReport,
     TargetReport,
 )
-from millwright_judgment.domain.replays.words import WARNINGS
 
 
 def replay(value: Replay, *, is_stored: bool = True) -> replay_pb2.Replay:
@@ -110,6 +111,7 @@ def _progress(value: Progress) -> replay_pb2.ReplayProgress:
         percent=value.percent,
         rate=value.rate,
         seconds_left=value.seconds_left,
+        errors=value.errors,
     )
 
 
@@ -174,8 +176,11 @@ def _target_report(ruleset: str, value: TargetReport) -> replay_pb2.TargetReport
         tests=map(_test, value.tests),
         causes=map(_cause_report, value.causes),
         segments=map(_segment, value.segments),
-        warnings=[replay_pb2.ReportWarning(code=code, texts=WARNINGS[code]) for code in value.warnings],
+        warnings=[replay_pb2.ReportWarning(code=each.code, texts=each.texts) for each in value.warnings],
         expectation=_expectation(value.expectation) if value.expectation else None,
+        other_causes=_other_causes(value.other_causes) if value.other_causes else None,
+        other_segments=map(_other_segments, value.other_segments),
+        differences_left_out=value.differences_left_out,
     )
 
 
@@ -199,6 +204,7 @@ def _test(value: NamedTest) -> replay_pb2.TestResult:
         questions=value.questions,
         statistic=value.result.statistic,
         p_value=value.result.p_value,
+        design_effect=value.result.effect,
     )
 
 
@@ -220,6 +226,25 @@ def _segment(value: SegmentReport) -> replay_pb2.SegmentReport:
         compared=value.compared,
         change_rate=responses.interval(value.change_rate),
         adjusted_p_value=value.adjusted_p_value,
+        errors=value.errors,
+    )
+
+
+def _other_causes(value: OtherCauses) -> replay_pb2.OtherCauses:
+    return replay_pb2.OtherCauses(
+        causes=value.causes,
+        executions=value.executions,
+        share=value.share,
+        transitions=responses.transitions(value.transitions),
+    )
+
+
+def _other_segments(value: OtherSegments) -> replay_pb2.OtherSegments:
+    return replay_pb2.OtherSegments(
+        dimension=value.dimension,
+        compared=value.compared,
+        changed_outcomes=value.changed_outcomes,
+        errors=value.errors,
     )
 
 

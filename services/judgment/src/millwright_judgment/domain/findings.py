@@ -47,6 +47,7 @@ class Code(StrEnum):
     UNREACHABLE_ROW = "UNREACHABLE_ROW"
     UNDECIDED = "UNDECIDED"
     REPLAY_CHANGED = "REPLAY_CHANGED"
+    REPLAY_REFUSED = "REPLAY_REFUSED"
     REPLAY_RELAXED = "REPLAY_RELAXED"
     # Executions could have been replayed, and were not. It blocks where one of the two above would.
     NOT_REPLAYED = "NOT_REPLAYED"
@@ -66,6 +67,7 @@ ANALYSIS = frozenset(
         Code.UNREACHABLE_ROW,
         Code.UNDECIDED,
         Code.REPLAY_CHANGED,
+        Code.REPLAY_REFUSED,
         Code.REPLAY_RELAXED,
     }
 )

@@ -21,6 +21,8 @@ class GateReplay:
     not_reproducible: int
     transitions: tuple[tuple[str, str, int], ...] = ()
     """From which outcome to which, how often: changes only."""
+    errors: int = 0
+    """How many inputs would be refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,12 @@ def of_replay(
     error: str = "",
 ) -> Event:
     """Give the event of where a replay stands and how far it is."""
-    counts = {"total": progress.total, "done": progress.done, "changed": progress.changed}
+    counts = {
+        "total": progress.total,
+        "done": progress.done,
+        "changed": progress.changed,
+        "errors": progress.errors,
+    }
     shares = {"percent": progress.percent, "rate": progress.rate, "secondsLeft": progress.seconds_left}
     body = {
         "sequence": str(sequence),

@@ -74,9 +74,9 @@ def _replay(found: ruleset_pb2.GateReplay, say: Words) -> list[RenderableType]:
     counts = {"outcomes": f"{found.changed_outcomes:,}", "details": f"{found.changed_details:,}"}
     sentence = say(Term.GATE_REPLAYED, n=f"{found.executions:,}", version=found.baseline_version, **counts)
     lines: list[RenderableType] = [Text(sentence)]
-    if found.not_reproducible:
-        told = say(Term.NOT_REPRODUCED, n=f"{found.not_reproducible:,}")
-        lines.append(Text.assemble("  ", glyph("SEVERITY_WARNING"), " ", told))
+    for word, count in ((Term.GATE_REFUSED, found.errors), (Term.NOT_REPRODUCED, found.not_reproducible)):
+        if count:
+            lines.append(Text.assemble("  ", glyph("SEVERITY_WARNING"), " ", say(word, n=f"{count:,}")))
     if found.transitions:
         lines.append(transition_table(found.transitions, say))
     return lines

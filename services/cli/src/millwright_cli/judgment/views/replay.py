@@ -36,6 +36,8 @@ def line(found: replay_pb2.Replay, say: Words) -> Text:
         say(Word.DONE_OF, done=f"{progress.done:,}", total=f"{progress.total:,}"),
         say(Trial.CHANGED_SO_FAR, n=f"{progress.changed:,}"),
     ]
+    if progress.errors:
+        told.append(say(Trial.REFUSED_SO_FAR, n=f"{progress.errors:,}"))
     if found.state == replay_pb2.Replay.STATE_RUNNING and progress.rate:
         told.append(say(Word.RATE, rate=f"{progress.rate:,.0f}"))
     if found.state == replay_pb2.Replay.STATE_RUNNING and progress.seconds_left:

@@ -41,14 +41,14 @@ def target(found: replay_pb2.TargetReport, say: Words) -> list[RenderableType]:
         lines += _expectation(found.expectation, say)
     lines += [Text(f"  {_test(each, say)}", style="dim") for each in found.tests]
     if found.causes:
-        lines += [Text(), Text(say(Trial.CAUSES), style="bold"), cause_table(found.causes[:_CAUSES_SHOWN], say)]
+        lines += [Text(), Text(say(Trial.CAUSES), style="bold"), cause_table(found, say)]
         lines += [
             Text.assemble((f"{clean(each.cause.id)}  ", "bold"), clean(spoken(each.cause.texts, say)))
             for each in found.causes[:_CAUSES_SHOWN]
             if each.cause.texts
         ]
     if found.segments:
-        lines += [Text(), Text(say(Trial.SEGMENTS), style="bold"), segment_table(found.segments, say)]
+        lines += [Text(), Text(say(Trial.SEGMENTS), style="bold"), segment_table(found, say)]
     return [*lines, *warnings(found.warnings, say)]
 
 
@@ -65,8 +65,8 @@ def matrix(found: Iterable[ruleset_pb2.Transition], say: Words, corner: Trial = 
     return table([corner, *outcomes], rows, say)
 
 
-def cause_table(found: Iterable[replay_pb2.CauseReport], say: Words) -> RenderableType:
-    """Draw causes, the one that explains most first, with executions to look at."""
+def cause_table(found: replay_pb2.TargetReport, say: Words) -> RenderableType:
+    """Draw causes, the one that explains most first, with executions to look at; last, what is left of others."""
     headings = (
         Trial.CAUSE,
         Term.CHANGE,
@@ -77,7 +77,7 @@ def cause_table(found: Iterable[replay_pb2.CauseReport], say: Words) -> Renderab
         Trial.EDITS,
         Term.EXAMPLES,
     )
-    rows = (
+    rows = [
         (
             each.cause.id,
             say.named(replay_pb2.Cause.Kind.Name(each.cause.kind).replace("KIND_", "CAUSE_")),
@@ -88,8 +88,12 @@ def cause_table(found: Iterable[replay_pb2.CauseReport], say: Words) -> Renderab
             "\n".join(edit(it) for it in each.cause.minimal_edits[:3]),
             "\n".join(short(example) for example in each.examples[:2]),
         )
-        for each in found
-    )
+        for each in found.causes[:_CAUSES_SHOWN]
+    ]
+    hidden = found.causes[_CAUSES_SHOWN:]
+    if count := sum(each.executions for each in hidden) + found.other_causes.executions:
+        share = sum(each.share for each in hidden) + found.other_causes.share
+        rows.append((say(Trial.OTHERS), "", f"{count:,}", f"{share:.1%}", f"{1:.1%}", "", "", ""))
     return table(headings, rows, say)
 
 
@@ -99,21 +103,45 @@ def edit(found: ruleset_pb2.Edit) -> str:
     return clean(f"{where}: {found.before or '–'} → {found.after or '–'}")
 
 
-def segment_table(found: Sequence[replay_pb2.SegmentReport], say: Words) -> RenderableType:
-    """Draw lines, products and shifts, with what is surely different from the rest marked; the longest bar is whole."""
-    highest = max(each.change_rate.value for each in found) or 1.0
-    headings = (Term.SEGMENT, Term.VALUE, Term.EXECUTIONS, Trial.CHANGE_RATE, Trial.INTERVAL, Trial.P_VALUE)
-    rows = (
+def segment_table(found: replay_pb2.TargetReport, say: Words) -> RenderableType:
+    """Draw lines, products and shifts, with what is surely different from the rest marked; the longest bar is whole.
+
+    Last is what is left of others.
+    """
+    highest = max(each.change_rate.value for each in found.segments) or 1.0
+    headings = (
+        Term.SEGMENT,
+        Term.VALUE,
+        Term.EXECUTIONS,
+        Trial.REFUSED,
+        Trial.CHANGE_RATE,
+        Trial.INTERVAL,
+        Trial.P_VALUE,
+    )
+    rows: list[Sequence[str | Text]] = [
         (
             say.named(f"SEGMENT_{each.dimension.upper()}"),
             each.value,
             f"{each.compared:,}",
+            f"{each.errors:,}" if each.errors else "·",
             Text.assemble(bar(each.change_rate.value / highest), f" {each.change_rate.value:.2%}"),
             f"{each.change_rate.low:.2%} – {each.change_rate.high:.2%}",
             Text(p_value(each.adjusted_p_value), style="bold" if each.adjusted_p_value < _SURE else "dim"),
         )
-        for each in found
-    )
+        for each in found.segments
+    ]
+    rows += [
+        (
+            say.named(f"SEGMENT_{each.dimension.upper()}"),
+            Text(say(Trial.OTHERS), style="dim"),
+            f"{each.compared:,}",
+            f"{each.errors:,}" if each.errors else "·",
+            f"{each.changed_outcomes / max(each.compared - each.errors, 1):.2%}",
+            "",
+            "",
+        )
+        for each in found.other_segments
+    ]
     return table(headings, rows, say)
 
 
@@ -142,12 +170,14 @@ def _expectation(found: replay_pb2.Expectation, say: Words) -> list[RenderableTy
 
 
 def _headline(found: replay_pb2.TargetReport, say: Words) -> Text:
-    told = say(Trial.CHANGE_TOLD, n=f"{found.changed_outcomes:,}", compared=f"{found.compared:,}")
+    told = say(Trial.CHANGE_TOLD, n=f"{found.changed_outcomes:,}", judged=f"{found.compared - found.errors:,}")
+    refused = say(Trial.ERRORS_TOLD, n=f"{found.errors:,}", compared=f"{found.compared:,}")
     return Text.assemble(
         (f"{_named(found.target, say)}: ", "bold"),
         told,
         (f"  {interval(found.change_rate)}", "bold"),
         (f"  {clean(found.change_rate.method)}", "dim"),
+        (f"  {refused}" if found.errors else "", "bold red"),
     )
 
 
@@ -169,4 +199,5 @@ def _counts(found: replay_pb2.TargetReport, say: Words) -> str:
 
 def _test(found: replay_pb2.TestResult, say: Words) -> str:
     question = spoken(found.questions, say)
-    return clean(f"{question + ' ' if question else ''}{found.name}: p {p_value(found.p_value)}")
+    effect = say(Trial.BY_EFFECT, effect=f"{found.design_effect:.2g}") if found.design_effect > 1 else ""
+    return clean(f"{question + ' ' if question else ''}{found.name}{effect}: p {p_value(found.p_value)}")

@@ -7,7 +7,7 @@ from enum import IntEnum
 from millwright_judgment.domain.evaluation.decisions import Decision
 
 ERROR = "ERROR"
-"""What an input that is refused counts as."""
+"""What an input that is refused counts as. No outcome is called that: theirs are lower case."""
 
 
 class Change(IntEnum):
@@ -21,7 +21,7 @@ class Change(IntEnum):
     OUTCOME = 4
     """Another outcome, or one where there was none."""
     ERROR = 5
-    """The input is refused, and was not before."""
+    """The input is refused, and was not before: nothing can be said of its outcome."""
     NOT_REPRODUCIBLE = 6
 
 

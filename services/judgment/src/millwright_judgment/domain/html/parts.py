@@ -29,10 +29,12 @@ def header(title: str, name: str, facts: Iterable[tuple[str, str]]) -> Markup:
     return tag("header", tag("h1", title), tag("p", name, class_="name"), tag("dl", *listed))
 
 
-def headline(rate: Interval, changed: int, compared: int, moved: tuple[int, int], words: Words) -> Markup:
+def headline(
+    rate: Interval, changed: int, judged: int, moved: tuple[int, int], words: Words, *, refused: int = 0
+) -> Markup:
     """Say how many outcomes change; `moved` are how many become more severe, and how many less."""
     interval = f"{words['interval']} {words.share(rate.low)} – {words.share(rate.high)}"
-    counts = f"{words.count(changed)} {words['of']} {words.count(compared)}"
+    counts = f"{words.count(changed)} {words['of']} {words.count(judged)}"
     directions = [
         tag("li", f"▲ {words.count(moved[0])} {words['escalated']}"),
         tag("li", f"▼ {words.count(moved[1])} {words['relaxed']}"),
@@ -41,9 +43,14 @@ def headline(rate: Interval, changed: int, compared: int, moved: tuple[int, int]
         "div",
         tag("p", tag("b", words.share(rate.value)), " ", words["change_rate"], class_="rate"),
         tag("p", f"{counts} · {interval} ({rate.method})"),
+        *([tag("p", _refused(refused, judged + refused, words), class_="refused")] if refused else []),
         tag("ul", *directions, class_="directions"),
         class_="headline",
     )
+
+
+def _refused(count: int, total: int, words: Words) -> str:
+    return f"{words.count(count)} {words['refused_of']} {words.count(total)}"
 
 
 def composition(parts: Sequence[tuple[str, str, int]], words: Words) -> Markup:
@@ -101,11 +108,16 @@ def tests(results: Sequence[tuple[str, TestResult]], words: Words) -> Iterator[M
             tag(
                 "li",
                 f"{question} ",
-                tag("small", f"{result.name}, {words['p_value']} {words.p_value(result.p_value)}"),
+                tag("small", _tested(result, words)),
             )
             for question, result in results
         ),
     )
+
+
+def _tested(result: TestResult, words: Words) -> str:
+    effect = f", {words['design_effect']} {result.effect:.2g}" if result.effect > 1 else ""
+    return f"{result.name}{effect}, {words['p_value']} {words.p_value(result.p_value)}"
 
 
 def warnings(texts: Iterable[Mapping[str, str]], words: Words) -> Iterator[Markup]:

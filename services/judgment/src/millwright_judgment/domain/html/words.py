@@ -14,6 +14,7 @@ _SHARED: Vocabulary = {
     "ruleset": ("Ruleset", "룰셋"),
     "interval": ("95 % interval", "95 % 구간"),
     "of": ("of", "/"),
+    "refused_of": ("refused, of", "거부, 전체"),
     "change_rate": ("get another outcome", "판정 결과가 바뀜"),
     "unchanged": ("Unchanged", "변경 없음"),
     "changed_outcomes": ("Another outcome", "다른 결과"),
@@ -23,6 +24,7 @@ _SHARED: Vocabulary = {
     "matrix": ("From which outcome to which", "판정 결과의 이동"),
     "tests": ("Tests", "검정"),
     "p_value": ("p", "p"),
+    "design_effect": ("design effect", "설계 효과"),
     "points": ("pp", "%p"),
     "warnings": ("To keep in mind", "유의 사항"),
 }

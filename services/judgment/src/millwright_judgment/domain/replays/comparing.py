@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,7 +26,16 @@ from millwright_judgment.domain.input.changes import InputChange, change_columns
 from millwright_judgment.domain.input.columns import Column, NumberColumn, TextColumn
 from millwright_judgment.domain.input.decoding import take
 from millwright_judgment.domain.replays.page import DIMENSIONS, Page, Recorded
-from millwright_judgment.domain.replays.tally import CLUSTERS, DIFFERENCES, EXAMPLES, NO_CAUSE, Tally, TargetTally
+from millwright_judgment.domain.replays.tally import (
+    CLUSTERS,
+    DIFFERENCES,
+    EXAMPLES,
+    NO_CAUSE,
+    SEGMENT_CLUSTERS,
+    SegmentTally,
+    Tally,
+    TargetTally,
+)
 from millwright_judgment.domain.ruleset.predicates import UNBOUNDED, Numbers
 
 _HOUR_MILLISECONDS = 3_600_000
@@ -58,6 +67,16 @@ class Move(NamedTuple):
     def transition(self) -> tuple[str, str]:
         """Give the outcomes before and after."""
         return self.from_outcome, self.to_outcome
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether the target gives a judgment: what it refuses is an error, and no changed outcome."""
+        return self.to_outcome != ERROR
+
+    @property
+    def is_pair(self) -> bool:
+        """Tell whether there is a judgment before and after: what tests of pairs are made of."""
+        return self.is_judged and self.from_outcome != ERROR
 
 
 class Difference(NamedTuple):
@@ -258,11 +277,12 @@ class _Pair:
         for each, count in zip(moves, counts.tolist(), strict=True):
             tally.changes[each.change] += count
             tally.transitions[each.transition] += count
-            self._count_direction(each, count, tally)
-        is_moved = (depths >= Change.OUTCOME)[move]
-        _count_segments(part, is_moved, tally)
-        tally.clusters[:, 0] += np.bincount(clusters[is_moved], minlength=CLUSTERS)
-        tally.clusters[:, 1] += np.bincount(clusters, minlength=CLUSTERS)
+        is_moved = (depths == Change.OUTCOME)[move]
+        is_judged = np.array([each.is_judged for each in moves])[move]
+        steps = np.array([self._step(each) for each in moves])[move]
+        tally.count_units(clusters, is_judged, is_moved, steps)
+        _count_margins(moves, move, clusters, tally)
+        _count_segments(part, clusters, is_judged, is_moved, tally)
         changed = np.flatnonzero((depths > Change.NONE)[move])
         if not len(changed):
             return None
@@ -282,13 +302,13 @@ class _Pair:
             moves.append(Move(change_of(before, after, self.tolerance), label_of(before), label_of(after), *rules))
         return moves, move
 
-    def _count_direction(self, move: Move, count: int, tally: TargetTally) -> None:
+    def _step(self, move: Move) -> int:
+        """Give 1 for a move to a more severe outcome, -1 for one to a less severe one."""
         levels = self.after.ruleset.levels
         before, after = move.transition
-        if before in levels and after in levels:
-            step = levels.index(after) - levels.index(before)
-            tally.escalated += count * (step > 0)
-            tally.relaxed += count * (step < 0)
+        if before not in levels or after not in levels:
+            return 0
+        return (levels.index(after) > levels.index(before)) - (levels.index(after) < levels.index(before))
 
     def _explain(
         self, part: _Part, rows: Indices, moves: Sequence[Move], move: Indices, tally: TargetTally
@@ -305,8 +325,10 @@ class _Pair:
             became = moves[move[first]]
             found = self._find(groups.signatures[number], part, rows[first], became.change, tally)
             places[number] = found.place
-            if found.cause is not None:
-                members = by_group[ends[number - 1] if number else 0 : ends[number]]
+            members = by_group[ends[number - 1] if number else 0 : ends[number]]
+            if found.cause is None:
+                tally.other_causes[became.transition] += len(members)
+            else:
                 examples = self._examples(part, rows[members], found.cause)
                 tally.causes[found.place].add(became.transition, len(members), examples)
         return places[groups.group]
@@ -365,12 +387,44 @@ def _labels(judged: JudgedColumns) -> list[str]:
     return [label_of(decision) for decision in judged.decisions]
 
 
-def _count_segments(part: _Part, is_moved: NDArray[np.bool_], tally: TargetTally) -> None:
+def _count_margins(moves: Sequence[Move], move: Indices, clusters: NDArray[np.int64], tally: TargetTally) -> None:
+    """Count of each group of lots how much more frequent an outcome gets."""
+    turns = [each.is_pair and each.from_outcome != each.to_outcome for each in moves]
+    rows = np.flatnonzero(np.array(turns)[move])
+    outcomes = sorted(
+        {outcome for each, turned in zip(moves, turns, strict=True) if turned for outcome in each.transition}
+    )
+
+    def counted(of_moves: Iterable[str]) -> NDArray[np.int64]:
+        places = np.array([outcomes.index(outcome) if outcome in outcomes else 0 for outcome in of_moves])
+        cells = places[move[rows]] * CLUSTERS + clusters[rows]
+        return np.bincount(cells, minlength=len(outcomes) * CLUSTERS).reshape(-1, CLUSTERS)
+
+    if outcomes:
+        more = counted(each.to_outcome for each in moves) - counted(each.from_outcome for each in moves)
+        for outcome, sums in zip(outcomes, more, strict=True):
+            tally.count_margin(outcome, sums)
+
+
+def _count_segments(
+    part: _Part,
+    clusters: NDArray[np.int64],
+    is_judged: NDArray[np.bool_],
+    is_moved: NDArray[np.bool_],
+    tally: TargetTally,
+) -> None:
+    groups = clusters % SEGMENT_CLUSTERS
     for dimension in DIMENSIONS:
         column = part.page.segments[dimension]
         codes, size = column.codes[part.rows] + 1, len(column.texts) + 1
-        compared = np.bincount(codes, minlength=size).tolist()
-        moved = np.bincount(codes[is_moved], minlength=size).tolist()
-        for text, count, changed in zip(column.texts, compared[1:], moved[1:], strict=True):
-            if count:
-                tally.count_segment(dimension, text, count, changed)
+        cells = codes * SEGMENT_CLUSTERS + groups
+        moved, judged = (
+            np.bincount(cells[chosen], minlength=size * SEGMENT_CLUSTERS).reshape(size, SEGMENT_CLUSTERS)
+            for chosen in (is_moved, is_judged)
+        )
+        refused = np.bincount(codes[~is_judged], minlength=size).tolist()
+        occurs = np.bincount(codes, minlength=size).tolist()
+        for code, text in enumerate(column.texts, 1):
+            if occurs[code]:
+                found = SegmentTally(np.column_stack([moved[code], judged[code]]), refused[code])
+                tally.count_segment(dimension, text, found)

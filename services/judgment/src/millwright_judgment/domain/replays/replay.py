@@ -168,14 +168,16 @@ class Progress:
     """Executions a second, lately."""
     seconds_left: float = 0.0
     """0 if that is not known."""
+    errors: int = 0
+    """How many inputs the first target refuses: those are not among the changed."""
 
-    def after(self, done: int, changed: int, seconds: float) -> Progress:
+    def after(self, done: int, changed: int, errors: int, seconds: float) -> Progress:
         """Give the progress after a page that took `seconds`."""
         lately = (done - self.done) / max(seconds, 1e-3)
         rate = lately if not self.rate else self.rate + _MOVING_SHARE * (lately - self.rate)
         total = max(self.total, done)
         percent = max(self.percent, min(99.9, 100 * done / total if total else 0.0))
-        return Progress(total, done, changed, percent, rate, (total - done) / rate if rate else 0.0)
+        return Progress(total, done, changed, percent, rate, (total - done) / rate if rate else 0.0, errors)
 
     def completed(self) -> Progress:
         """Give the progress of what is done."""

@@ -5,7 +5,7 @@ SciPy gives the distributions. The methods on top of them are short, and each na
 
 from millwright_judgment.domain.statistics.clusters import Clusters
 from millwright_judgment.domain.statistics.intervals import Interval, design_effect, wilson
-from millwright_judgment.domain.statistics.paired import TestResult, mcnemar, sign, stuart_maxwell
+from millwright_judgment.domain.statistics.paired import TestResult, mcnemar, paired_effect, sign, stuart_maxwell
 from millwright_judgment.domain.statistics.segments import benjamini_hochberg, differs_from_rest
 from millwright_judgment.domain.statistics.sequential import ConfidenceSequence, Counts, sample_ratio
 
@@ -19,6 +19,7 @@ __all__ = [
     "design_effect",
     "differs_from_rest",
     "mcnemar",
+    "paired_effect",
     "sample_ratio",
     "sign",
     "stuart_maxwell",

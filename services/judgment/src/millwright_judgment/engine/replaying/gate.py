@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from millwright_runtime.postgres.database import Database
 
-from millwright_judgment.domain.difference.comparison import Change
+from millwright_judgment.domain.difference.comparison import ERROR, Change
 from millwright_judgment.domain.difference.words import in_words
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.executions import Filter
@@ -20,7 +20,7 @@ from millwright_judgment.domain.replays.comparing import Aim, Comparer, NotRepro
 from millwright_judgment.domain.replays.page import Page
 from millwright_judgment.domain.replays.replay import Selection
 from millwright_judgment.domain.replays.report import rank
-from millwright_judgment.domain.replays.tally import Tally, TargetTally
+from millwright_judgment.domain.replays.tally import CauseTally, Tally, TargetTally
 from millwright_judgment.domain.ruleset.model import Ruleset
 from millwright_judgment.engine.versions import Versions
 from millwright_judgment.store import copied_pages, releases
@@ -99,12 +99,13 @@ def _replay(baseline: int, tally: Tally) -> GateReplay:
     return GateReplay(
         baseline_version=baseline,
         executions=tally.done,
-        changed_outcomes=target.changes[Change.OUTCOME] + target.changes[Change.ERROR],
+        changed_outcomes=target.changes[Change.OUTCOME],
         changed_details=target.changes[Change.DETAIL] + target.changes[Change.RULE],
         not_reproducible=0,
         transitions=tuple(
             (before, after, count) for (before, after), count in sorted(target.transitions.items()) if before != after
         ),
+        errors=target.errors,
     )
 
 
@@ -119,14 +120,28 @@ def _not_reproducible(baseline: int, tally: Tally, found: NotReproducible) -> Re
 
 def _findings(tally: Tally) -> Iterator[Finding]:
     (target,) = tally.targets
-    changed = target.changes[Change.OUTCOME] + target.changes[Change.ERROR]
-    if changed:
-        main = next(iter(rank(target)), None)
-        why = f" Most of all: {in_words(target.causes[main].cause)['en']}" if main is not None else ""
-        share = f"{100 * changed / tally.done:.3g} %"
-        message = f"{changed} of the newest {tally.done} executions ({share}) would have another outcome.{why}"
-        example = target.causes[main].examples[0][1] if main is not None else ""
-        yield Finding(Code.REPLAY_CHANGED, "", message, example=f"executions/{example}" if example else "")
+    if changed := target.changes[Change.OUTCOME]:
+        yield _finding(Code.REPLAY_CHANGED, tally, changed, "have another outcome")
+    if refused := target.changes[Change.ERROR]:
+        yield _finding(Code.REPLAY_REFUSED, tally, refused, "be refused")
     if target.relaxed:
         message = f"{target.relaxed} of the newest {tally.done} executions would have a less severe outcome."
         yield Finding(Code.REPLAY_RELAXED, "", message)
+
+
+def _finding(code: Code, tally: Tally, count: int, what: str) -> Finding:
+    """Give a finding with the cause that explains most of it, and an example of that."""
+    (target,) = tally.targets
+    message = f"{count} of the newest {tally.done} executions ({100 * count / tally.done:.3g} %) would {what}."
+    main = next((place for place in rank(target) if _leads(target.causes[place], code)), None)
+    if main is None:
+        return Finding(code, "", message)
+    cause = target.causes[main]
+    example = f"executions/{cause.examples[0][1]}"
+    return Finding(code, "", f"{message} Most of all: {in_words(cause.cause)['en']}", example=example)
+
+
+def _leads(cause: CauseTally, code: Code) -> bool:
+    """Tell whether a cause leads to what is found: to refusals, or to other outcomes."""
+    moved = [after for before, after in cause.transitions if before != after]
+    return any((after == ERROR) is (code is Code.REPLAY_REFUSED) for after in moved)

@@ -172,7 +172,8 @@ class _Turn:
         await self._make_ready(page)
         comparing = asyncio.to_thread(self._comparer.compare, page, self._recorded, self._tally)
         differences = await self._owning(comparing)
-        progress = self._progress.after(self._tally.done, self._tally.changed, time.monotonic() - begin)
+        counted = self._tally
+        progress = self._progress.after(counted.done, counted.changed, counted.errors, time.monotonic() - begin)
         await self._commit(progress, differences)
         return True
 

@@ -14,7 +14,6 @@ from millwright_judgment.domain.html.words import Words
 from millwright_judgment.domain.replays.html.words import WORDS
 from millwright_judgment.domain.replays.replay import Target, TargetKind
 from millwright_judgment.domain.replays.report import CauseReport, Report, SegmentReport, TargetReport
-from millwright_judgment.domain.replays.words import WARNINGS
 
 _CAUSES = 20
 _SEGMENTS = 25
@@ -60,9 +59,10 @@ def _target(report: Report, target: TargetReport, words: Words) -> Markup:
         parts.headline(
             target.change_rate,
             target.changed_outcomes,
-            target.compared,
+            target.compared - target.errors,
             (target.escalated, target.relaxed),
             words,
+            refused=target.errors,
         ),
         _composition(target, words),
         tag("h3", words["matrix"]),
@@ -72,7 +72,7 @@ def _target(report: Report, target: TargetReport, words: Words) -> Markup:
         _causes(target, words),
         *_segments(target, words),
         *parts.tests([(each.questions[words.language], each.result) for each in target.tests], words),
-        *parts.warnings([WARNINGS[code] for code in target.warnings], words),
+        *parts.warnings([each.texts for each in target.warnings], words),
     )
 
 
@@ -109,9 +109,11 @@ def _causes(target: TargetReport, words: Words) -> Markup:
     if not target.causes:
         return tag("p", words["no_causes"])
     shown = [_cause(cause, words) for cause in target.causes[:_CAUSES]]
-    left = len(target.causes) - len(shown)
-    more = [tag("p", f"+ {left} {words['more']}")] if left else []
-    return together(tag("p", words["causes_note"]), tag("ol", *shown, class_="causes"), *more)
+    others = target.other_causes
+    count = sum(each.executions for each in target.causes[_CAUSES:]) + (others.executions if others else 0)
+    share = sum(each.share for each in target.causes[_CAUSES:]) + (others.share if others else 0.0)
+    left = [tag("p", f"{words['others']}: {words.count(count)} · {words.share(share)}")] if count else []
+    return together(tag("p", words["causes_note"]), tag("ol", *shown, class_="causes"), *left)
 
 
 def _cause(report: CauseReport, words: Words) -> Markup:
@@ -160,7 +162,7 @@ def _flip(flip: Flip, words: Words) -> str:
 
 
 def _segments(target: TargetReport, words: Words) -> Iterator[Markup]:
-    if not target.segments or not target.changed_outcomes:
+    if not target.segments or not (target.changed_outcomes or target.errors):
         return
     yield tag("h3", words["segments"])
     yield tag("p", words["segments_note"])
@@ -169,16 +171,30 @@ def _segments(target: TargetReport, words: Words) -> Iterator[Markup]:
     for dimension in dict.fromkeys(each.dimension for each in target.segments):
         found = [each for each in target.segments if each.dimension == dimension]
         rows = [_segment(each, highest, average, words) for each in found[:_SEGMENTS]]
-        left = len(found) - len(rows)
-        more = [tag("li", f"+ {left} {words['more']}")] if left else []
         yield tag("h4", words[dimension])
-        yield tag("ul", *rows, *more, class_="segments")
+        yield tag("ul", *rows, *_other_segments(target, dimension, words), class_="segments")
+
+
+def _other_segments(target: TargetReport, dimension: str, words: Words) -> Iterator[Markup]:
+    """Give a row of what has values that are not drawn: those past the first of the report, and those it leaves out."""
+    drawn = [each for each in target.segments if each.dimension == dimension][_SEGMENTS:]
+    left_out = [each for each in target.other_segments if each.dimension == dimension]
+    counts = [(each.compared, each.errors) for each in drawn] + [(each.compared, each.errors) for each in left_out]
+    compared, errors = (sum(count) for count in zip(*counts, strict=True)) if counts else (0, 0)
+    if compared:
+        counted = f"n = {words.count(compared)}{_refused(errors, words)}"
+        yield tag("li", tag("span", words["others"], class_="value"), tag("span", tag("small", counted)))
+
+
+def _refused(errors: int, words: Words) -> str:
+    return f", {words.count(errors)} {words['refused']}" if errors else ""
 
 
 def _segment(segment: SegmentReport, highest: float, average: float, words: Words) -> Markup:
     rate = segment.change_rate
     written = f"{words.share(rate.value)} ({words.share(rate.low)} – {words.share(rate.high)})"
-    counted = f"n = {words.count(segment.compared)}, p {words.p_value(segment.adjusted_p_value)}"
+    refused = _refused(segment.errors, words)
+    counted = f"n = {words.count(segment.compared)}{refused}, p {words.p_value(segment.adjusted_p_value)}"
     return tag(
         "li",
         tag("span", segment.value, class_="value"),

@@ -47,13 +47,15 @@ WORDS: Vocabulary = {
     "margin": ("margin", "여유"),
     "segments": ("Where", "구분별"),
     "segments_note": (
-        "Share of changed outcomes with its 95 % interval; the upright line is the share of all.",
-        "판정 결과가 바뀐 비율과 95 % 구간입니다. 세로선은 전체 비율입니다.",
+        "Share of changed outcomes with its 95 % interval, refused inputs left out; the upright line is that of all.",
+        "거부된 입력을 뺀 판정 결과의 변경 비율과 95 % 구간입니다. 세로선은 전체 비율입니다.",
     ),
     "line": ("Line", "라인"),
     "product": ("Product", "제품"),
     "shift": ("Shift", "교대"),
     "more": ("more", "건 더 있음"),
+    "others": ("others together", "그 외 합계"),
+    "refused": ("refused", "거부"),
     "dry_run": (
         "A dry run: no judgment was stored and no action was taken.",
         "모의 실행입니다. 판정은 저장되지 않았고 조치도 실행되지 않았습니다.",
