@@ -5,6 +5,7 @@ from pathlib import Path
 
 from millwright_judgment.domain.experiments import EXPERIMENT_TRANSITIONS
 from millwright_judgment.domain.releases import VERSION_TRANSITIONS
+from millwright_judgment.domain.replays.replay import REPLAY_TRANSITIONS, ReplayState, Step
 
 PAGES = Path(__file__).parents[4] / "docs/architecture"
 EDGE = re.compile(r"^\| `([A-Z_*\[\]]+)` → `([A-Z_]+)` \| ([A-Z_, ]+) \|", re.MULTILINE)
@@ -35,3 +36,16 @@ def test_every_edge_of_an_experiment_is_in_the_table_and_in_the_picture():
     page, edges = "experiment-states.md", written(EXPERIMENT_TRANSITIONS)
     assert drawn(EDGE, page) == edges
     assert drawn(ARROW, page) == edges
+
+
+def test_every_edge_of_a_replay_is_in_the_table_and_in_the_picture():
+    page, edges = "replay-states.md", written(REPLAY_TRANSITIONS)
+    assert drawn(EDGE, page) == edges
+    assert drawn(ARROW, page) == edges
+
+
+def test_a_step_of_a_replay_leads_to_one_state_and_every_state_is_reached():
+    for step in Step:
+        assert len({after for (_, after), steps in REPLAY_TRANSITIONS.items() if step in steps}) == 1
+    assert {after for _, after in REPLAY_TRANSITIONS} == set(ReplayState)
+    assert {state for state in ReplayState if not state.is_terminal} == set(Step.CANCEL.from_states)

@@ -9,7 +9,7 @@ from millwright_runtime.events.log import Event, EventLog
 from millwright_runtime.postgres.database import Connection
 
 from millwright_judgment.domain.errors import TooManyReplays
-from millwright_judgment.domain.replays.replay import OPEN_REPLAYS, Order, Progress, Replay, ReplayState
+from millwright_judgment.domain.replays.replay import OPEN_REPLAYS, Order, Progress, Replay, Step
 from millwright_judgment.store import events
 from millwright_judgment.store import replays as store
 
@@ -21,7 +21,7 @@ async def create(
     count = await store.hold_open(connection, tenant)
     if count >= OPEN_REPLAYS:
         raise TooManyReplays(count=count, limit=OPEN_REPLAYS)
-    replay = Replay(uuid.uuid4(), order, ReplayState.PENDING, Progress(total), "", creator, 1, now)
+    replay = Replay(uuid.uuid4(), order, Step.CREATE.to_state, Progress(total), "", creator, 1, now)
     await store.insert(connection, tenant, replay)
     await log.append(connection, [_event(tenant, replay, now)])
     return replay
@@ -30,9 +30,9 @@ async def create(
 async def cancel(connection: Connection, log: EventLog, tenant: str, replay: uuid.UUID, now: datetime) -> Replay:
     """Stop a replay: whoever works on it can write nothing any more. One that has ended stays as it is."""
     found = await store.get(connection, replay, lock=True)
-    if found.state.is_terminal:
+    ended = await store.cancel(connection, replay)
+    if ended is None:
         return found
-    ended = await store.end(connection, replay, ReplayState.CANCELLED)
     await store.clear(connection, replay)
     await log.append(connection, [_event(tenant, ended, now)])
     return ended

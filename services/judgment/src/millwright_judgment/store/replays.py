@@ -1,7 +1,8 @@
 """Replays, what is counted of them, and what differs, in Postgres.
 
 Who works on a replay owns it until its lease runs out on the database's clock; every write names the owner, so that one
-who was taken for dead writes nothing.
+who was taken for dead writes nothing. Each statement that writes a state names the states that its step leads from
+(`REPLAY_TRANSITIONS`): a replay that has ended stays as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from millwright_runtime.postgres.database import TENANT, Connection
 from millwright_judgment.domain.difference.comparison import Change
 from millwright_judgment.domain.errors import ReplayNotFound
 from millwright_judgment.domain.replays.comparing import Difference, Differences, Move
-from millwright_judgment.domain.replays.replay import KEPT, Order, Progress, Replay, ReplayState
+from millwright_judgment.domain.replays.replay import KEPT, Order, Progress, Replay, ReplayState, Step
 from millwright_judgment.domain.replays.tally import Tally
 
 LEASE = timedelta(seconds=10)
@@ -90,7 +91,7 @@ async def page(
 
 async def claim(connection: Connection, owner: uuid.UUID) -> Claim | None:
     """Take the replay, of any tenant, that nobody owns and that has waited longest; None if there is none."""
-    row = await connection.fetchrow(_CLAIM, owner, LEASE)
+    row = await connection.fetchrow(_CLAIM, owner, LEASE, Step.CLAIM.to_state)
     if row is None:
         return None
     return Claim(row["tenant"], owner, _replay(row), is_first=row["former_state"] == ReplayState.PENDING)
@@ -107,9 +108,9 @@ async def let_go(connection: Connection, claimed: Claim) -> None:
 
 
 async def advance(
-    connection: Connection, claimed: Claim, progress: Progress, *, events: int, state: ReplayState, error: str = ""
+    connection: Connection, claimed: Claim, progress: Progress, step: Step, *, events: int, error: str = ""
 ) -> int | None:
-    """Write how far it is, or that it has ended, and count `events` more; give the newest sequence.
+    """Write how far it is and where a step leads, and count `events` more; give the newest sequence.
 
     None if it is not ours any more, or was cancelled. Who gets a sequence holds the row until the transaction ends.
     """
@@ -120,16 +121,19 @@ async def advance(
         LEASE,
         _text(asdict(progress)),
         events,
-        state.value,
+        step.to_state,
         error,
-        state.is_terminal,
+        step.to_state.is_terminal,
+        step.from_states,
     )
     return sequence
 
 
-async def end(connection: Connection, replay: uuid.UUID, state: ReplayState) -> Replay:
-    """End a locked replay that has not ended; nobody owns it any more."""
-    return _replay(await connection.fetchrow(_END, replay, state.value))
+async def cancel(connection: Connection, replay: uuid.UUID) -> Replay | None:
+    """Cancel a replay, which nobody owns any more; None if it has ended."""
+    step = Step.CANCEL
+    row = await connection.fetchrow(_CANCEL, replay, step.to_state, step.from_states)
+    return _replay(row) if row else None
 
 
 async def write_tally(connection: Connection, claimed: Claim, tally: Tally) -> None:
@@ -207,7 +211,9 @@ def _text(value: Any) -> str:
 
 
 _COLUMNS = "replay, request, state, progress, error, creator, sequence, create_time, start_time, end_time"
-_COUNT_OPEN = f"SELECT count(*) FROM judgment.replay WHERE tenant = {TENANT} AND state IN ('PENDING', 'RUNNING')"
+_OPEN = "state IN ({})".format(", ".join(f"'{state}'" for state in Step.CLAIM.from_states))
+"""As literals, so that the index of what has not ended is used."""
+_COUNT_OPEN = f"SELECT count(*) FROM judgment.replay WHERE tenant = {TENANT} AND {_OPEN}"
 _INSERT = """
 INSERT INTO judgment.replay
     (tenant, replay, ruleset, request, state, progress, creator, sequence, create_time, content)
@@ -224,11 +230,11 @@ ORDER BY create_time DESC, replay DESC LIMIT $4
 _CLAIM = f"""
 WITH found AS (
     SELECT tenant, replay, state AS former_state FROM judgment.replay
-    WHERE state IN ('PENDING', 'RUNNING') AND (lease_time IS NULL OR lease_time <= clock_timestamp())
+    WHERE {_OPEN} AND (lease_time IS NULL OR lease_time <= clock_timestamp())
     ORDER BY coalesce(lease_time, create_time) LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 UPDATE judgment.replay AS replay
-SET owner = $1, lease_time = clock_timestamp() + $2::interval, state = 'RUNNING',
+SET owner = $1, lease_time = clock_timestamp() + $2::interval, state = $3,
     start_time = coalesce(start_time, clock_timestamp()),
     sequence = sequence + (CASE former_state WHEN 'PENDING' THEN 1 ELSE 0 END)
 FROM found WHERE (replay.tenant, replay.replay) = (found.tenant, found.replay)
@@ -243,11 +249,11 @@ UPDATE judgment.replay
 SET lease_time = clock_timestamp() + $3::interval, progress = $4, sequence = sequence + $5, state = $6, error = $7,
     owner = CASE WHEN $8::boolean THEN NULL ELSE owner END,
     end_time = CASE WHEN $8 THEN clock_timestamp() END
-WHERE tenant = {TENANT} AND replay = $1 AND owner = $2 AND state = 'RUNNING' RETURNING sequence
+WHERE tenant = {TENANT} AND replay = $1 AND owner = $2 AND state = ANY ($9::text[]) RETURNING sequence
 """
-_END = f"""
+_CANCEL = f"""
 UPDATE judgment.replay SET state = $2, sequence = sequence + 1, owner = NULL, end_time = clock_timestamp()
-WHERE tenant = {TENANT} AND replay = $1 RETURNING {_COLUMNS}
+WHERE tenant = {TENANT} AND replay = $1 AND state = ANY ($3::text[]) RETURNING {_COLUMNS}
 """
 _WRITE_TALLY = """
 INSERT INTO judgment.replay_tally (tenant, replay, tally) VALUES ($1, $2, $3)

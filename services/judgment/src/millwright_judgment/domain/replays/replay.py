@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from millwright_judgment.domain import names
@@ -35,7 +36,47 @@ class ReplayState(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Tell whether it has ended."""
-        return self not in (ReplayState.PENDING, ReplayState.RUNNING)
+        return not any(before is self for before, _ in REPLAY_TRANSITIONS)
+
+
+class Step(StrEnum):
+    """What moves a replay; each leads to one state, whatever the one before."""
+
+    CREATE = "CREATE"
+    CLAIM = "CLAIM"
+    """A replica takes it, or takes it over."""
+    COUNT = "COUNT"
+    """A page is committed."""
+    COMPLETE = "COMPLETE"
+    FAIL = "FAIL"
+    REFUTE = "REFUTE"
+    """Something does not come out as it was recorded."""
+    CANCEL = "CANCEL"
+
+    @property
+    def from_states(self) -> tuple[ReplayState, ...]:
+        """Give the states that it leads from."""
+        return tuple(before for (before, _), steps in REPLAY_TRANSITIONS.items() if before and self in steps)
+
+    @property
+    def to_state(self) -> ReplayState:
+        """Give the state that it leads to."""
+        return next(after for (_, after), steps in REPLAY_TRANSITIONS.items() if self in steps)
+
+
+REPLAY_TRANSITIONS: Mapping[tuple[ReplayState | None, ReplayState], frozenset[Step]] = MappingProxyType(
+    {
+        (None, ReplayState.PENDING): frozenset({Step.CREATE}),
+        (ReplayState.PENDING, ReplayState.RUNNING): frozenset({Step.CLAIM}),
+        (ReplayState.PENDING, ReplayState.CANCELLED): frozenset({Step.CANCEL}),
+        (ReplayState.RUNNING, ReplayState.RUNNING): frozenset({Step.CLAIM, Step.COUNT}),
+        (ReplayState.RUNNING, ReplayState.COMPLETED): frozenset({Step.COMPLETE}),
+        (ReplayState.RUNNING, ReplayState.FAILED): frozenset({Step.FAIL}),
+        (ReplayState.RUNNING, ReplayState.NOT_REPRODUCIBLE): frozenset({Step.REFUTE}),
+        (ReplayState.RUNNING, ReplayState.CANCELLED): frozenset({Step.CANCEL}),
+    }
+)
+"""Every move of a replay, with the steps that make it; None is where there is none yet."""
 
 
 class TargetKind(StrEnum):

@@ -25,7 +25,7 @@ from millwright_judgment.domain.errors import NothingSelected
 from millwright_judgment.domain.evaluation.rows import Evaluator
 from millwright_judgment.domain.replays.comparing import Aim, Comparer, Differences, NotReproducible
 from millwright_judgment.domain.replays.page import DATASET_VERSION, Page
-from millwright_judgment.domain.replays.replay import Progress, ReplayState
+from millwright_judgment.domain.replays.replay import Progress, ReplayState, Step
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 from millwright_judgment.engine.replaying.targets import evaluator_of
 from millwright_judgment.engine.versions import Versions
@@ -110,18 +110,18 @@ class Replays:
         except Lost:
             _log.info("a replay is not ours any more", extra={"replay": str(claim.replay.replay)})
         except NotReproducible as found:
-            await turn.end(ReplayState.NOT_REPRODUCIBLE, _not_reproducible(found))
+            await turn.end(Step.REFUTE, _not_reproducible(found))
         except MillwrightError as error:
             if isinstance(error, Unavailable):
                 raise
-            await turn.end(ReplayState.FAILED, str(error))
+            await turn.end(Step.FAIL, str(error))
         except Exception as error:
             if is_connection_loss(error):
                 raise
             error_id = uuid.uuid4()
             _log.exception("a replay failed", extra={"replay": str(claim.replay.replay), "error_id": str(error_id)})
             reason = f"Something went wrong on our side; the log has it as error {error_id}."
-            await turn.end(ReplayState.FAILED, reason)
+            await turn.end(Step.FAIL, reason)
 
     async def _forget(self) -> None:
         forgotten = 1
@@ -177,14 +177,14 @@ class _Turn:
         await self._commit(progress, differences)
         return True
 
-    async def end(self, state: ReplayState, error: str) -> None:
+    async def end(self, step: Step, error: str) -> None:
         """End the replay without a report."""
         async with self._platform.database.transaction(self._claim.tenant) as connection:
-            sequence = await store.advance(connection, self._claim, self._progress, events=1, state=state, error=error)
+            sequence = await store.advance(connection, self._claim, self._progress, step, events=1, error=error)
             if sequence is None:
                 return
             await store.clear(connection, self._claim.replay.replay)
-            await self._log.append(connection, [_event(self._claim, sequence, self._progress, state, error)])
+            await self._log.append(connection, [_event(self._claim, sequence, self._progress, step.to_state, error)])
         self._committed()
 
     async def _read(self) -> Page | None:
@@ -217,9 +217,7 @@ class _Turn:
     async def _commit(self, progress: Progress, differences: Sequence[Differences]) -> None:
         is_told = time.monotonic() >= self._told_time + _TELL_SECONDS
         async with self._platform.database.transaction(self._claim.tenant) as connection:
-            sequence = await store.advance(
-                connection, self._claim, progress, events=int(is_told), state=ReplayState.RUNNING
-            )
+            sequence = await store.advance(connection, self._claim, progress, Step.COUNT, events=int(is_told))
             if sequence is None:
                 raise Lost
             await store.write_tally(connection, self._claim, self._tally)
@@ -236,7 +234,7 @@ class _Turn:
             raise NothingSelected
         progress = self._progress.completed()
         async with self._platform.database.transaction(self._claim.tenant) as connection:
-            sequence = await store.advance(connection, self._claim, progress, events=1, state=ReplayState.COMPLETED)
+            sequence = await store.advance(connection, self._claim, progress, Step.COMPLETE, events=1)
             if sequence is None:
                 raise Lost
             await store.write_tally(connection, self._claim, self._tally)
