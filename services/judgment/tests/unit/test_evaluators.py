@@ -27,7 +27,8 @@ from millwright_judgment.store import parquet
 
 CASES = int(os.environ.get("JUDGMENT_CASES", "20000"))
 """How many inputs ZEN is compared on; `make cases` takes a million."""
-INPUTS = 250
+INPUTS = 100
+"""How many of them a ruleset gets."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -50,23 +51,42 @@ def zen_of(rules):
 
 
 def test_rows_and_columns_judge_as_zen_does():
-    for seed in range(max(1, CASES // INPUTS)):
-        random = Random(seed)
-        evaluator = Evaluator(random_ruleset(random, null_after_comparison=False))
-        evaluate = zen_of(evaluator.ruleset)
-        inputs = random_inputs(random, evaluator.ruleset, INPUTS)
-        judged = ColumnEvaluator(evaluator).judge(columns(evaluator.ruleset, inputs), len(inputs))
-        for row, given_input in enumerate(inputs):
-            judgment = evaluator.judge(given_input)
-            assert judged.decision_at(row) == judgment.decision, (seed, given_input)
-            assert judged.matched_at(row) == judgment.matched, (seed, given_input)
-            theirs = evaluate(dict(zip(evaluator.names, judgment.values, strict=True)))
-            if isinstance(theirs, list):
-                matched = [rule for rule in evaluator.matched_rules(judgment.matched) if rule.startswith("r")]
-                assert [found["rule"] for found in theirs] == matched, (seed, given_input)
-            else:
-                assert (theirs or {}).get("rule", "") == judgment.decision.rule, (seed, given_input)
-                assert (theirs or {}).get("outcome", "") == judgment.decision.outcome, (seed, given_input)
+    """On a ruleset and inputs that shrink to what is needed: rules and cells go, and an input whose seed gets 0."""
+    count = 0
+
+    @settings(max_examples=math.ceil(CASES / INPUTS), deadline=None, derandomize=True, database=None)
+    @given(st.randoms(use_true_random=False), st.lists(st.integers(0, 2**32), min_size=INPUTS, max_size=INPUTS))
+    def compare(random, seeds):
+        nonlocal count
+        rules = random_ruleset(random, null_after_comparison=False)
+        inputs = [random_inputs(Random(seed), rules, 1)[0] for seed in seeds if seed]
+        compare_with_zen(rules, inputs)
+        count += len(inputs)
+
+    compare()
+    assert count > 0.95 * CASES  # seeds of 0 are left out
+
+
+def compare_with_zen(rules, inputs):
+    """Hold rows, columns and ZEN to one answer for each input."""
+    evaluator, evaluate = Evaluator(rules), zen_of(rules)
+    judged = ColumnEvaluator(evaluator).judge(columns(rules, inputs), len(inputs))
+    for row, given_input in enumerate(inputs):
+        judgment = evaluator.judge(given_input)
+        assert judged.decision_at(row) == judgment.decision, described(rules, given_input)
+        assert judged.matched_at(row) == judgment.matched, described(rules, given_input)
+        theirs = evaluate(dict(zip(evaluator.names, judgment.values, strict=True)))
+        if isinstance(theirs, list):
+            matched = [rule for rule in evaluator.matched_rules(judgment.matched) if rule.startswith("r")]
+            assert [found["rule"] for found in theirs] == matched, described(rules, given_input)
+        else:
+            assert (theirs or {}).get("rule", "") == judgment.decision.rule, described(rules, given_input)
+            assert (theirs or {}).get("outcome", "") == judgment.decision.outcome, described(rules, given_input)
+
+
+def described(rules, given_input):
+    """What a case is about, as it can be tried again."""
+    return f"{json.dumps(given_input)} on {json.dumps(to_decision(rules))}"
 
 
 def one_rule(cell, **field):
