@@ -1,7 +1,6 @@
 """The report of a replay: what it says follows from the tally; the page stands alone and takes no text for markup."""
 
 from collections import Counter
-from random import Random
 
 import numpy as np
 import orjson
@@ -10,9 +9,9 @@ from judgment_samples.documents import FIELDS, ruleset, weld, weld_rows
 from judgment_samples.elements import assert_stands_alone
 from judgment_samples.lots import tally_of_lots
 from judgment_samples.pages import page
+from judgment_samples.reports import COUNT, REFUSED, counted, refusing, replayed, report_of
 from millwright_judgment.domain.difference.comparison import Change
 from millwright_judgment.domain.evaluation.rows import Evaluator
-from millwright_judgment.domain.executions import Filter
 from millwright_judgment.domain.html.words import LANGUAGES
 from millwright_judgment.domain.input.changes import InputChange, Operation
 from millwright_judgment.domain.replays import comparing
@@ -20,68 +19,10 @@ from millwright_judgment.domain.replays import report as reports
 from millwright_judgment.domain.replays import tally as tallies
 from millwright_judgment.domain.replays.comparing import Aim, Comparer
 from millwright_judgment.domain.replays.html.report import write_page
-from millwright_judgment.domain.replays.replay import RECORDED, Order, Selection, Target, TargetKind
-from millwright_judgment.domain.replays.report import make_report
 from millwright_judgment.domain.replays.tally import Tally, TargetTally
 from millwright_judgment.domain.replays.words import WARNINGS
 
-COUNT = 3_000
 HOSTILE = '<script>alert("L1")</script>'
-
-
-def replayed(changes=(), rows=None, lines=("L1", "L2", "L3")):
-    """A report on versions of which the later calls more critical; on the first line, of inputs that are worse."""
-    random = Random(11)
-    before = Evaluator(ruleset(weld()))
-    tighter = weld_rows(r_critical={"defect_rate": "> 0.06"}, r_hot={"confidence": "0.6"})
-    after = Evaluator(ruleset(weld(rows or tighter)))
-    judged, segments = [], []
-    for number in range(COUNT):
-        line = lines[number // 20 % len(lines)]
-        worse = 0.02 if line == lines[0] else 0.0
-        given = {
-            "defect_rate": round(min(0.2, max(0, random.gauss(0.045 + worse, 0.01))), 3),
-            "temperature": round(random.gauss(100, 20), 1),
-            "product": random.choice(["widget", "gear"]),
-        }
-        judged.append((1, before, given))
-        segments.append(line)
-    whole = page(judged, line=segments, unit=[f"lot-{number // 20}" for number in range(COUNT)])
-    return report_of(counted(whole, before, after, changes), changes)
-
-
-def counted(whole, before, after, changes=()):
-    """What is counted of a page."""
-    tally = Tally([TargetTally()])
-    Comparer(Aim(None), [Aim(after)], changes).compare(whole, {1: before}, tally)
-    return tally
-
-
-def report_of(tally, changes=()):
-    """The report made of a tally."""
-    target = Target(TargetKind.VERSION, number=2, content_hash="ab")
-    order = Order("line.weld", Selection(filter=Filter(ruleset="line.weld")), RECORDED, (target,), tuple(changes))
-    return make_report(order, tally, [weld_levels()])
-
-
-def weld_levels():
-    """The outcomes of a weld line."""
-    return ruleset(weld()).levels
-
-
-REFUSED = 476
-"""Of 1,000 inputs, all on one line."""
-
-
-def refusing(limit="0.08"):
-    """What is counted where the target refuses what line L1 measures, and calls critical what is past the limit."""
-    before = Evaluator(ruleset(weld()))
-    rows = weld_rows(r_critical={"defect_rate": f"> {limit}"})
-    after = Evaluator(ruleset(weld(rows, inputs=[{**FIELDS[0], "max": 0.1}, *FIELDS[1:]])))
-    rates = [0.2 if number < REFUSED else number % 10 / 100 for number in range(1000)]
-    judged = [(1, before, {"defect_rate": rate, "temperature": 20, "product": "gear"}) for rate in rates]
-    lines = ["L1" if number < REFUSED else "L2" for number in range(1000)]
-    return counted(page(judged, line=lines, unit=[f"lot-{number // 20}" for number in range(1000)]), before, after)
 
 
 def test_what_a_target_refuses_is_no_changed_outcome_anywhere():
