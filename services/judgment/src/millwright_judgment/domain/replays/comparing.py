@@ -418,13 +418,10 @@ def _count_segments(
         column = part.page.segments[dimension]
         codes, size = column.codes[part.rows] + 1, len(column.texts) + 1
         cells = codes * SEGMENT_CLUSTERS + groups
-        moved, judged = (
-            np.bincount(cells[chosen], minlength=size * SEGMENT_CLUSTERS).reshape(size, SEGMENT_CLUSTERS)
-            for chosen in (is_moved, is_judged)
-        )
+        counts = [np.bincount(cells[chosen], minlength=size * SEGMENT_CLUSTERS) for chosen in (is_moved, is_judged)]
+        by_code = np.stack(counts, axis=-1).reshape(size, SEGMENT_CLUSTERS, 2)
         refused = np.bincount(codes[~is_judged], minlength=size).tolist()
         occurs = np.bincount(codes, minlength=size).tolist()
         for code, text in enumerate(column.texts, 1):
             if occurs[code]:
-                found = SegmentTally(np.column_stack([moved[code], judged[code]]), refused[code])
-                tally.count_segment(dimension, text, found)
+                tally.count_segment(dimension, text, SegmentTally(by_code[code], refused[code]))
