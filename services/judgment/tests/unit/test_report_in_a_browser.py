@@ -11,9 +11,9 @@ from threading import Timer
 
 import pytest
 from judgment_samples.reports import refusing, replayed, report_of
+from millwright_judgment.domain.html.words import LANGUAGES
 from millwright_judgment.domain.input.changes import InputChange, Operation
 from millwright_judgment.domain.replays.html.report import write_page
-from millwright_judgment.domain.replays.html.words import LANGUAGES
 
 WIDTHS = (390, 1280)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
