@@ -47,7 +47,7 @@ async def test_a_ruleset_may_say_that_less_severe_outcomes_block(judged):
     assert (await judged.PublishVersion(document=document(LAX, blocking=[]))).created
 
 
-@pytest.mark.parametrize("code", ["REPLAY_RELAXED", "REPLAY_CHANGED"])
+@pytest.mark.parametrize("code", ["REPLAY_RELAXED", "REPLAY_CHANGED", "REPLAY_REFUSED"])
 async def test_what_a_replay_would_block_is_not_published_by_leaving_the_replay_out(judged, code):
     lax = document(LAX, blocking=[code])
     refusal = await refused(judged.PublishVersion(document=lax, replay_executions=0, promote_to="prod"))

@@ -71,7 +71,7 @@ ANALYSIS = frozenset(
         Code.REPLAY_RELAXED,
     }
 )
-REPLAYED = frozenset({Code.REPLAY_CHANGED, Code.REPLAY_RELAXED})
+REPLAYED = frozenset({Code.REPLAY_CHANGED, Code.REPLAY_REFUSED, Code.REPLAY_RELAXED})
 """What only a replay finds."""
 
 
