@@ -13,6 +13,7 @@ from millwright_runtime.events.log import EventLog
 from millwright_runtime.loops import Removal
 from millwright_runtime.service import Parts, Platform, Service, Verb, ready
 
+from millwright_etl.api.answers import Answers
 from millwright_etl.api.ingestion import IngestServicer
 from millwright_etl.api.pipeline import PipelineServicer
 from millwright_etl.api.production import ProductionServicer
@@ -25,6 +26,8 @@ from millwright_etl.store import ingest_streams, runs
 
 SCHEMA = "etl"
 FORGET_PAUSE_SECONDS = 3600.0
+_LONG_ANSWERS = 3
+"""One connection in so many may be held by answers that are too long to be read before they are sent."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,10 +35,11 @@ async def compose(platform: Platform, settings: EtlSettings) -> Parts:
     """Put the service together."""
     log = EventLog(SCHEMA)
     run_age = timedelta(days=settings.run_retention_days)
+    most_long = max(1, settings.database_connections // _LONG_ANSWERS)
     return Parts(
         servicers=[
             IngestServicer(platform),
-            ProductionServicer(platform),
+            ProductionServicer(platform, Answers(platform.reading, most_long)),
             PipelineServicer(platform, log),
             QuarantineServicer(platform, log),
         ],

@@ -15,6 +15,7 @@ from millwright_runtime.service import Platform
 
 from millwright_etl.api import calendars as calendar_messages
 from millwright_etl.api import queries
+from millwright_etl.api.answers import Answers
 from millwright_etl.api.arrow import Encoder
 from millwright_etl.commands import changing_calendars
 from millwright_etl.domain.queries import Dimension
@@ -29,8 +30,9 @@ _CODE_CHARACTERS = 63
 class ProductionServicer(pb_grpc.ProductionServiceServicer):
     """Serves ProductionService."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, answers: Answers) -> None:
         self._platform = platform
+        self._answers = answers
 
     async def QueryProduction(
         self, request: pb.QueryProductionRequest, _context: Any
@@ -39,8 +41,8 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
         query = queries.query(request)
         keys = len(query.group_by)
         encoder = Encoder(query) if request.arrow else None
-        async with self._platform.reading() as connection, aclosing(production.rows(connection, query)) as found:
-            async for rows in found:
+        async with aclosing(self._answers.pieces(query)) as pieces:
+            async for rows in pieces:
                 if encoder:
                     yield pb.QueryProductionResponse(arrow=encoder.encode(rows))
                 else:

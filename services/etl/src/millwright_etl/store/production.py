@@ -45,7 +45,7 @@ WHERE tenant = {TENANT} AND date BETWEEN $1 AND $2 AND (cardinality($3::text[]) 
 async def rows(connection: Connection, query: Query) -> AsyncGenerator[Sequence[asyncpg.Record]]:
     """Give all rows by their keys, some at a time: the keys as text, then the measures as numbers or None.
 
-    A client that takes nothing for a minute ends it: the rows are of one snapshot, which is not held for longer.
+    The rows are of one snapshot, which whoever takes nothing for a minute loses.
     """
     await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
     cursor = await connection.cursor(_grouped(query), *_values(query.filter))
