@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 
 import pytest
 from etl_rows import MES, MES_MAPPING, SAP, SAP_MAPPING, csv_file, raw_row
@@ -43,8 +44,8 @@ async def test_raw_rows_need_no_mapping(call, rows):
 async def test_a_file_that_was_landed_is_not_sent_again_unless_asked_to(answer, call):
     await answer("etl", "ingest", MES, "--mapping", MES_MAPPING)
     again = await call("etl", "ingest", MES, "--mapping", MES_MAPPING)
-    assert "0 new" in again.stdout
-    assert "5 rows had been landed before" in again.stdout
+    assert "5 new" in again.stdout
+    assert "5 rows of these had been sent before" in again.stdout
     counts = (await answer("etl", "ingest", MES, "--mapping", MES_MAPPING, "--again"))["counts"]
     assert (counts["inserted"], counts["unchanged"]) == ("0", "5")
 
@@ -132,11 +133,12 @@ async def test_a_csv_file_needs_a_mapping(call, tmp_path):
 
 
 class Wire:
-    """A way to the service that can be cut, and lets so many bytes through before it is cut by itself."""
+    """A way to the service that lets so many bytes through, and then is cut, or lets nothing through any more."""
 
-    def __init__(self, target, cut_after):
+    def __init__(self, target, cut_after, stalls=False):
         self._host, self._port = target.split(":")
         self._left = cut_after
+        self._stalls = stalls
         self._writers = set()
 
     async def __aenter__(self):
@@ -158,6 +160,8 @@ class Wire:
                 writer.write(data)
                 await writer.drain()
                 self._left -= len(data) if counted else 0
+                if counted and self._left < 0 and self._stalls:
+                    await asyncio.Event().wait()
                 if counted and self._left < 0:
                     self._left = 10**12
                     self._cut()
@@ -177,3 +181,49 @@ async def test_a_stream_that_is_cut_half_way_goes_on_and_lands_each_row_once(ser
     assert len(await rows()) == 4000
     again = await answer("etl", "ingest", "-", "--again", stdin=text)
     assert again["counts"]["unchanged"] == "4000"
+
+
+def _with_bad_rows(count):
+    """Lines of raw rows, of which every tenth is refused."""
+    rows = [raw_row(str(number), payload={"note": "x" * 2000}) for number in range(count)]
+    rows[::10] = [raw_row("0", payload="no JSON") for _ in rows[::10]]
+    return "\n".join(rows)
+
+
+async def test_a_file_that_is_sent_again_tells_what_was_refused_before(answer, call, tmp_path):
+    path = csv_file(tmp_path, "W-1,L1,10", "W-2", "W-3,L1,10", times={"W-1": "2199-01-01T00:00:00"})
+    command = ("etl", "ingest", path, "--mapping", f"{tmp_path}/mapping.toml")
+    first = await answer(*command, exit_code=5)
+    assert [each["offset"] for each in first["refused"]] == ["2", "3"]
+    assert await answer(*command, exit_code=5) == first
+    assert "EVENT_TIME_OUT_OF_RANGE" in (await call(*command)).stdout
+
+
+async def test_a_client_that_is_killed_half_way_leaves_what_was_refused_to_the_next(
+    service, answer, operator, rows, tmp_path
+):
+    path = tmp_path / "rows.ndjson"
+    path.write_text(_with_bad_rows(4000))
+    async with Wire(service, cut_after=4_000_000, stalls=True) as wire:
+        command = [sys.executable, "-m", "millwright_cli", "etl", "ingest", str(path)]
+        client = await asyncio.create_subprocess_exec(*command, "--endpoint", wire, "--token", operator)
+        async with asyncio.timeout(20):
+            while not await rows():
+                pass
+        client.kill()
+        await client.wait()
+    assert 0 < len(await rows()) < 3600
+    told = await answer("etl", "ingest", str(path), exit_code=5)
+    whole = await answer("etl", "ingest", str(path), "--again", exit_code=5)
+    assert told["refused"] == whole["refused"]
+    assert len(told["refused"]) == int(told["counts"]["refused"]) == 400
+    assert told["counts"]["inserted"] == "3600"
+
+
+async def test_so_many_refused_rows_are_counted_and_the_first_are_told(answer, call, tmp_path):
+    path = tmp_path / "rows.ndjson"
+    path.write_text("\n".join(raw_row("1", payload="no JSON") for _ in range(2300)))
+    first = await answer("etl", "ingest", str(path), exit_code=5)
+    assert (first["counts"]["refused"], len(first["refused"])) == ("2300", 1000)
+    assert await answer("etl", "ingest", str(path), exit_code=5) == first
+    assert "2280 more" in (await call("etl", "ingest", str(path))).stdout

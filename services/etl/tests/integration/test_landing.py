@@ -5,7 +5,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from etl_rig.client import DAY, NOON, ORDER, record
+from etl_rig.client import DAY, NOON, ORDER, record, told
 from millwright.etl.v1 import ingest_service_pb2 as pb
 from millwright_etl.store import ingest_streams
 from millwright_local.testing.refusals import refused
@@ -245,9 +245,23 @@ async def test_a_stream_is_acknowledged_and_goes_on_where_it_was_cut_off(client,
     assert (await client.GetIngestOffset(stream_id="s")).acknowledged_offset == 3
     answers = [answer async for answer in client.stream(iter([message(3, *orders(3, 5), record(external_id=""))]))]
     assert answers[-1].acknowledged_offset == 6
-    assert (answers[-1].counts.inserted, answers[-1].counts.refused) == (2, 1)
+    assert (answers[-1].counts.inserted, answers[-1].counts.refused) == (5, 1)
     assert [(each.offset, each.reason) for each in answers[-1].refused] == [(5, "INVALID_FIELD")]
     assert set(await rows()) == {"0", "1", "2", "3", "4"}
+
+
+async def test_whoever_goes_on_with_a_stream_knows_what_was_refused_before(client):
+    stream = client.stream(None)
+    await stream.write(message(0, record("no JSON", "a\0b"), *orders(1, 3)))
+    (refusal,) = (await stream.read()).refused
+    stream.cancel()
+    known = await client.GetIngestOffset(stream_id="s")
+    assert told(known.counts) == "inserted 2, refused 1"
+    [kept] = known.refused
+    assert (kept.offset, kept.reason, kept.external_id) == (0, refusal.reason, "a�b")
+    last = [answer async for answer in client.stream(iter([message(3, record(external_id=""))]))][-1]
+    assert told(last.counts) == "inserted 2, refused 2"
+    assert [each.offset for each in (await client.GetIngestOffset(stream_id="s")).refused] == [0, 3]
 
 
 async def test_many_messages_of_a_stream_are_landed_and_counted(client, rows):

@@ -61,7 +61,8 @@ def ingest(
 ) -> None:
     """Land the rows of a file; sent again, it goes on where it was cut off. Exits with 5 if rows were refused.
 
-    With -o json, `offset` of a refused row is its line in the file.
+    What is told is of the whole file, however often it was begun. With -o json, `offset` of a refused row is its line
+    in the file, and the first 1,000 are there.
     """
     session = current(ctx)
     given = _open(session, file, mapping, encoding)
@@ -80,7 +81,7 @@ def ingest(
     )
     took = span(perf_counter() - began, session.say)
     session.screen.answer(answer, *views.landed(answer, before, took, session.say))
-    if answer.refused:
+    if answer.counts.refused:
         raise typer.Exit(ExitCode.INVALID)
 
 

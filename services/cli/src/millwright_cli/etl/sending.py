@@ -13,6 +13,8 @@ from millwright_cli.connection import Connection
 from millwright_cli.etl.rows import Row
 from millwright_cli.etl.services import IngestStub
 
+MOST_REFUSED = 1000
+"""So many rows that are not landed are told one by one; the others are counted."""
 _RECORDS = 1000
 _BYTES = 1024 * 1024
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -29,14 +31,19 @@ class Sending:
         self._stream_id = stream_id
         self._refused: list[RefusedRecord] = []
         self._unreadable: list[RefusedRecord] = []
+        self._lines: array[int] = array("Q")
         self.counts = LandingCounts()
-        """Of what was acknowledged here; rows that could not be sent are among the refused ones."""
+        """Of all rows of the file; those that could not be sent are among the refused ones."""
         self.acknowledged_offset = 0
 
     @property
     def refused(self) -> list[RefusedRecord]:
-        """Give the rows that are not landed, by their line in the file, which is in `offset`."""
-        return sorted([*self._refused, *self._unreadable], key=lambda each: each.offset)
+        """Give the first rows that are not landed, by their line in the file, which is in `offset`.
+
+        As many as the service keeps of a stream, so that they are the same however often the file was begun.
+        """
+        told = [*map(self._by_line, self._refused), *self._unreadable]
+        return sorted(told, key=lambda each: each.offset)[:MOST_REFUSED]
 
     def run(self, rows: Callable[[], Iterable[Row]], tell: Callable[[int], None]) -> int:
         """Send what was not acknowledged yet, and give how many rows had been acknowledged before.
@@ -48,7 +55,7 @@ class Sending:
         while True:
             reached = self.acknowledged_offset
             try:
-                self.acknowledged_offset = self._offset()
+                self._resume()
                 begun_at = self.acknowledged_offset if begun_at < 0 else begun_at
                 self._send(rows(), tell)
             except grpc.RpcError as error:
@@ -61,29 +68,33 @@ class Sending:
                 self.counts.refused += len(self._unreadable)
                 return begun_at
 
-    def _offset(self) -> int:
+    def _resume(self) -> None:
+        """Ask how far the stream came and what became of its rows: an acknowledgement may have been lost."""
+        told = pb.GetIngestOffsetResponse()
         try:
             request = pb.GetIngestOffsetRequest(stream_id=self._stream_id)
-            return self._connection.call(self._stub.GetIngestOffset, request).acknowledged_offset
+            told = self._connection.call(self._stub.GetIngestOffset, request)
         except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                return 0
-            raise
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+        self.acknowledged_offset, self._refused = told.acknowledged_offset, list(told.refused)
+        self.counts.CopyFrom(told.counts)
 
     def _send(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
-        lines: array[int] = array("Q")
-        unreadable = self._unreadable = []
-        before = LandingCounts()
-        before.CopyFrom(self.counts)
+        lines, unreadable = array("Q"), list[RefusedRecord]()
+        self._lines, self._unreadable = lines, unreadable
         messages = self._messages(_readable(rows, lines, unreadable), self.acknowledged_offset)
         for answer in self._connection.exchange(self._stub.IngestRecords, messages):
             self.acknowledged_offset = answer.acknowledged_offset
-            for name in LandingCounts.DESCRIPTOR.fields_by_name:
-                setattr(self.counts, name, getattr(before, name) + getattr(answer.counts, name))
-            for refusal in answer.refused:
-                refusal.offset = lines[refusal.offset]
-                self._refused.append(refusal)
+            self.counts.CopyFrom(answer.counts)
+            self._refused += answer.refused[: MOST_REFUSED - len(self._refused)]
             tell(self.acknowledged_offset)
+
+    def _by_line(self, refused: RefusedRecord) -> RefusedRecord:
+        told = RefusedRecord()
+        told.CopyFrom(refused)
+        told.offset = self._lines[refused.offset]
+        return told
 
     def _messages(self, rows: Iterator[Row], offset: int) -> Iterator[pb.IngestRecordsRequest]:
         for _ in islice(rows, offset):

@@ -57,7 +57,7 @@ class Term(Vocabulary):
         "{inserted} new, {updated} changed, {unchanged} unchanged, {outdated} outdated, {refused} refused, in {took}",
         "신규 {inserted}, 변경 {updated}, 동일 {unchanged}, 이전 버전 {outdated}, 거부 {refused}, {took}",
     )
-    LANDED_BEFORE = Phrase("{n} rows had been landed before", "{n}행은 이미 적재됨")
+    LANDED_BEFORE = Phrase("{n} rows of these had been sent before", "이 중 {n}행은 이전에 전송됨")
     MAPPED = Phrase("row {line} becomes {record}", "{line}행 → {record}")
     MORE_REFUSED = Phrase("… {n} more", "… {n}행 더")
     REDRIVEN = Phrase("{n} rows go through again, days: {days}, run {run}", "{n}행 재처리, 생산일 {days}, 실행 {run}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from millwright.etl.v1 import ingest_service_pb2 as pb
 from millwright.etl.v1 import ingest_service_pb2_grpc as pb_grpc
+from millwright.etl.v1 import record_pb2
 from millwright_runtime.api import calls, fields
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.service import Platform
@@ -19,7 +20,7 @@ from millwright_etl.api.streams import Inflow, Stream
 from millwright_etl.commands import landing
 from millwright_etl.domain.errors import StreamNotFound
 from millwright_etl.domain.landing import Counts, Door
-from millwright_etl.store import calendars, ingest_streams
+from millwright_etl.store import calendars, ingest_reports, ingest_streams
 
 MOST_RECORDS = 5000
 _MOST_ID_CHARACTERS = 128
@@ -65,13 +66,18 @@ class IngestServicer(pb_grpc.IngestServiceServicer):
             watching.cancel()
 
     async def GetIngestOffset(self, request: pb.GetIngestOffsetRequest, _context: Any) -> pb.GetIngestOffsetResponse:
-        """Tell how far a stream came."""
-        stream_id = _stream_id(request.stream_id)
+        """Tell how far a stream came, and what became of its rows."""
+        tenant, stream_id = calls.current().principal.tenant, _stream_id(request.stream_id)
         async with self._platform.reading() as connection:
-            offset = await ingest_streams.find(connection, calls.current().principal.tenant, stream_id)
+            offset = await ingest_streams.find(connection, tenant, stream_id)
+            report = await ingest_reports.read(connection, tenant, stream_id)
         if offset is None:
             raise StreamNotFound(stream_id=stream_id)
-        return pb.GetIngestOffsetResponse(acknowledged_offset=offset)
+        return pb.GetIngestOffsetResponse(
+            acknowledged_offset=offset,
+            counts=records.counts(report.counts),
+            refused=[record_pb2.RefusedRecord(**refusal) for refusal in report.refusals],
+        )
 
     async def GenerateRecords(
         self, request: pb.GenerateRecordsRequest, _context: Any

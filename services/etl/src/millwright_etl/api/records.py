@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from google.protobuf import timestamp_pb2
 from millwright.etl.v1 import record_pb2
+from millwright_runtime.json import Json
 from prometheus_client import Counter
 
 from millwright_etl.domain.landing import Counts, Door, Refusal, Row
@@ -56,6 +57,12 @@ def examine(door: Door, records: Iterable[record_pb2.Record], first_offset: int)
         else:
             examined.rows.append(found)
     return examined
+
+
+def refusal(refused: record_pb2.RefusedRecord) -> dict[str, Json]:
+    """Give a refusal as it is kept: its fields by name, without the one character that Postgres cannot hold."""
+    told = {field.name: value for field, value in refused.ListFields()}
+    return {name: value.replace("\0", "�") if isinstance(value, str) else value for name, value in told.items()}
 
 
 def counts(counted: Counts) -> record_pb2.LandingCounts:

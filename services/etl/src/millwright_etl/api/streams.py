@@ -23,7 +23,7 @@ from millwright_etl.commands import landing
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.errors import OffsetNotNext, StreamTakenOver
 from millwright_etl.domain.landing import Counts, Door
-from millwright_etl.store import calendars, ingest_streams
+from millwright_etl.store import calendars, ingest_reports, ingest_streams
 
 MOST_RECORDS = 1000
 _LANDED_AT_ONCE = 5000
@@ -51,7 +51,6 @@ class Stream:
         self._database = database
         self._tenant = tenant
         self._owner = owner
-        self._counts = Counts()
         self.stream_id = stream_id
         self.next_offset = offset
 
@@ -69,7 +68,7 @@ class Stream:
             return await calendars.read(connection, self._tenant)
 
     async def land(self, messages: Sequence[Message]) -> pb.IngestRecordsResponse:
-        """Land messages and note how far the stream came, in one transaction; raise StreamTakenOver."""
+        """Land messages and note how far the stream came and what became of its rows; raise StreamTakenOver."""
         rows = [row for message in messages for row in message.examined.rows]
         refused = [each for message in messages for each in message.examined.refused]
         end_offset = messages[-1].end_offset
@@ -77,12 +76,12 @@ class Stream:
             if not await ingest_streams.acknowledge(connection, self._tenant, self.stream_id, self._owner, end_offset):
                 raise StreamTakenOver(stream_id=self.stream_id)
             counts = await landing.land(connection, self._tenant, rows)
-        counts = counts.plus(Counts(refused=len(refused)))
+            counts = counts.plus(Counts(refused=len(refused)))
+            so_far = await ingest_reports.add(
+                connection, self._tenant, self.stream_id, counts, map(records.refusal, refused)
+            )
         records.count(counts)
-        self._counts = self._counts.plus(counts)
-        return pb.IngestRecordsResponse(
-            acknowledged_offset=end_offset, counts=records.counts(self._counts), refused=refused
-        )
+        return pb.IngestRecordsResponse(acknowledged_offset=end_offset, counts=records.counts(so_far), refused=refused)
 
 
 class Inflow:

@@ -33,7 +33,7 @@ def landed(answer: IngestRecordsResponse, before: int, took: str, say: Words) ->
         yield Text(say(Term.LANDED_BEFORE, n=before), style="dim")
     if answer.refused:
         yield refused(answer.refused, say)
-    if (more := len(answer.refused) - _SHOWN) > 0:
+    if (more := counts.refused - _SHOWN) > 0:
         yield Text(say(Term.MORE_REFUSED, n=more), style="dim")
 
 

@@ -101,6 +101,21 @@ CREATE TABLE core.ingest_stream (
     PRIMARY KEY (tenant, stream_id)
 );
 CREATE INDEX ingest_stream_update_time ON core.ingest_stream (update_time);
+
+CREATE TABLE core.ingest_report (
+    tenant text NOT NULL,
+    stream_id text NOT NULL,
+    inserted bigint NOT NULL,
+    updated bigint NOT NULL,
+    unchanged bigint NOT NULL,
+    outdated bigint NOT NULL,
+    refused bigint NOT NULL,
+    refusals jsonb NOT NULL,
+    PRIMARY KEY (tenant, stream_id),
+    FOREIGN KEY (tenant, stream_id) REFERENCES core.ingest_stream ON DELETE CASCADE
+);
+COMMENT ON TABLE core.ingest_report IS 'What became of the rows of a stream, whichever connection they came over';
+COMMENT ON COLUMN core.ingest_report.refusals IS 'the first rows that were refused, and why';
 """
 
 MEASURES = (
@@ -454,6 +469,7 @@ TENANTED = (
     "core.erp_mes_data",
     "core.erp_mes_data_history",
     "core.ingest_stream",
+    "core.ingest_report",
     "bi.dim_line",
     "bi.dim_product",
     "bi.dim_shift",
@@ -479,7 +495,7 @@ GRANTS = """
 GRANT USAGE ON SCHEMA core, bi TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA core, bi, etl TO {role};
 GRANT EXECUTE ON FUNCTION bi.ensure_month TO {role};
-GRANT INSERT, UPDATE ON core.erp_mes_data, core.ingest_stream TO {role};
+GRANT INSERT, UPDATE ON core.erp_mes_data, core.ingest_stream, core.ingest_report TO {role};
 GRANT DELETE ON core.ingest_stream TO {role};
 GRANT INSERT ON core.erp_mes_data_history, bi.dim_date TO {role};
 GRANT INSERT, UPDATE ON bi.dim_line, bi.dim_product, bi.dim_shift, bi.dim_equipment TO {role};
