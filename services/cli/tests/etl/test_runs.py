@@ -25,6 +25,20 @@ async def test_a_plant_is_made_up_and_what_must_come_of_it_is_told(call, answer,
     assert len(again["expected"]) == int(told[1])
 
 
+async def test_measures_defects_and_reasons_that_must_come_are_told(call, answer):
+    spoilt = (*PLAN, "--deleted", "10%", "--fault", "END_BEFORE_START=30%", "--dry-run")
+    told = await answer(*spoilt)
+    assert told["expectedQuarantine"].keys() == {"END_BEFORE_START"}
+    assert told["shifts"] == ["A", "B", "C"]
+    drawn = " ".join((await call(*spoilt)).stdout.split())
+    planned = sum(fact["plannedSeconds"] for fact in told["expected"])
+    bridges = sum(each["defectQty"] for each in told["expectedDefects"] if each["defectType"] == "bridge")
+    assert f"planned_seconds {planned:,.15g}" in drawn
+    assert f"bridge {bridges:,.15g}" in drawn
+    assert f"END_BEFORE_START {told['expectedQuarantine']['END_BEFORE_START']}" in drawn
+    assert "for the shifts A, B, C" in drawn
+
+
 async def test_a_plant_with_bad_rows_can_be_looked_at_first(answer, rows):
     preview = await answer(*PLAN, "--bad", "20%", "--late", "5%", "--corrected", "5%", "--repeated", "5%", "--dry-run")
     assert preview["expectedQuarantine"]

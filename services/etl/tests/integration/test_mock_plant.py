@@ -15,7 +15,7 @@ from millwright_etl.domain.windows import discrepancies, window
 from millwright_etl.store import months, windows
 
 WEEK = Plan(seed=1, from_date=date(2025, 11, 3), days=7, lines=3, products=4, orders_per_shift=4)
-DISTURBED = replace(WEEK, late_share=0.15, duplicate_share=0.1, corrected_share=0.15, bad_share=0.1)
+DISTURBED = replace(WEEK, late_share=0.15, duplicate_share=0.1, corrected_share=0.15, deleted_share=0.1, bad_share=0.1)
 
 
 async def land(connection, tenant, records):

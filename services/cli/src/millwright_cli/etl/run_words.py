@@ -16,6 +16,10 @@ class Term(Vocabulary):
     PIECES = Phrase("Pieces", "수량")
     QUARANTINED = Phrase("Set aside", "격리")
     READ = Phrase("Read", "읽음")
+    MEASURED = Phrase("Measure", "지표")
+    SUM = Phrase("Sum", "합계")
+    DEFECT_TYPE = Phrase("Defect", "불량 유형")
+    SET_ASIDE = Phrase("Set aside", "격리")
     REASON_CODE = Phrase("Reason", "사유")
     RULE = Phrase("Rule", "품질 규칙")
     SEVERITY = Phrase("Severity", "심각도")
@@ -60,6 +64,7 @@ class Term(Vocabulary):
         "{facts} facts must come of them: {pieces} pieces in {orders} orders, {quarantined} reasons to set rows aside",
         "나와야 할 실적 {facts}건: 작업지시 {orders}건, 수량 {pieces}, 격리 사유 {quarantined}건",
     )
+    OF_SHIFTS = Phrase("for the shifts {shifts}", "근무조 {shifts}")
 
 
 class Hint(Advice):

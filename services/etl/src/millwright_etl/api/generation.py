@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from millwright.etl.v1 import ingest_service_pb2 as pb
 from millwright_runtime.api import calls
@@ -18,7 +18,7 @@ from millwright_etl.commands import landing
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.landing import Counts, Door, Refusal
 from millwright_etl.domain.mock_plant.arrivals import arrivals, total
-from millwright_etl.domain.mock_plant.expected import Expected
+from millwright_etl.domain.mock_plant.expected import Expected, FactKey
 from millwright_etl.domain.mock_plant.plan import Plan, violations
 from millwright_etl.domain.records import Record
 from millwright_etl.store import calendars
@@ -50,8 +50,16 @@ async def generate(
         yield pb.GenerateRecordsResponse(records=made, total=announced, counts=records.counts(counts))
     for some in _batches(_facts(expected), _FACTS_AT_ONCE):
         yield pb.GenerateRecordsResponse(records=made, total=announced, counts=records.counts(counts), expected=some)
+    for found in _batches(_defects(expected), _FACTS_AT_ONCE):
+        yield pb.GenerateRecordsResponse(
+            records=made, total=announced, counts=records.counts(counts), expected_defects=found
+        )
     yield pb.GenerateRecordsResponse(
-        records=made, total=announced, counts=records.counts(counts), expected_quarantine=expected.reasons
+        records=made,
+        total=announced,
+        counts=records.counts(counts),
+        expected_quarantine=expected.reasons,
+        shifts=list(dict.fromkeys(span.code for day in plan.dates for span in plant.shift_spans(day))),
     )
 
 
@@ -70,7 +78,9 @@ def _plan(request: pb.GenerateRecordsRequest) -> Plan:
         late_share=request.late_share,
         duplicate_share=request.duplicate_share,
         corrected_share=request.corrected_share,
+        deleted_share=request.deleted_share,
         bad_share=request.bad_share,
+        fault_shares=dict(request.fault_shares),
     )
     if faults := violations(plan):
         raise InvalidFields(faults)
@@ -99,13 +109,16 @@ async def _land(platform: Platform, tenant: str, door: Door, piece: list[Record]
 
 def _facts(expected: Expected) -> Iterator[pb.ExpectedFact]:
     for key, fact in sorted(expected.facts.items()):
-        yield pb.ExpectedFact(
-            date=key.date.isoformat(),
-            line=key.line,
-            product=key.product,
-            shift=key.shift,
-            total_qty=float(fact.get("total_qty", 0)),
-            good_qty=float(fact.get("good_qty", 0)),
-            defect_qty=float(fact.get("defect_qty", 0)),
-            work_orders=int(fact.get("work_orders", 0)),
-        )
+        told = pb.ExpectedFact(**_where(key), work_orders=int(fact.get("work_orders", 0)))
+        for measure in fact.keys() - {"work_orders"}:
+            setattr(told, measure, float(fact[measure]))
+        yield told
+
+
+def _defects(expected: Expected) -> Iterator[pb.ExpectedDefect]:
+    for (key, defect_type), pieces in sorted(expected.defects.items()):
+        yield pb.ExpectedDefect(**_where(key), defect_type=defect_type, defect_qty=float(pieces))
+
+
+def _where(key: FactKey) -> dict[str, Any]:
+    return {**key._asdict(), "date": key.date.isoformat()}

@@ -14,7 +14,7 @@ from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.mock_plant import shifts
 from millwright_etl.domain.mock_plant.expected import Expected
 from millwright_etl.domain.mock_plant.faults import reason, spoilt
-from millwright_etl.domain.mock_plant.plan import MOST_LATE_DAYS, Plan, draws, fates
+from millwright_etl.domain.mock_plant.plan import MOST_LATE_DAYS, Fate, Plan, draws, fates
 from millwright_etl.domain.records import Record, RecordType
 
 _NUMBERS = {
@@ -62,20 +62,30 @@ def _of_day(plan: Plan, calendars: Calendars, day: date, expected: Expected) -> 
             random = draws(plan, place, "first versions")
             rows = shifts.rows(plan, day, line, span, place)
             for record, fate in zip(rows, fates(plan, place, kinds), strict=True):
-                if fate.fault:
-                    last = replace(record, payload=spoilt(record.record_type, fate.fault, record.payload))
-                    expected.quarantine(reason(fate.fault))
-                else:
-                    last = record
-                    expected.use(day, span.code, record)
-                if fate.is_corrected:
-                    yield _first_version(plan, last, random()), fate.late_days
-                    last = replace(last, source_time=last.source_time + timedelta(hours=1))
-                    yield last, fate.late_days + 1
-                else:
-                    yield last, fate.late_days
+                _expect(expected, day, span.code, record, fate)
+                last, late_days = _as_it_is(record, fate), fate.late_days
+                if fate.is_corrected or fate.is_deleted:
+                    yield (_first_version(plan, last, random()) if fate.is_corrected else last), late_days
+                    later = last.source_time + timedelta(hours=1)
+                    last, late_days = replace(last, source_time=later, deleted=fate.is_deleted), late_days + 1
+                yield last, late_days
                 if fate.is_twice:
-                    yield last, fate.late_days + fate.is_corrected
+                    yield last, late_days
+
+
+def _expect(expected: Expected, day: date, shift: str, record: Record, fate: Fate) -> None:
+    if fate.is_deleted:
+        return
+    if fate.fault:
+        expected.quarantine(reason(fate.fault))
+    else:
+        expected.use(day, shift, record)
+
+
+def _as_it_is(record: Record, fate: Fate) -> Record:
+    if not fate.fault:
+        return record
+    return replace(record, payload=spoilt(record.record_type, fate.fault, record.payload))
 
 
 def _first_version(plan: Plan, record: Record, chance: float) -> Record:

@@ -27,6 +27,15 @@ _EVERYWHERE: Mapping[str, Callable[[Payload], Payload]] = {
     "NOT_A_TEXT line_code": _with("line_code", ["L01"]),
     "TOO_LONG line_code": _with("line_code", "L" * 64),
     "UNKNOWN_SHIFT shift": _with("shift", "Z"),
+    "NOT_A_TIME start_time": _with("start_time", "soon"),
+    "NOT_A_DATE business_date": _with("business_date", "2025-02-30"),
+    "OUT_OF_RANGE end_time": _with("end_time", "2199-01-01T00:00:00+09:00"),
+    "OUT_OF_RANGE business_date": _with("business_date", "2199-01-01"),
+    "END_BEFORE_START end_time": lambda payload: {
+        **payload,
+        "start_time": "2025-01-01T08:30:00+09:00",
+        "end_time": "2025-01-01T08:29:59+09:00",
+    },
 }
 _OF_A_KIND: Mapping[RecordType, Mapping[str, Callable[[Payload], Payload]]] = {
     RecordType.WORK_ORDER: {
@@ -66,3 +75,12 @@ def spoilt(kind: RecordType, fault: str, payload: Payload) -> Payload:
 def reason(fault: str) -> str:
     """Give the reason for which the pipeline must set such a row aside."""
     return fault.partition(" ")[0]
+
+
+REASONS = frozenset(reason(fault) for faults in KINDS.values() for fault in faults)
+"""Every reason that there is."""
+
+
+def faults_for(kind: RecordType, why: str) -> tuple[str, ...]:
+    """Give the faults for which rows of a kind are set aside for one reason; none, if they cannot be."""
+    return tuple(fault for fault in KINDS[kind] if reason(fault) == why)
