@@ -2,8 +2,9 @@
 
 The one statement makes the same facts from the same kinds of rows, over JSON or over the columns that landing fills.
 What it leaves out is what makes facts trustworthy. It checks no cell: one bad cell ends it. It sets no row aside, and
-knows no corrections, no shifts from the time and no quality rules. It removes no fact whose rows are gone, and has no
-defects by type and no dimensions. It counts nothing and compares nothing. It is no run: no lock, no history, no events.
+knows no corrections, no shifts from the time, no planned time of the calendar and no quality rules. It removes no fact
+whose rows are gone, and has no defects by type and no dimensions. It counts nothing and compares nothing. It is no run:
+no lock, no history, no events.
 
 The others leave out more: they know work orders alone, and copy their facts into an empty table.
 """

@@ -55,6 +55,19 @@ async def test_what_is_told_comes_of_the_rows_to_the_last_measure_and_defect(cli
     assert messages[-1].shifts == ["A", "B", "C"]
 
 
+async def test_what_the_calendar_plans_of_lines_without_orders_of_the_erp_is_told(client, sql):
+    """With an order a shift and half of the rows deleted, some line has work and no plan on some day."""
+    plan = {**PLAN, "days": 5, "lines": 6, "orders_per_shift": 1, "deleted_share": 0.5}
+    messages = await generated(client, **plan)
+    run = await client.ended((await client.Backfill(from_date="2025-11-03", to_date="2025-11-07")).run.name)
+    assert run.state == run_pb2.Run.STATE_COMPLETED
+    made = await _sums(sql, client, "bi.fact_daily_production", PLACE, ["planned_seconds"])
+    told = [fact for message in messages for fact in message.expected]
+    assert made == {_key(fact, PLACE): {"planned_seconds": fact.planned_seconds} for fact in told}
+    plans = [fact for fact in told if fact.planned_seconds and not fact.planned_qty]
+    assert plans
+
+
 async def _sums(sql, client, table, place, names):
     """All that is in a table of facts, by what it is about."""
     rows = await sql.fetch(f"SELECT *, date::text AS date FROM {table} WHERE tenant = $1", client.tenant)

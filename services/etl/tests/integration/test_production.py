@@ -88,9 +88,9 @@ async def test_grouped_by_nothing_there_is_one_row_with_every_measure(plant):
     assert values[:3] == (600, 570, 30)
 
 
-async def test_ratios_are_ratios_of_sums_and_nothing_where_there_is_no_plan(plant):
-    found = await read(plant, group_by=dimensions("LINE"), measures=measures("AVAILABILITY"))
-    assert found == {("L1",): (1500 / 2000,), ("L2",): (None,)}
+async def test_ratios_are_ratios_of_sums_over_the_time_that_orders_or_else_the_calendar_plan(plant):
+    found = await read(plant, group_by=dimensions("LINE"), measures=measures("AVAILABILITY", "CYCLE_SECONDS"))
+    assert found == {("L1",): (1500 / 2000, 0), ("L2",): (1500 / (2 * 450 * 60), 0)}
 
 
 async def test_weeks_and_months_are_named(plant):
@@ -127,8 +127,8 @@ async def test_polars_reads_the_arrow_answer(plant):
     assert frame.rows() == [
         ("L1", "P1", 200, 0),
         ("L1", "P2", 100, None),
-        ("L2", "P1", 100, None),
-        ("L2", "P2", 200, None),
+        ("L2", "P1", 100, 0),
+        ("L2", "P2", 200, 0),
     ]
 
 

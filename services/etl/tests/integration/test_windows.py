@@ -197,6 +197,50 @@ async def test_each_measure_comes_of_one_kind_of_row(plant):
     assert [tuple(row) for row in defects] == [("scratch", 4)]
 
 
+async def _planned(plant):
+    rows = await plant.connection.fetch("SELECT line, shift, product, planned_seconds FROM bi.fact_daily_production")
+    return {tuple(row)[:3]: int(row["planned_seconds"]) for row in rows}
+
+
+async def test_the_calendar_plans_a_shift_once_for_a_line_of_which_no_order_tells(plant):
+    for number, (shift, product, seconds) in enumerate(
+        [("A", "P1", 1), ("A", "P2", 1), ("A", "P3", 5), ("B", "P1", 0)]
+    ):
+        row = {**ORDER, "shift": shift, "product_code": product, "runtime_seconds": seconds}
+        await plant.land(row, str(number))
+    await plant.land({**ORDER, "shift": "B", "product_code": "P2"}, "9")
+    down = {"line_code": "L1", "shift": "C", "equipment_code": "E1", "status": "DOWN", "duration_seconds": 60}
+    await plant.land(down, record_type="EQUIPMENT_STATUS")
+    await plant.run()
+    assert await _planned(plant) == {
+        ("L1", "A", "P1"): 3857,  # a seventh of 450 min
+        ("L1", "A", "P2"): 3857,
+        ("L1", "A", "P3"): 19286,
+        ("L1", "B", "P1"): 0,  # nobody says how long it ran: planned time would make that 0 %
+        ("L1", "B", "P2"): 0,
+        ("L1", "C", "-"): 0,
+    }
+    assert (await plant.run()).facts_unchanged == 6
+
+
+async def test_a_line_of_which_an_order_tells_planned_time_has_nothing_of_the_calendar_that_day(plant):
+    for line in ("L1", "L2"):
+        for shift in "AB":
+            await plant.land({**ORDER, "line_code": line, "shift": shift, "runtime_seconds": 9}, f"{line}-{shift}")
+    plan = {"line_code": "L1", "product_code": "P1", "shift": "A", "planned_qty": 500}
+    await plant.land(plan, "plan", "PRODUCTION_ORDER")
+    await plant.run()
+    assert set((await _planned(plant)).values()) == {27000}
+    await plant.land({**plan, "planned_seconds": 50000}, "plan", "PRODUCTION_ORDER")
+    await plant.run()
+    assert await _planned(plant) == {
+        ("L1", "A", "P1"): 50000,
+        ("L1", "B", "P1"): 0,
+        ("L2", "A", "P1"): 27000,
+        ("L2", "B", "P1"): 27000,
+    }
+
+
 async def test_a_plant_sees_and_changes_its_own_rows_alone(plant):
     await plant.land(ORDER)
     await plant.run()

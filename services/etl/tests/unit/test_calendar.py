@@ -114,6 +114,18 @@ def test_a_start_of_the_night_takes_the_newest_day_that_is_over_at_the_plant(cal
     assert due(newest, landed) == [Planned(newest, Cause.YESTERDAY)]
 
 
+def test_no_more_is_planned_of_a_shift_than_there_is_of_it():
+    new = replace(
+        DEFAULT, day_start=time(0), shifts=(Shift("N", time(0), time(0), 1440),), valid_from=date(2026, 11, 2)
+    )
+    calendars = Calendars((replace(DEFAULT, shifts=(Shift("D", time(6), time(6), 1200),)), new))
+    spans = [calendars.shift_spans(date(2026, 11, day)) for day in (1, 2)]
+    assert [[(span.code, span.planned_seconds // 60) for span in of_day] for of_day in spans] == [
+        [("D", 18 * 60)],
+        [("N", 1440)],
+    ]
+
+
 def test_the_default_has_no_faults():
     assert faults(DEFAULT) == []
 

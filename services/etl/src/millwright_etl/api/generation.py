@@ -39,7 +39,7 @@ async def generate(
     tenant = calls.current().principal.tenant
     async with platform.reading() as connection:
         plant = await calendars.read(connection, tenant)
-    door, expected = Door(plant, datetime.now(UTC)), Expected()
+    door, expected = Door(plant, datetime.now(UTC)), Expected(plant)
     announced = await asyncio.to_thread(total, plan, plant)
     made, counts = 0, Counts()
     pieces = _pieces(plan, plant, expected)

@@ -7,7 +7,7 @@ it began. Days are half-open spans of instants: [begin, end). Where the clocks c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,6 +38,14 @@ class ShiftSpan:
     code: str
     begin_time: datetime
     end_time: datetime
+    planned_seconds: int
+    """What of it is planned for production on a line (PBT of ISO 22400)."""
+
+    def until(self, end: datetime) -> ShiftSpan:
+        """Give the shift as it is when it ends then; what is planned of it is not longer than it is."""
+        end = max(end, self.begin_time)
+        planned = min(self.planned_seconds, int((end - self.begin_time).total_seconds()))
+        return replace(self, end_time=end, planned_seconds=planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,10 @@ class Calendar:
         """Give the shifts of a business day, in order; together they are the whole day."""
         begins = [self._shift_begin(day, shift) for shift in self.shifts]
         ends = [*begins[1:], self.span(day)[1]]
-        return [ShiftSpan(shift.code, *span) for shift, *span in zip(self.shifts, begins, ends, strict=True)]
+        return [
+            ShiftSpan(shift.code, begin, end, shift.planned_minutes * 60).until(end)
+            for shift, begin, end in zip(self.shifts, begins, ends, strict=True)
+        ]
 
     def _shift_begin(self, day: date, shift: Shift) -> datetime:
         is_next_morning = shift.start < self.day_start
@@ -139,7 +150,7 @@ class Calendars:
     def shift_spans(self, day: date) -> list[ShiftSpan]:
         """Give the shifts of a business day; the last one ends with the day."""
         spans, end = self.of(day).shift_spans(day), self.span(day)[1]
-        return [*spans[:-1], ShiftSpan(spans[-1].code, spans[-1].begin_time, max(end, spans[-1].begin_time))]
+        return [*spans[:-1], spans[-1].until(end)]
 
 
 def faults(calendar: Calendar) -> list[Violation]:

@@ -1,7 +1,7 @@
 -- The facts of one business day, made anew from all rows of that day: one statement, one snapshot, one tenant.
 -- Run twice, it writes nothing the second time. Every measure has one kind of row that it comes from:
 --   WORK_ORDER        pieces, running time, cycle times, the number of orders
---   PRODUCTION_ORDER  planned pieces and planned time
+--   PRODUCTION_ORDER  planned pieces and planned time; for a line without any of the day, the calendar tells the time
 --   EQUIPMENT_STATUS  down time and setup time
 --   QUALITY           defects by type (bi.fact_daily_defect)
 WITH {judged_rows},
@@ -18,7 +18,7 @@ released AS (
       )
     RETURNING 1
 ),
-aggregated AS MATERIALIZED (
+summed AS (
     SELECT line, product, shift,
            coalesce(sum(total_qty) FILTER (WHERE is_order), 0) AS total_qty,
            coalesce(sum(good_qty) FILTER (WHERE is_order), 0) AS good_qty,
@@ -38,6 +38,24 @@ aggregated AS MATERIALIZED (
            count(*) FILTER (WHERE is_order) AS work_orders,
            count(*) AS rows
     FROM judged WHERE is_good AND NOT is_defect GROUP BY line, product, shift
+),
+-- A line of which no order tells planned time has what the calendar plans of each shift in which it ran: once, spread over
+-- its products as its running time is, in whole seconds that add up.
+aggregated AS MATERIALIZED (
+    SELECT line, product, shift, total_qty, good_qty, defect_qty, rework_qty, scrap_qty, planned_qty, runtime_seconds,
+           downtime_seconds, setup_seconds,
+           CASE WHEN is_planned OR run_in_all = 0 THEN planned_seconds
+                ELSE round(shift_seconds * run_with / run_in_all)
+                     - round(shift_seconds * (run_with - runtime_seconds) / run_in_all)
+           END AS planned_seconds,
+           cycle_seconds_sum, ideal_seconds_sum, work_orders, rows
+    FROM (
+        SELECT *, sum(planned_seconds) OVER (PARTITION BY line) > 0 AS is_planned,
+               sum(runtime_seconds) OVER (PARTITION BY line, shift) AS run_in_all,
+               sum(runtime_seconds) OVER (PARTITION BY line, shift ORDER BY product COLLATE "C") AS run_with,
+               (:shift_planned_seconds::integer[])[array_position(:shift_codes::text[], shift)] AS shift_seconds
+        FROM summed
+    ) AS spread
 ),
 -- Where the facts of the day are not what they should be. A full join, which is always one by hashes: whatever the planner
 -- believes of a day that it has not seen yet, it does not compare each fact with each.

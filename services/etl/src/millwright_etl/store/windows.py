@@ -87,6 +87,7 @@ async def _fetch(
         "end_time": window.end_time,
         "shift_codes": [shift.code for shift in window.shifts],
         "shift_begins": [shift.begin_time for shift in window.shifts],
+        "shift_planned_seconds": [shift.planned_seconds for shift in window.shifts],
         "run": run,
         **rule_fragments.parameters(rules),
     }

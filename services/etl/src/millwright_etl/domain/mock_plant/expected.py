@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
+from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.records import Record, RecordType
 
 _COPIED = {
@@ -29,7 +31,8 @@ class FactKey(NamedTuple):
 class Expected:
     """The sums so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendars: Calendars) -> None:
+        self._calendars = calendars
         self._facts: defaultdict[FactKey, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         self._defects: defaultdict[tuple[FactKey, str], Decimal] = defaultdict(Decimal)
         self._reasons: Counter[str] = Counter()
@@ -37,7 +40,10 @@ class Expected:
     @property
     def facts(self) -> Mapping[FactKey, Mapping[str, Decimal]]:
         """Give the measures that are not 0, by what they are about; whole numbers and halves, exact."""
-        return self._facts
+        facts = {key: dict(fact) for key, fact in sorted(self._facts.items())}
+        for key, seconds in self._calendar_seconds():
+            facts[key]["planned_seconds"] = seconds
+        return facts
 
     @property
     def defects(self) -> Mapping[tuple[FactKey, str], Decimal]:
@@ -70,6 +76,24 @@ class Expected:
             fact["cycle_seconds_sum"] += pieces * _number(payload["cycle_seconds"])
             fact["ideal_seconds_sum"] += pieces * _number(payload["ideal_cycle_seconds"])
             fact["work_orders"] += 1
+
+    def _calendar_seconds(self) -> Iterator[tuple[FactKey, Decimal]]:
+        """Give the planned time of lines of which no order tells any of the day: what the calendar plans of each shift.
+
+        A shift is spread over the products of a line by their running time, in whole seconds.
+        """
+        planned = {(key.date, key.line) for key, fact in self._facts.items() if fact["planned_seconds"]}
+        worked = [key for key, fact in self._facts.items() if fact["work_orders"] and key[:2] not in planned]
+        for (day, _, shift), group in groupby(sorted(sorted(worked), key=_shift_of_line), _shift_of_line):
+            keys = list(group)
+            [seconds] = [span.planned_seconds for span in self._calendars.shift_spans(day) if span.code == shift]
+            running = [self._facts[key]["runtime_seconds"] for key in keys]
+            ends = [(seconds * up_to / sum(running)).quantize(0, ROUND_HALF_UP) for up_to in accumulate(running)]
+            yield from zip(keys, (end - begin for begin, end in pairwise([Decimal(0), *ends])), strict=True)
+
+
+def _shift_of_line(key: FactKey) -> tuple[date, str, str]:
+    return key.date, key.line, key.shift
 
 
 def _number(value: object) -> Decimal:
