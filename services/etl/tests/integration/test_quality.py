@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 from etl_rig.plant import DAY, NOON, ORDER
+from millwright.etl.v1 import record_pb2
 from millwright_etl.domain.quality import Check, Rule, Severity
+from millwright_etl.domain.records import RecordType
 from millwright_etl.store import quality_rules
 from millwright_local.testing.refusals import refused
 
@@ -116,6 +118,65 @@ async def test_a_range_may_be_of_a_field_that_the_pipeline_does_not_use(plant, w
     assert set(await plant.quarantine()) == {"hot"}
 
 
+STATE = {"line_code": "L1", "shift": "A", "equipment_code": "E1", "status": "DOWN", "duration_seconds": 60}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "field", "value"),
+    [
+        (RecordType.EQUIPMENT_STATUS, STATE, "duration_seconds", 7201),
+        (RecordType.QUALITY, {**ORDER, "defect_type": "scratch"}, "defect_qty", 7201),
+        (RecordType.PRODUCTION_ORDER, {**ORDER, "planned_qty": 7}, "planned_seconds", 7201),
+    ],
+)
+async def test_a_range_may_be_of_rows_of_any_kind_and_leaves_the_others_alone(
+    plant, with_rule, kind, row, field, value
+):
+    await with_rule(Check.RANGE, Severity.CRITICAL, field, record_type=kind, max=7200)
+    await plant.land({**ORDER, "total_qty": 9000, field: value}, "order")
+    await plant.land(row, "usual", kind)
+    await plant.land({**row, field: value}, "long", kind)
+    made = await plant.make()
+    assert result(made) == (False, 1)
+    assert f"1 of 2 {NAMES[kind]}: {field} must be at most 7200" in made.refusal.message
+    assert await plant.quarantine() == {"long": ("OPEN", {("OUT_OF_RANGE", field)})}
+
+
+NAMES = {
+    RecordType.EQUIPMENT_STATUS: "states of equipment",
+    RecordType.QUALITY: "inspections",
+    RecordType.PRODUCTION_ORDER: "production orders",
+}
+
+
+async def test_rules_of_several_kinds_count_the_rows_of_their_own(plant):
+    rules = [
+        Rule("equipment", Check.REFERENCE, Severity.ERROR, "equipment_code", RecordType.EQUIPMENT_STATUS),
+        Rule("product", Check.NOT_NULL, Severity.WARNING, "product_code", RecordType.EQUIPMENT_STATUS),
+        Rule("known-product", Check.REFERENCE, Severity.ERROR, "product_code", RecordType.EQUIPMENT_STATUS),
+        Rule("total", Check.RANGE, Severity.WARNING, "total_qty", max=50),
+    ]
+    for each in rules:
+        await quality_rules.save(plant.connection, plant.tenant, each)
+    await plant.connection.execute(
+        "INSERT INTO bi.dim_equipment (tenant, equipment, line, inferred) VALUES ($1, 'E1', 'L1', false)", plant.tenant
+    )
+    await plant.land(ORDER, "order")
+    await plant.land(STATE, "known", RecordType.EQUIPMENT_STATUS)
+    await plant.land({**STATE, "equipment_code": "E2"}, "unknown", RecordType.EQUIPMENT_STATUS)
+    made = await plant.make()
+    assert {name: result(made, name) for name in ("equipment", "product", "known-product", "total")} == {
+        "equipment": (False, 1),
+        "product": (False, 2),
+        "known-product": (True, 0),
+        "total": (False, 1),
+    }
+    messages = {found.rule.removeprefix("qualityRules/"): found.message for found in made.quality}
+    assert messages["total"].startswith("1 of 1 work orders")
+    assert messages["equipment"].startswith("1 of 2 states of equipment")
+    assert await plant.quarantine() == {"unknown": ("OPEN", {("UNKNOWN_VALUE", "equipment_code")})}
+
+
 async def test_more_rows_in_quarantine_than_the_threshold_keep_the_old_facts_in_place(plant):
     await plant.land(ORDER)
     await plant.make()
@@ -180,6 +241,16 @@ async def test_a_rule_is_created_listed_and_changed_only_as_it_was_seen(admin, s
     assert len((await stranger.ListQualityRules()).rules) == 3
 
 
+async def test_a_rule_names_the_rows_it_looks_at_and_means_work_orders_without(admin):
+    about = {**NEW, "field": "duration_seconds", "record_type": "RECORD_TYPE_EQUIPMENT_STATUS"}
+    await admin.SaveQualityRule(rule={**NEW, "name": "qualityRules/orders"})
+    await admin.SaveQualityRule(rule={**about, "name": "qualityRules/states"})
+    kinds = {rule.name: rule.record_type for rule in (await admin.ListQualityRules()).rules}
+    assert kinds["qualityRules/orders"] == record_pb2.RECORD_TYPE_WORK_ORDER
+    assert kinds["qualityRules/states"] == record_pb2.RECORD_TYPE_EQUIPMENT_STATUS
+    assert kinds["qualityRules/usual-volume"] == record_pb2.RECORD_TYPE_UNSPECIFIED
+
+
 async def test_a_built_in_rule_can_be_set_but_not_made_another_check(admin):
     (built_in,) = [rule for rule in (await admin.ListQualityRules()).rules if rule.name.endswith("usual-volume")]
     assert built_in.built_in
@@ -197,6 +268,9 @@ async def test_a_built_in_rule_can_be_set_but_not_made_another_check(admin):
         ({"name": "cycle"}, ["rule.name"]),
         ({"field": "Cycle Seconds"}, ["rule.field"]),
         ({"min": 91}, ["rule.max"]),
+        ({"record_type": 9}, ["rule.record_type"]),
+        ({"field": "duration_seconds"}, ["rule.field"]),
+        ({"record_type": "RECORD_TYPE_QUALITY"}, ["rule.field"]),
     ],
 )
 async def test_a_rule_that_is_none_is_refused_by_field(admin, changes, fields):

@@ -8,12 +8,13 @@ import pytest
 from millwright_etl.domain import quality
 from millwright_etl.domain.calendar import Calendars
 from millwright_etl.domain.quality import Check, History, Rule, Severity
+from millwright_etl.domain.records import RecordType
 from millwright_etl.domain.windows import Counts, Findings, window
 
 DAY = window(Calendars(), "t", date(2026, 11, 14))
 NOW = DAY.end_time + timedelta(hours=3)
 COUNTS = Counts(100, 90, 10, 0, 80, Decimal(8000), 12, 12, 0, 0, [], 0, None)
-FINDINGS = Findings(80, 10, {}, [])
+FINDINGS = Findings({RecordType.WORK_ORDER: 80}, 10, {}, [])
 
 
 def found(rule, *, broken=0, refused=0, sources=None, history=None, now=NOW):
@@ -113,6 +114,10 @@ GOOD = [
     rule(Check.RANGE, field="total_qty", min=1, max=1, tolerated_share=1),
     rule(Check.UNIQUE, field="serial_no"),
     rule(Check.REFERENCE, field="line_code"),
+    rule(Check.REFERENCE, field="equipment_code", record_type=RecordType.EQUIPMENT_STATUS),
+    rule(Check.RANGE, field="duration_seconds", record_type=RecordType.EQUIPMENT_STATUS, max=1),
+    rule(Check.RANGE, field="defect_qty", record_type=RecordType.QUALITY, max=1),
+    rule(Check.UNIQUE, field="operator", record_type=RecordType.PRODUCTION_ORDER),
     rule(Check.VOLUME, max=2),
     rule(Check.FRESHNESS, max=0.5),
     rule(Check.QUARANTINE, max=0),
@@ -134,6 +139,12 @@ FAULTY = [
     (rule(Check.RANGE, field="total_qty", max=float("nan")), "rule.max"),
     (rule(Check.RANGE, field="total_qty", max=1, tolerated_share=1.1), "rule.tolerated_share"),
     (rule(Check.REFERENCE, field="total_qty"), "rule.field"),
+    (rule(Check.REFERENCE, field="equipment_code"), "rule.field"),
+    (rule(Check.NOT_NULL, field="equipment_code"), "rule.field"),
+    (rule(Check.RANGE, field="duration_seconds", max=1), "rule.field"),
+    (rule(Check.RANGE, field="line_code", max=1), "rule.field"),
+    (rule(Check.RANGE, field="total_qty", record_type=RecordType.QUALITY, max=1), "rule.field"),
+    (rule(Check.VOLUME, max=1, record_type=RecordType.QUALITY), "rule.record_type"),
     (rule(Check.VOLUME), "rule.max"),
     (rule(Check.VOLUME, max=1, min=1), "rule.min"),
     (rule(Check.VOLUME, max=1, field="shift"), "rule.field"),

@@ -10,9 +10,11 @@ from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.service import Platform
 
+from millwright_etl.api.records import RECORD_TYPES
 from millwright_etl.commands import saving_rules
 from millwright_etl.domain import quality
 from millwright_etl.domain.quality import Check, Result, Rule, Severity
+from millwright_etl.domain.records import RecordType
 from millwright_etl.store import quality_rules
 
 CHECKS = {run_pb2.QualityRule.Check.Value(f"CHECK_{check}"): check for check in Check}
@@ -48,6 +50,7 @@ def message(rule: Rule) -> run_pb2.QualityRule:
         name=rule.name,
         check=f"CHECK_{rule.check}",  # type: ignore[arg-type]
         field=rule.field,
+        record_type=f"RECORD_TYPE_{rule.record_type}" if rule.check.is_of_rows else None,  # type: ignore[arg-type]
         min=rule.min,
         max=rule.max,
         tolerated_share=rule.tolerated_share,
@@ -78,12 +81,15 @@ def _rule(given: run_pb2.QualityRule) -> Rule:
         wrong.append(Violation("rule.check", "UNKNOWN_VALUE", "is none of those that there are"))
     if severity is None:
         wrong.append(Violation("rule.severity", "UNKNOWN_VALUE", "must be INFO, WARNING, ERROR or CRITICAL"))
+    if given.record_type and given.record_type not in RECORD_TYPES:
+        wrong.append(Violation("rule.record_type", "UNKNOWN_VALUE", "is none of those that there are"))
     name = given.name.removeprefix(_COLLECTION) if given.name.startswith(_COLLECTION) else ""
     rule = Rule(
         name,
         check or Check.VOLUME,
         severity or Severity.INFO,
         given.field,
+        RecordType(RECORD_TYPES.get(given.record_type, RecordType.WORK_ORDER)),
         given.min if given.HasField("min") else None,
         given.max if given.HasField("max") else None,
         given.tolerated_share,

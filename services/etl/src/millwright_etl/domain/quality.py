@@ -16,11 +16,19 @@ from statistics import median
 
 from millwright_runtime.errors import Violation
 
+from millwright_etl.domain.payloads import TEXTS, kinds_with
+from millwright_etl.domain.records import RecordType
 from millwright_etl.domain.windows import Counts, Findings, Window
 
 MOST_RULES = 100
-REFERENCES = ("line_code", "product_code", "shift")
+REFERENCES = ("line_code", "product_code", "shift", "equipment_code")
 """The fields whose values a plant can name."""
+_ROWS = {
+    RecordType.WORK_ORDER: "work orders",
+    RecordType.PRODUCTION_ORDER: "production orders",
+    RecordType.EQUIPMENT_STATUS: "states of equipment",
+    RecordType.QUALITY: "inspections",
+}
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -62,7 +70,9 @@ class Rule:
     check: Check
     severity: Severity
     field: str = ""
-    """Of a work order's payload, for checks of rows."""
+    """Of a payload, for checks of rows."""
+    record_type: RecordType = RecordType.WORK_ORDER
+    """Which rows are looked at, for checks of rows."""
     min: float | None = None
     max: float | None = None
     tolerated_share: float = 0.0
@@ -155,7 +165,7 @@ def results(
             case Check.QUARANTINE:
                 found.append(_quarantine(rule, findings.rows_refused, counts.rows_read))
             case _:
-                found.append(_of_rows(rule, next(broken), findings.checked_rows))
+                found.append(_of_rows(rule, next(broken), findings.checked_rows[rule.record_type]))
     return found
 
 
@@ -190,11 +200,18 @@ def _field_faults(rule: Rule) -> Iterator[Violation]:
     if not rule.check.is_of_rows:
         if rule.field:
             yield Violation("rule.field", "NOT_ALLOWED", "must be empty for a check of the whole window")
+        if rule.record_type is not RecordType.WORK_ORDER:
+            yield Violation("rule.record_type", "NOT_ALLOWED", "must not be given for a check of the whole window")
+    elif rule.record_type not in (kinds := kinds_with(rule.field)):
+        what = f"is no field of {rule.record_type}: rows of {' and '.join(kinds)} have it (record_type)"
+        yield Violation("rule.field", "NOT_OF_RECORD_TYPE", what)
+    elif rule.check is Check.RANGE and rule.field in TEXTS:
+        yield Violation("rule.field", "NOT_A_NUMBER", "must be a field that holds a number, as total_qty")
     elif rule.check is Check.REFERENCE:
         if rule.field not in REFERENCES:
             yield Violation("rule.field", "UNKNOWN_VALUE", f"must be one of {', '.join(REFERENCES)}")
     elif not _FIELD.fullmatch(rule.field):
-        yield Violation("rule.field", "INVALID_FORMAT", "must be a field of a work order, as total_qty")
+        yield Violation("rule.field", "INVALID_FORMAT", "must be a field of a payload, as total_qty")
 
 
 def _bound_faults(rule: Rule) -> Iterator[Violation]:
@@ -221,7 +238,8 @@ def _bound_faults(rule: Rule) -> Iterator[Violation]:
 
 def _of_rows(rule: Rule, broken: int, checked: int) -> Result:
     share = broken / checked if checked else 0.0
-    message = f"{broken} of {checked} work orders: {fault_text(rule)}" if broken else f"holds for {checked} work orders"
+    rows = f"{checked} {_ROWS[rule.record_type]}"
+    message = f"{broken} of {rows}: {fault_text(rule)}" if broken else f"holds for {rows}"
     return _result(rule, held=share <= rule.tolerated_share, rows=broken, value=share, message=message)
 
 
@@ -231,7 +249,7 @@ def fault_text(rule: Rule) -> str:
         case Check.NOT_NULL:
             return f"{rule.field} must be given"
         case Check.UNIQUE:
-            return f"{rule.field} must not be the same in two work orders of a day"
+            return f"{rule.field} must not be the same in two {_ROWS[rule.record_type]} of a day"
         case Check.REFERENCE:
             return f"{rule.field} must be one that has been named"
         case _ if rule.max is None:

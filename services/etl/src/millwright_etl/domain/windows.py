@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from millwright_etl.domain.calendar import Calendars, ShiftSpan
+from millwright_etl.domain.records import RecordType
 
 MEASURES = (
     "total_qty",
@@ -75,8 +76,8 @@ class Counts:
 class Findings:
     """What was found about the quality of a window's rows while its facts were made."""
 
-    checked_rows: int
-    """Work orders that the rules of rows looked at."""
+    checked_rows: Mapping[RecordType, int]
+    """How many rows of each kind the rules of rows looked at; kinds that no rule is about may be missing."""
     rows_refused: int
     """Rows that are set aside now; those that people have left out are not among them."""
     sources: Mapping[str, float]

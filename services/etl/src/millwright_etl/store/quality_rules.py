@@ -8,6 +8,7 @@ from datetime import timedelta
 from millwright_runtime.postgres.database import Connection
 
 from millwright_etl.domain.quality import BUILT_IN, Check, History, Rule, Severity
+from millwright_etl.domain.records import RecordType
 from millwright_etl.domain.windows import Window
 
 _WEEKS = 4
@@ -22,6 +23,7 @@ async def read(connection: Connection, tenant: str) -> Sequence[Rule]:
             Check(row["check_kind"]),
             Severity(row["severity"]),
             row["field"],
+            RecordType(row["record_type"]),
             row["min"],
             row["max"],
             row["tolerated_share"],
@@ -41,6 +43,7 @@ async def save(connection: Connection, tenant: str, rule: Rule) -> int | None:
         rule.id,
         rule.check,
         rule.field,
+        rule.record_type,
         rule.min,
         rule.max,
         rule.tolerated_share,
@@ -61,20 +64,21 @@ async def history(connection: Connection, window: Window) -> History:
 
 
 _READ = """
-SELECT rule, check_kind, field, min, max, tolerated_share, severity, disabled, revision
+SELECT rule, check_kind, field, record_type, min, max, tolerated_share, severity, disabled, revision
 FROM etl.quality_rule WHERE tenant = $1 ORDER BY rule
 """
 # A rule that is not there has been saved 0 times, and no rule is ever removed.
 _SAVE = """
 INSERT INTO etl.quality_rule AS kept
-    (tenant, rule, check_kind, field, min, max, tolerated_share, severity, disabled)
-SELECT $1::text, $2::text, $3::text, $4::text, $5::float8, $6::float8, $7::float8, $8::text, $9::boolean
-WHERE $10::bigint = coalesce((SELECT revision FROM etl.quality_rule WHERE tenant = $1 AND rule = $2), 0)
+    (tenant, rule, check_kind, field, record_type, min, max, tolerated_share, severity, disabled)
+SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::float8, $7::float8, $8::float8, $9::text, $10::boolean
+WHERE $11::bigint = coalesce((SELECT revision FROM etl.quality_rule WHERE tenant = $1 AND rule = $2), 0)
 ON CONFLICT (tenant, rule) DO UPDATE
-SET check_kind = excluded.check_kind, field = excluded.field, min = excluded.min, max = excluded.max,
-    tolerated_share = excluded.tolerated_share, severity = excluded.severity, disabled = excluded.disabled,
+SET check_kind = excluded.check_kind, field = excluded.field, record_type = excluded.record_type,
+    min = excluded.min, max = excluded.max, tolerated_share = excluded.tolerated_share,
+    severity = excluded.severity, disabled = excluded.disabled,
     revision = kept.revision + 1, update_time = clock_timestamp()
-WHERE kept.revision = $10
+WHERE kept.revision = $11
 RETURNING revision
 """
 _WEEKDAY_ROWS = """

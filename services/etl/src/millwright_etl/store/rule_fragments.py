@@ -9,30 +9,22 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from millwright_etl.domain.payloads import NUMBERS
 from millwright_etl.domain.quality import Check, Rule, fault_text
+from millwright_etl.domain.records import RecordType
 
 PLACES = ("rule_columns", "rule_conditions", "rule_reasons", "rule_counts", "rule_totals")
 """Where the pieces join the statement."""
 
-_TEXT_COLUMNS = {"line_code": "line", "product_code": "product", "equipment_code": "equipment"} | {
-    name: name for name in ("shift", "status", "defect_type")
+_TEXT_COLUMNS = {
+    "line_code": "line",
+    "product_code": "nullif(product, '-')",  # a state of equipment that names no product has this one
+    "equipment_code": "equipment",
+    "shift": "shift",
+    "status": "status",
+    "defect_type": "defect_type",
 }
-_NUMBER_COLUMNS = frozenset(
-    (
-        "total_qty",
-        "good_qty",
-        "defect_qty",
-        "rework_qty",
-        "scrap_qty",
-        "planned_qty",
-        "planned_seconds",
-        "runtime_seconds",
-        "duration_seconds",
-        "cycle_seconds",
-        "ideal_cycle_seconds",
-    )
-)
-_CHECKED = "record_type = 'WORK_ORDER' AND NOT deleted AND NOT ignored"
+_DIMENSIONS = {"line_code": "line", "product_code": "product", "shift": "shift", "equipment_code": "equipment"}
 _CODES = {
     Check.NOT_NULL: "MISSING",
     Check.RANGE: "OUT_OF_RANGE",
@@ -45,6 +37,7 @@ class Shape(NamedTuple):
     """What of a rule is SQL: rules of one shape share one prepared statement."""
 
     check: Check
+    record_type: RecordType
     field: str
     has_min: bool
     has_max: bool
@@ -53,7 +46,13 @@ class Shape(NamedTuple):
 
 def shape(rule: Rule) -> Shape:
     """Give what of a rule is SQL."""
-    return Shape(rule.check, rule.field, rule.min is not None, rule.max is not None, rule.sets_aside)
+    has_min, has_max = rule.min is not None, rule.max is not None
+    return Shape(rule.check, rule.record_type, rule.field, has_min, has_max, rule.sets_aside)
+
+
+def checked_rows(kind: RecordType) -> str:
+    """Give the column that says at how many rows of a kind rules looked."""
+    return f"checked_{kind.lower()}"
 
 
 def fragments(shapes: Sequence[Shape]) -> dict[str, str]:
@@ -63,19 +62,16 @@ def fragments(shapes: Sequence[Shape]) -> dict[str, str]:
     strict = [place for place in places if shapes[place].sets_aside]
     columns = [f"{broken[place]} AS rule_{place}" for place in places]
     counts = [f"count(*) FILTER (WHERE rule_{place}) AS rule_{place}" for place in places]
-    totals = [f"coalesce(sum(rule_{place}), 0)::bigint AS rule_{place}" for place in places]
+    kinds = sorted({each.record_type for each in shapes})
+    counts += [f"count(*) FILTER (WHERE {_checked(kind)}) AS {checked_rows(kind)}" for kind in kinds]
+    names = [*(f"rule_{place}" for place in places), *map(checked_rows, kinds)]
+    totals = [f"coalesce(sum({name}), 0)::bigint AS {name}" for name in names]
     return {
         "rule_columns": _more(columns),
         "rule_conditions": "".join(f"\n               AND NOT {broken[place]}" for place in strict),
         "rule_reasons": "".join(_reason(place, shapes[place]) for place in strict),
-        "rule_counts": _more([*counts, f"count(*) FILTER (WHERE {_CHECKED}) AS checked_rows"]),
-        "rule_totals": _more(
-            [
-                *totals,
-                "coalesce(sum(checked_rows), 0)::bigint AS checked_rows",
-                "(SELECT count(*) FROM refused) AS rows_refused",
-            ]
-        ),
+        "rule_counts": _more(counts),
+        "rule_totals": _more([*totals, "(SELECT count(*) FROM refused) AS rows_refused"]),
     }
 
 
@@ -92,7 +88,7 @@ def parameters(rules: Sequence[Rule]) -> dict[str, Any]:
 
 def _broken(place: int, rule: Shape) -> str:
     """Give SQL that tells whether a row of `judged` breaks a rule; never NULL."""
-    value, number = _value(rule.field), _number(rule.field)
+    value, number, checked = _value(rule.field), _number(rule.field), _checked(rule.record_type)
     match rule.check:
         case Check.NOT_NULL:
             breaks = f"{value} IS NULL"
@@ -101,21 +97,26 @@ def _broken(place: int, rule: Shape) -> str:
             bounds += [f"{number} > :rule_max_{place}::numeric"] * rule.has_max
             breaks = f"({' OR '.join(bounds)})"
         case Check.UNIQUE:
-            breaks = f"{value} IS NOT NULL AND count(*) FILTER (WHERE {_CHECKED}) OVER (PARTITION BY {value}) > 1"
+            breaks = f"{value} IS NOT NULL AND count(*) FILTER (WHERE {checked}) OVER (PARTITION BY {value}) > 1"
         case _:
-            known = _TEXT_COLUMNS[rule.field]
-            breaks = f"{known} NOT IN (SELECT {known} FROM bi.dim_{known} WHERE tenant = :tenant AND NOT inferred)"
-    return f"(({_CHECKED} AND {breaks}) IS TRUE)"
+            known = _DIMENSIONS[rule.field]
+            named = f"SELECT {known} FROM bi.dim_{known} WHERE tenant = :tenant AND NOT inferred"
+            breaks = f"{value} IS NOT NULL AND {value} NOT IN ({named})"
+    return f"(({checked} AND {breaks}) IS TRUE)"
+
+
+def _checked(kind: RecordType) -> str:
+    return f"record_type = '{kind}' AND NOT deleted AND NOT ignored"
 
 
 def _value(field: str) -> str:
-    if field in _NUMBER_COLUMNS:  # compared as it is: as text, a number of few characters may have 130,000 of them
+    if field in NUMBERS:  # compared as it is: as text, a number of few characters may have 130,000 of them
         return field
     return f"nullif({_TEXT_COLUMNS.get(field, f'(payload ->> {_quoted(field)})')}, '')"
 
 
 def _number(field: str) -> str:
-    if field in _NUMBER_COLUMNS:
+    if field in NUMBERS:
         return field
     return f"json_value(payload, '$.{field}' RETURNING numeric NULL ON ERROR)"
 

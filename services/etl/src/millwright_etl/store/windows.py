@@ -54,7 +54,8 @@ async def make_facts(
     row = await _fetch(connection, "daily_production.sql", window, run, seconds, rules)
     counts = Counts(**{name: row[name] for name in _COUNTS})
     broken = [row[f"rule_{place}"] for place in range(len(rules))]
-    return Made(counts, Findings(row["checked_rows"], row["rows_refused"], json.loads(row["sources"]), broken))
+    checked = {rule.record_type: row[rule_fragments.checked_rows(rule.record_type)] for rule in rules}
+    return Made(counts, Findings(checked, row["rows_refused"], json.loads(row["sources"]), broken))
 
 
 async def set_aside(

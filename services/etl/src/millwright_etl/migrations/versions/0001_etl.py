@@ -340,6 +340,7 @@ CREATE TABLE etl.quality_rule (
     rule text NOT NULL,
     check_kind text NOT NULL,
     field text NOT NULL DEFAULT '',
+    record_type text NOT NULL DEFAULT 'WORK_ORDER',
     min double precision,
     max double precision,
     tolerated_share double precision NOT NULL DEFAULT 0,
