@@ -26,6 +26,8 @@ async def test_confirmations_of_an_sap_system_are_landed_with_the_fields_of_the_
     assert landed["0000104714-0001"]["total_qty"] == "12,5,0"
     counts = (await made("2025-11-14")).counts
     assert (counts.rows_used, counts.rows_quarantined, counts.rows_superseded, counts.total_qty) == (3, 1, 1, 2000)
+    again = await call("etl", "ingest", SAP, "--mapping", SAP_MAPPING, "--again")
+    assert again.stdout.startswith("✔ 0 new, 0 changed, 5 unchanged, 0 outdated, 0 refused, in ")
 
 
 async def test_results_of_a_small_mes_are_landed_with_the_fields_of_the_pipeline(call, rows, made):

@@ -78,6 +78,45 @@ def test_a_row_without_a_time_is_told_by_its_column():
     assert told.value.column == "time"
 
 
+TIMES = """
+[source_time]
+columns = ["changed", "at"]
+format = "%Y%m%d %H%M%S"
+empty = ["00000000 000000", "00000000"]
+"""
+FALLBACK = 'otherwise = { column = "made", format = "%Y%m%d" }\n'
+
+
+@pytest.mark.parametrize(
+    ("fallback", "cells", "sent"),
+    [
+        ("", ("20251114", "093000", "20251101"), "2025-11-14T00:30:00Z"),
+        ("", ("", "", "20251101"), None),
+        ("", ("00000000", "000000", "20251101"), None),
+        ("", ("00000000", "", "20251101"), None),
+        (FALLBACK, ("20251114", "000000", "20251101"), "2025-11-13T15:00:00Z"),
+        (FALLBACK, ("", "", "20251101"), "2025-10-31T15:00:00Z"),
+        (FALLBACK, ("00000000", "000000", "20251101"), "2025-10-31T15:00:00Z"),
+        (FALLBACK, ("", "", ""), None),
+    ],
+)
+def test_a_row_that_was_never_changed_has_the_time_that_stands_in_for_it_or_none(fallback, cells, sent):
+    cells = dict(zip(("changed", "at", "made"), cells, strict=True))
+    record = mapping.read(HEAD + TIMES + fallback).record({**CELLS, **cells})
+    assert (record.source_time.ToJsonString() if record.HasField("source_time") else None) == sent
+
+
+def test_a_time_that_is_there_and_cannot_be_read_is_told():
+    with pytest.raises(CellError, match="is no time") as told:
+        mapping.read(HEAD + TIMES + FALLBACK).record({**CELLS, "changed": "14.11.2025", "made": "20251101"})
+    assert told.value.column == "changed, at"
+
+
+def test_what_stands_in_for_an_empty_cell_may_be_of_any_kind():
+    fields = 'n = { column = "a", kind = "number", otherwise = { column = "b", otherwise = { constant = 0 } } }'
+    assert [payload(fields, {"a": a, "b": b})["n"] for a, b in (("1", "2"), ("", "2"), ("", ""))] == ["1", "2", 0]
+
+
 def test_a_row_of_columns_without_fields_is_sent_whole():
     assert json.loads(mapping.read(HEAD).record(CELLS).payload) == CELLS
 
@@ -92,8 +131,13 @@ def test_a_row_of_columns_without_fields_is_sent_whole():
         ("deleted = 7", "deleted: must be a column"),
         ("[fields]\nx = {}", "fields.x: must have column"),
         ('[fields]\nx = { column = "a", kind = "colour" }', "fields.x.kind: must be one of text"),
+        (
+            '[fields]\nx = { column = "a", otherwise = { size = 3 } }',
+            "fields.x.otherwise.size: there is no such option",
+        ),
+        ('[fields]\nx = { column = "a", empty = "0" }', "fields.x.empty: must be a list of texts"),
         ('[fields]\nx = { column = "a", size = 3 }', "fields.x.size: there is no such option"),
-        ("[fields]\nx = { column = 3 }", "fields.x: columns must be texts"),
+        ("[fields]\nx = { column = 3 }", "fields.x: must be a list of texts"),
     ],
 )
 def test_a_mapping_that_is_none_says_where(change, told):

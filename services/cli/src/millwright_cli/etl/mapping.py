@@ -40,7 +40,9 @@ _OPTIONS = frozenset(
         "fields",
     )
 )
-_PART_OPTIONS = frozenset(("column", "columns", "constant", "kind", "format", "values", "equals", "separator"))
+_PART_OPTIONS = frozenset(
+    ("column", "columns", "constant", "kind", "format", "values", "equals", "separator", "empty", "otherwise")
+)
 _KINDS = ("text", "number", "sum", "time", "date")
 
 
@@ -68,6 +70,10 @@ class Part:
     values: Map[str, Any] = field(default_factory=dict)
     equals: str | None = None
     separator: str = " "
+    empty: frozenset[str] = frozenset()
+    """What is as good as nothing, such as zeros for a date."""
+    otherwise: "Part | None" = None
+    """Where the value comes from if there is nothing here."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Mapping:
     external_id: Part
     event_time: Part
     source_time: Part | None
+    """A row that has none is sent without."""
     deleted: Part | None
     fields: Map[str, Part]
     """What of a row is sent, by the name that the pipeline knows; empty: every column under its own name."""
@@ -105,11 +112,18 @@ class Mapping:
             deleted=deleted,
         )
         record.event_time.FromDatetime(self._time(cells, self.event_time))
-        if self.source_time:
+        if self.source_time and self._text(cells, self._given(cells, self.source_time)):
             record.source_time.FromDatetime(self._time(cells, self.source_time))
         return record
 
+    def _given(self, cells: Cells, part: Part) -> Part:
+        """Give the first of a part and what stands in for it that has a value; the last one, if none has."""
+        while part.otherwise and part.constant is None and not self._text(cells, part):
+            part = part.otherwise
+        return part
+
     def _value(self, cells: Cells, part: Part) -> Any:
+        part = self._given(cells, part)
         if part.constant is not None:
             return part.constant
         if part.kind == "sum":
@@ -131,7 +145,8 @@ class Mapping:
 
     def _text(self, cells: Cells, part: Part) -> str:
         given = (_cell(cells, column) for column in part.columns)
-        return part.separator.join(str(value).strip() for value in given if value is not None).strip()
+        text = part.separator.join(str(value).strip() for value in given if value is not None).strip()
+        return "" if text in part.empty else text
 
     def _number(self, text: str) -> str:
         """Give a number written as the file writes them with a point; anything else as it is, for the pipeline."""
@@ -158,6 +173,7 @@ class Mapping:
         return instant.date().isoformat() if part.kind == "date" else instant.isoformat()
 
     def _time(self, cells: Cells, part: Part) -> datetime:
+        part = self._given(cells, part)
         text, column = self._text(cells, part), ", ".join(part.columns)
         try:
             return self._instant(text, part).astimezone(UTC)
@@ -212,7 +228,7 @@ def _part(value: Any, where: str, separator: str = " ") -> Part:
     if isinstance(value, str):
         return Part((value,), separator=separator)
     if isinstance(value, list):
-        return Part(tuple(_columns(value, where)), separator=separator)
+        return Part(tuple(_texts(value, where)), separator=separator)
     if not isinstance(value, dict):
         raise MappingError(f"{where}: must be a column, a list of columns, or a table")
     if unknown := sorted(value.keys() - _PART_OPTIONS):
@@ -224,19 +240,21 @@ def _part(value: Any, where: str, separator: str = " ") -> Part:
     if kind not in _KINDS:
         raise MappingError(f"{where}.kind: must be one of {', '.join(_KINDS)}")
     return Part(
-        tuple(_columns(columns, where)),
+        tuple(_texts(columns, where)),
         constant=value.get("constant"),
         kind=kind,
         format=value.get("format"),
         values={str(given): meant for given, meant in value.get("values", {}).items()},
         equals=value.get("equals"),
         separator=value.get("separator", separator),
+        empty=frozenset(_texts(value.get("empty", []), f"{where}.empty")),
+        otherwise=_part(value["otherwise"], f"{where}.otherwise", separator) if "otherwise" in value else None,
     )
 
 
-def _columns(value: Any, where: str) -> list[str]:
+def _texts(value: Any, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-        raise MappingError(f"{where}: columns must be texts")
+        raise MappingError(f"{where}: must be a list of texts")
     return value
 
 
