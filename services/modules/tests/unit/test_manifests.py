@@ -1,6 +1,7 @@
 """Manifests: what is read, and everything that is wrong at once."""
 
 import json
+import time
 
 import pytest
 from millwright_modules.domain import contents, settings
@@ -82,10 +83,10 @@ def test_a_byte_order_mark_may_stand_there():
         (manifest(frontend={}), ("MANIFEST_INVALID", "/frontend")),
         (manifest(frontend={"entry": "a.ts", "prebuilt": "b.js"}), ("MANIFEST_INVALID", "/frontend")),
         (manifest(frontend={"entry": "a.ts", "externals": ["fs"]}), ("UNKNOWN_EXTERNAL", "/frontend/externals/0")),
-        (manifest(settings={"schema": {"type": 7}}), ("INVALID_SETTINGS_SCHEMA", "/settings/schema")),
+        (manifest(settings={"schema": {"type": 7}}), ("INVALID_SETTINGS_SCHEMA", "/settings/schema/type")),
         (
             manifest(settings={"schema": {"$ref": "https://example.com/schema"}}),
-            ("INVALID_SETTINGS_SCHEMA", "/settings/schema"),
+            ("INVALID_SETTINGS_SCHEMA", "/settings/schema/$ref"),
         ),
         (
             manifest(settings={"schema": {"required": ["days"]}}),
@@ -150,6 +151,135 @@ def test_settings_that_do_not_fit_are_told_by_pointer():
     value = read(settings={"schema": {"properties": {"limits": {"items": {"type": "integer"}}}}}).settings
     assert [fault.field for fault in settings.faults({"limits": [1, "two"]}, value)] == ["/limits/1"]
     assert not settings.faults({"limits": [1, 2]}, value)
+
+
+def chain(part, levels=28):
+    """A schema of `levels` parts, each made by `part` of a reference to the next one."""
+    parts = {f"d{level}": part({"$ref": f"#/$defs/d{level + 1}"}) for level in range(levels)}
+    return {"$ref": "#/$defs/d0", "$defs": parts | {f"d{levels}": {"type": "object"}}}
+
+
+def unevaluated(following):
+    """A part whose `unevaluated…` checks again what `if` and `dependentSchemas` have checked."""
+    beside = {"unevaluatedItems": False, "unevaluatedProperties": False}
+    return {"if": following, "else": False, "dependentSchemas": {"a": following}, **beside}
+
+
+COSTLY = {
+    "doubling": (chain(lambda following: {"allOf": [following, following]}), {}),
+    "doubling by properties": (
+        chain(lambda following: {"properties": {"a": following}, "patternProperties": {"a": following}}),
+        {},
+    ),
+    "unevaluated": (chain(unevaluated, 16), {"a": 1}),
+    "many parts": ({"allOf": [{"required": ["a"]}] * 5_000}, {}),
+    "huge enum": ({"properties": {"a": {"enum": [f"{number:020}" for number in range(10_000)]}}}, {}),
+    "many patterns": ({"patternProperties": {f"({number}|a)*b": True for number in range(200)}}, {}),
+    "many references": (chain(lambda following: following, 100), {}),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_a_schema_that_would_hold_the_service_up_is_refused_unused(name):
+    schema, defaults = COSTLY[name]
+    begin = time.process_time()
+    problems = refused(manifest(settings={"schema": schema, "defaults": defaults}))
+    assert time.process_time() - begin < 1
+    ((reason, path),) = problems
+    assert reason == "SCHEMA_TOO_COSTLY"
+    assert path.startswith("/settings/schema")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"properties": {"tree": {"$ref": "#"}}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"not": {"$ref": "#/$defs/a"}}}},
+    ],
+)
+def test_a_schema_that_leads_in_a_circle_is_refused_with_its_place(schema):
+    ((reason, path),) = refused(manifest(settings={"schema": schema}))
+    assert (reason, path.rpartition("/")[2]) == ("SCHEMA_RECURSIVE", "$ref")
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"$ref": "#a", "$defs": {"a": {"$anchor": "a"}}}, "/$ref"),
+        ({"$defs": {"a": {"$dynamicAnchor": "a"}}}, "/$defs/a/$dynamicAnchor"),
+        ({"$dynamicRef": "#a", "$dynamicAnchor": "a"}, "/$dynamicRef"),
+        ({"$defs": {"a": {"$id": "https://example.com/a"}}}, "/$defs/a/$id"),
+        ({"$id": "https://json-schema.org/draft/2020-12/schema"}, "/$id"),
+        ({"$ref": "https://json-schema.org/draft/2020-12/schema"}, "/$ref"),
+        ({"$ref": "#/$defs/%61", "$defs": {"%61": {}, "a": {"$ref": "#/$defs/%61"}}}, "/$ref"),
+        ({"$ref": "#/allOf/+0", "allOf": [True]}, "/$ref"),
+        ({"$ref": "#/$defs/none"}, "/$ref"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "/$schema"),
+        ({"properties": {"a": {"pattern": "(?=a)a"}}}, "/properties/a/pattern"),
+        ({"properties": {"a": {"pattern": r"(a)\1"}}}, "/properties/a/pattern"),
+        ({"properties": {"a": {"pattern": "((a{99}){99}){99}"}}}, "/properties/a/pattern"),
+    ],
+)
+def test_a_schema_whose_cost_cannot_be_told_is_refused_with_its_place(schema, place):
+    assert refused(manifest(settings={"schema": schema})) == {("INVALID_SETTINGS_SCHEMA", f"/settings/schema{place}")}
+
+
+def test_a_pattern_is_checked_in_time_that_grows_with_the_text_alone():
+    schema = {"properties": {"a": {"pattern": "^(a+)+$"}}}
+    begin = time.process_time()
+    found = refused(manifest(settings={"schema": schema, "defaults": {"a": "a" * 50_000 + "!"}}))
+    assert time.process_time() - begin < 1
+    assert found == {("INVALID_DEFAULTS", "/settings/defaults/a")}
+
+
+def test_values_that_would_take_too_long_are_refused_unchecked():
+    schema = {"properties": {"a": {"items": {"enum": list(range(5_000))}}}}
+    begin = time.process_time()
+    found = refused(manifest(settings={"schema": schema, "defaults": {"a": [-1] * 20_000}}))
+    assert time.process_time() - begin < 1
+    assert found == {("INVALID_DEFAULTS", "/settings/defaults")}
+    value = read(settings={"schema": schema, "defaults": {"a": [1]}}).settings
+    (fault,) = settings.faults({"a": [-1] * 20_000}, value)
+    assert (fault.field, fault.reason) == ("", "INVALID_SETTING")
+
+
+def test_of_many_faults_the_first_is_told_at_once():
+    schema = {"properties": {"a": {"items": {"required": [f"key{number}" for number in range(1_000)]}}}}
+    begin = time.process_time()
+    found = refused(manifest(settings={"schema": schema, "defaults": {"a": [{}] * 1_000}}))
+    assert time.process_time() - begin < 1
+    assert found == {("INVALID_DEFAULTS", "/settings/defaults/a/0")}
+
+
+def test_schemas_as_people_write_them_are_taken():
+    limit = {"type": "number", "minimum": 0, "maximum": 100}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://example.com/quality",
+        "$defs": {
+            "limit": limit,
+            "line": {"properties": {"low": {"$ref": "#/$defs/limit"}, "$id": {"type": "string"}}},
+        },
+        "properties": {
+            **{f"line{number}": {"$ref": "#/$defs/line"} for number in range(50)},
+            "code": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{4}$"},
+            "name": {"type": "string", "pattern": r"^[가-힣\w ]{1,40}$"},
+            "shift": {"enum": ["day", "night"]},
+            "table": {"type": "array", "items": {"$ref": "#/$defs/limit"}},
+        },
+        "unevaluatedProperties": False,
+    }
+    defaults = {
+        "line7": {"low": 1},
+        "code": "AB-1234",
+        "name": "용접 7",
+        "table": [number / 20 for number in range(100)],
+    }
+    assert read(settings={"schema": schema, "defaults": defaults}).settings.defaults == defaults
+    assert refused(manifest(settings={"schema": schema, "defaults": {"line7": {"low": -1}}})) == {
+        ("INVALID_DEFAULTS", "/settings/defaults/line7/low")
+    }
 
 
 def test_a_module_without_settings_takes_none():

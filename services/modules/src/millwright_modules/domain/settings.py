@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jsonschema_rs
 from millwright_runtime.errors import Violation
 from millwright_runtime.json import JsonObject
 
 from millwright_modules.domain.manifest.model import Settings
+from millwright_modules.domain.schemas import Rules
 from millwright_modules.domain.versions import Version
 
 
 def faults(values: JsonObject, settings: Settings | None) -> Sequence[Violation]:
     """Give what in `values` does not fit the settings that a version has, each with its JSON pointer."""
-    schema = settings.schema if settings else {"additionalProperties": False}
-    rules = jsonschema_rs.validator_for(schema, offline=True)
-    return [
-        Violation("".join(f"/{step}" for step in error.instance_path), "INVALID_SETTING", error.message)
-        for error in rules.iter_errors(values)
-    ]
+    rules = Rules(settings.schema if settings else {"additionalProperties": False})
+    return [Violation(fault.pointer, "INVALID_SETTING", fault.text) for fault in rules.faults(values)]
 
 
 def migrate(values: JsonObject, saved_under: Version, settings: Settings) -> JsonObject:

@@ -66,6 +66,8 @@ class Reason(StrEnum):
     INVALID_VERSION = "INVALID_VERSION"
     INVALID_RANGE = "INVALID_RANGE"
     INVALID_SETTINGS_SCHEMA = "INVALID_SETTINGS_SCHEMA"
+    SCHEMA_TOO_COSTLY = "SCHEMA_TOO_COSTLY"
+    SCHEMA_RECURSIVE = "SCHEMA_RECURSIVE"
     INVALID_DEFAULTS = "INVALID_DEFAULTS"
     UNKNOWN_EXTERNAL = "UNKNOWN_EXTERNAL"
     FORBIDDEN_FILE_TYPE = "FORBIDDEN_FILE_TYPE"
@@ -306,6 +308,14 @@ MESSAGES = {
         "{path} is not {expected}: {found}",
         "{path}은(는) {expected}가 아닙니다: {found}",
     ),
+    Reason.SCHEMA_TOO_COSTLY: Text(
+        "Checking settings by {path} would take too long: {found} steps a value; at most {expected} are taken.",
+        "{path} 검사가 너무 오래 걸립니다. 값 하나에 {found}단계이며 최대 {expected}단계입니다.",
+    ),
+    Reason.SCHEMA_RECURSIVE: Text(
+        "{path} leads in a circle: it lies within {found}.",
+        "{path}의 참조가 순환합니다. {found} 안에 있습니다.",
+    ),
     Reason.INVALID_DEFAULTS: Text(
         "{path} does not fit the schema of the settings: {found}",
         "{path} 값이 설정 스키마에 맞지 않습니다: {found}",
@@ -513,6 +523,14 @@ HINTS = {
     Reason.MANIFEST_MISSING: Text(
         "Zip what is in the module's directory, not the directory itself.",
         "모듈 폴더 자체가 아니라 폴더 안의 내용을 압축하세요.",
+    ),
+    Reason.SCHEMA_TOO_COSTLY: Text(
+        "Let fewer parts of the schema refer to one another, and name fewer values and patterns.",
+        "스키마 안의 참조와 값, 패턴의 수를 줄이세요.",
+    ),
+    Reason.SCHEMA_RECURSIVE: Text(
+        "Write out as many levels as the settings have.",
+        "설정에 필요한 단계만큼 스키마를 펼쳐서 쓰세요.",
     ),
     Reason.FORBIDDEN_FILE_TYPE: _SMALLER,
     Reason.DOCUMENT_REFUSED: Text(

@@ -50,7 +50,7 @@ async def validate(
     if source.FILE not in tree.files:
         raise refusal(Reason.MANIFEST_MISSING, "", source.FILE)
     content = await asyncio.to_thread((tree.root / source.FILE).read_bytes)
-    manifest = reader.read(content)
+    manifest = await asyncio.to_thread(reader.read, content)
     statement = await asyncio.to_thread(_statement, tree)
     async with database.snapshot(tenant) as connection:
         verdict = await _verify(connection, tree, statement)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from millwright_modules.domain import schemas
 from millwright_modules.domain.manifest import source
 from millwright_modules.domain.manifest.model import (
     Category,
@@ -54,10 +55,9 @@ def read_kept(text: str) -> Manifest:
 
 def _of_schema(value: Any) -> Iterator[Problem]:
     for error in _RULES.iter_errors(value):
-        pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in error.instance_path)
         is_unknown = type(error.kind).__name__.endswith(("AdditionalProperties", "UnevaluatedProperties"))
         reason = Reason.UNKNOWN_KEY if is_unknown else Reason.MANIFEST_INVALID
-        yield Problem(reason, shown(pointer), found=shown(error.message))
+        yield Problem(reason, shown(schemas.pointer(error.instance_path)), found=shown(error.message))
 
 
 def _of_meaning(value: Mapping[str, Any]) -> Iterator[Problem]:
@@ -93,13 +93,13 @@ def _of_settings(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if not settings:
         return
     try:
-        rules = jsonschema_rs.validator_for(settings["schema"], offline=True)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
-        yield Problem(Reason.INVALID_SETTINGS_SCHEMA, "/settings/schema", "a JSON Schema", shown(str(error)))
+        rules = schemas.Rules(settings["schema"], "/settings/schema")
+    except Refused as refused:
+        yield from refused.problems
         return
-    for fault in rules.iter_errors(settings.get("defaults", {})):
-        pointer = "".join(f"/{step}" for step in fault.instance_path)
-        yield Problem(Reason.INVALID_DEFAULTS, shown(f"/settings/defaults{pointer}"), found=shown(fault.message))
+    for fault in rules.faults(settings.get("defaults", {})):
+        place = shown(f"/settings/defaults{fault.pointer}")
+        yield Problem(Reason.INVALID_DEFAULTS, place, found=shown(fault.text))
 
 
 def _manifest(value: Mapping[str, Any]) -> Manifest:
