@@ -130,6 +130,15 @@ def test_what_was_signed_is_verified_with_the_public_key(bare, package):
     assert {path.name for path in package.parent.iterdir() if path.name.startswith(".")} == set()
 
 
+def test_names_that_do_not_say_that_they_are_in_utf8_are_signed_as_the_service_reads_them(bare, package):
+    rewritten(package, lambda files: files.update({"src/pppppp.css": b""}))
+    package.write_bytes(package.read_bytes().replace(b"pppppp", "용접".encode()))
+    assert bare("module", "sign", str(package), "--key", "plant-a.pem").exit_code == 0
+    with zipfile.ZipFile(package) as archive:
+        assert "src/용접.css" in archive.namelist()
+    assert bare("module", "verify", str(package), "--key", "plant-a.pem").exit_code == 0
+
+
 def test_the_key_has_an_id_of_its_own(bare, package):
     result = bare("module", "sign", str(package), "--key", "plant-a.pem", "--key-id", "millwright-2026", "-o", "json")
     assert json.loads(result.stdout)["key"] == "millwright-2026"

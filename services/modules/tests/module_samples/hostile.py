@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from unicodedata import normalize
 
 from module_samples.archives import LATER, REGULAR, UTF8, Member, deflated, extra, links, local_header, pack, record
 
@@ -44,6 +45,14 @@ def quoted_overlap(count=20):
     records = b"".join(record(member, step * number) for number, member in enumerate(members))
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(records), len(body), 0)
     return body + records + end
+
+
+def many_records(records, count):
+    """A directory of far more entries than it announces."""
+    start = len(local_header(GOOD)) + len(GOOD.fields()[3])
+    listed = record(GOOD, 0) * records
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(listed), start, 0)
+    return pack(GOOD)[:start] + listed + end
 
 
 def unicode_path(name, real=b"../../evil.ts"):
@@ -111,7 +120,10 @@ HOSTILE = {
     ),
     "case_twins": (named("Module.json"), "NAME_COLLISION"),
     "case_twin_directories": (pack(GOOD, Member(b"a/x", b""), Member(b"A/y", b"")), "NAME_COLLISION"),
-    "normal_form_twins": (named("caf\u0065\u0301.ts", UTF8), "PATH_NOT_CANONICAL"),
+    "normal_form_twins": (
+        pack(GOOD, *(Member(name.encode(), b"a", flags=UTF8) for name in ("caf\u0065\u0301.ts", "caf\u00e9.ts"))),
+        "DUPLICATE_ENTRY",
+    ),
     "sharp_s_twins": (
         pack(GOOD, Member("stra\u00dfe".encode(), flags=UTF8), Member(b"strasse")),
         "NAME_COLLISION",
@@ -188,6 +200,8 @@ HOSTILE = {
     "file_as_directory": (pack(GOOD, Member(b"d/", b"", method=0, attributes=REGULAR)), "FILE_AND_DIRECTORY"),
     # The end and the directory.
     "count_too_low": (pack(GOOD, Member(b"a", b""), count=1), "ENTRY_COUNT_MISMATCH"),
+    "directory_bomb": (many_records(200_000, count=1), "BROKEN_DIRECTORY"),
+    "directory_bomb_in_room": (many_records(200_000, count=20_000), "ENTRY_COUNT_MISMATCH"),
     "count_too_high": (pack(GOOD, count=3), "ENTRY_COUNT_MISMATCH"),
     "count_that_wrapped": (pack(GOOD, count=0), "EMPTY_ARCHIVE"),
     "several_disks": (pack(GOOD, disk=1), "MULTIPLE_DISKS"),
@@ -208,6 +222,12 @@ HOSTILE = {
     "no_utf8": (named(b"\xff\xfe.ts", UTF8), "NAME_NOT_UTF8"),
     "overlong_utf8": (named(b"\xc0\xae\xc0\xae/evil", UTF8), "NAME_NOT_UTF8"),
     "cp949": (named("한글.ts".encode("cp949")), "NAME_NOT_UTF8"),
+    "utf8_unsaid_of_dos": (pack(GOOD, Member("한글.ts".encode(), b"a", host=0, attributes=0x20)), "NAME_NOT_UTF8"),
+    "twins_apart_and_together": (
+        pack(GOOD, *(Member(normalize(form, "한글.ts").encode(), b"a") for form in ("NFC", "NFD"))),
+        "DUPLICATE_ENTRY",
+    ),
+    "traversal_unsaid": (named("한글/../../evil".encode()), "PATH_TRAVERSAL"),
     "no_name": (named(""), "PATH_NOT_CANONICAL"),
     "only_dot": (named("."), "PATH_NOT_CANONICAL"),
     "only_slash": (named("/"), "ABSOLUTE_PATH"),

@@ -9,6 +9,8 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tracemalloc
+import unicodedata
 import zipfile
 import zlib
 from contextlib import suppress
@@ -21,7 +23,7 @@ from millwright_modules.archive.limits import Limits
 from millwright_modules.domain import words
 from millwright_modules.domain.problem import Refused
 from module_samples.archives import LATER, UTF8, Member, deflated, extra, pack
-from module_samples.hostile import GOOD, HOSTILE
+from module_samples.hostile import GOOD, HOSTILE, many_records
 
 FILES = {"module.json": b'{"code": "weld"}', "src/page.tsx": b"export default 1;\n" * 500, "assets/logo.svg": b""}
 
@@ -126,6 +128,41 @@ def test_info_zip_archives_are_taken(options, tmp_path):
     subprocess.run(command, cwd=tree(tmp_path / "tree"), check=True, input=b"a comment\n", stdout=subprocess.DEVNULL)
     unpack((tmp_path / "made.zip").read_bytes(), tmp_path)
     assert on_disk(tmp_path / "staging") == FILES
+
+
+KOREAN = {"module.json": b"{}", "화면/시작.tsx": b"export default 1;\n", "규칙/용접.json": b"[]"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_info_zip_archives_with_korean_names_are_taken(form, tmp_path):
+    if shutil.which("zip") is None:
+        pytest.skip("Info-ZIP is not here")
+    for path, content in KOREAN.items():
+        place = tmp_path / "tree" / unicodedata.normalize(form, path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    command = ["zip", "-qr", str(tmp_path / "made.zip"), "."]
+    subprocess.run(command, cwd=tmp_path / "tree", check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    unpack((tmp_path / "made.zip").read_bytes(), tmp_path)
+    assert on_disk(tmp_path / "staging") == KOREAN
+
+
+@pytest.mark.parametrize("host", [3, 19])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_utf8_are_taken_from_unix_and_macos_though_they_do_not_say_so(host, form, tmp_path):
+    members = [Member(unicodedata.normalize(form, path).encode(), KOREAN[path], host=host) for path in KOREAN]
+    unpack(pack(*members), tmp_path)
+    assert on_disk(tmp_path / "staging") == KOREAN
+
+
+def test_a_directory_that_is_longer_than_it_says_is_not_read_whole(tmp_path):
+    tracemalloc.start()
+    try:
+        refused(many_records(400_000, count=20_000), tmp_path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 96 << 20
 
 
 def test_git_archives_are_taken(tmp_path):

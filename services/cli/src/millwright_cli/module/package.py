@@ -20,6 +20,9 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 """The first that a ZIP can tell."""
 _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
+_UTF8_HOSTS = frozenset({_UNIX, 19})
+"""Unix and macOS, whose tools write names in UTF-8 and do not always say so."""
+_UTF8_FLAG = 1 << 11
 _LEVEL = 9
 _LEFT_OUT = frozenset({"node_modules", "__pycache__", "Thumbs.db", "desktop.ini", SIGNATURE})
 _LARGEST = 512 << 20
@@ -59,14 +62,23 @@ def read_archive(content: bytes) -> Files:
             if sum(entry.file_size for entry in entries) > _LARGEST:
                 raise BadPackageError("", f"unpacked, it has more than {_LARGEST} bytes")
             for entry in entries:
-                if entry.filename in found:
-                    raise BadPackageError(entry.filename, "it is there twice")
-                found[entry.filename] = archive.read(entry)
+                name = _name(entry)
+                if name in found:
+                    raise BadPackageError(name, "it is there twice")
+                found[name] = archive.read(entry)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError) as error:
         raise BadPackageError("", f"it is no ZIP that can be read ({error})") from error
     if MANIFEST not in found:
         raise BadPackageError("", f"it has no {MANIFEST} at its top")
     return found
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """Give a file's name as the service reads it."""
+    name = entry.filename
+    if entry.create_system in _UTF8_HOSTS and not entry.flag_bits & _UTF8_FLAG:
+        name = name.encode("cp437").decode()  # which Python takes for names that are not said to be UTF-8
+    return normalize("NFC", name)
 
 
 def archive(files: Files) -> bytes:

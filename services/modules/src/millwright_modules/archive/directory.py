@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from millwright_modules.archive.limits import Limits
 from millwright_modules.domain.problem import Refused, refusal, shown
@@ -21,6 +22,9 @@ _LOCAL_SIGNATURE = b"PK\x03\x04"
 _COMMENT_BYTES = 1 << 10
 _LARGEST_16 = 0xFFFF
 _LARGEST_32 = 0xFFFFFFFF
+_RECORD_BYTES = 1 << 10
+"""How long the record of an entry is on average, at most: names, extra fields and comments are short."""
+_LONGEST_RECORD_BYTES = _RECORD.size + 3 * _LARGEST_16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,12 @@ def read(fd: int, limits: Limits) -> Directory:
         raise refusal(Reason.BROKEN_DIRECTORY, found=f"it reaches past its end by {offset + length - end} bytes")
     if offset + length < end:
         raise refusal(Reason.LEADING_DATA, "", 0, end - offset - length)
-    records = tuple(_records(os.pread(fd, length, offset)))
+    if length > count * _RECORD_BYTES + _LONGEST_RECORD_BYTES:
+        raise refusal(Reason.BROKEN_DIRECTORY, found=f"it has {length} bytes for {count} entries")
+    records = tuple(islice(_records(os.pread(fd, length, offset)), count + 1))
     if len(records) != count:
-        raise refusal(Reason.ENTRY_COUNT_MISMATCH, "", count, len(records))
+        found = len(records) if len(records) < count else "more"
+        raise refusal(Reason.ENTRY_COUNT_MISMATCH, "", count, found)
     return Directory(records, offset)
 
 

@@ -73,7 +73,7 @@ def read(fd: int, limits: Limits) -> Index:
     paths = []
     total = 0
     for record in listed.records:
-        path = names.read(record.raw_name, record.flags, limits)
+        path = names.read(record.raw_name, record.flags, record.host, limits)
         _check(record, path, limits)
         paths.append(path)
         total += record.unpacked_bytes

@@ -1,7 +1,7 @@
 """Names of entries: each is read in one way by every reader on every system, or it is refused.
 
 After this check a path is relative, canonical, NFKC-stable UTF-8 made of letters, digits and harmless signs, and no two
-paths of a package are one where case or spelling does not count.
+paths of a package are one where case or spelling does not count. Letters that macOS has taken apart are put together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from millwright_modules.domain.problem import refusal, shown
 from millwright_modules.domain.words import Reason
 
 UTF8_FLAG = 1 << 11
+_UTF8_HOSTS = frozenset({3, 19})
+"""Unix and macOS, whose tools write names in UTF-8 and do not always say so."""
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$%&'()+,\-./=@\[\]^_{}~]*")
 _LETTERS = frozenset({"Ll", "Lu", "Lt", "Lo", "Lm", "Mn", "Mc", "Nd"})
 """Unicode's categories of letters, marks and digits."""
@@ -26,13 +28,13 @@ _DEVICES = frozenset(
 _LEFTOVERS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
-def read(raw: bytes, flags: int, limits: Limits) -> str:
-    """Give the path of an entry, with a trailing slash for a directory; raise Refused."""
+def read(raw: bytes, flags: int, host: int, limits: Limits) -> str:
+    """Give the path of an entry of the system `host`, with a trailing slash for a directory; raise Refused."""
     if not raw:
         raise refusal(Reason.PATH_NOT_CANONICAL, found="an empty name")
     if len(raw) > limits.path_bytes:
         raise refusal(Reason.NAME_TOO_LONG, shown(raw), limits.path_bytes, len(raw))
-    path = _decoded(raw, flags)
+    path = unicodedata.normalize("NFC", _decoded(raw, flags, host))
     _check_characters(path)
     parts = path.removesuffix("/").split("/")
     _check_parts(path, parts, limits)
@@ -65,10 +67,11 @@ def check_tree(paths: Iterable[str]) -> None:
             raise refusal(Reason.NAME_COLLISION, path, found=other)
 
 
-def _decoded(raw: bytes, flags: int) -> str:
+def _decoded(raw: bytes, flags: int, host: int) -> str:
+    """Decode a name; other encodings, such as CP949, are no valid UTF-8 but by the rarest chance."""
     if raw.isascii():
         return raw.decode("ascii")
-    if not flags & UTF8_FLAG:
+    if not flags & UTF8_FLAG and host not in _UTF8_HOSTS:
         raise refusal(Reason.NAME_NOT_UTF8, shown(raw), "the UTF-8 flag", "none")
     try:
         return raw.decode("utf-8")

@@ -79,8 +79,7 @@ class Rules:
             except jsonschema_rs.ValidationError as error:
                 yield _fault(error)
         else:
-            for error in islice(self._rules.iter_errors(values), _KEPT_FAULTS):
-                yield _fault(error)
+            yield from map(_fault, islice(self._rules.iter_errors(values), _KEPT_FAULTS))
 
 
 def _fault(error: jsonschema_rs.ValidationError) -> Fault:
