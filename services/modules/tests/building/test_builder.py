@@ -127,6 +127,37 @@ async def test_a_missing_import_is_told_with_file_and_line_and_what_to_do(build)
     assert [one for one in caught.value.told if isinstance(one, Problem)] == [nothing, lodash]
 
 
+async def longest_pause(until):
+    """For how long the event loop stood still, at most, until a task ended."""
+    loop = asyncio.get_running_loop()
+    longest, last = 0.0, loop.time()
+    while not until.done():
+        await asyncio.sleep(0.01)
+        longest, last = max(longest, loop.time() - last), loop.time()
+    return longest
+
+
+async def test_a_page_of_many_imports_that_are_refused_holds_nobody_up(build):
+    imports = "".join(f'import "https://evil.example/{number}";\n' for number in range(8_000))
+    building = asyncio.ensure_future(build({"src/index.tsx": f"/*{'x' * (4 << 20)}*/\n{imports}"}))
+    assert await longest_pause(building) < 1
+    with pytest.raises(Refused) as caught:
+        await building
+    problems = caught.value.problems
+    assert {problem.reason for problem in problems} == {Reason.IMPORT_UNRESOLVED}
+    assert len(problems) == 50
+
+
+async def test_a_page_whose_imports_take_too_long_to_tell_is_refused(build):
+    imports = "".join(f'import "https://evil.example/{number:0150}";\n' for number in range(20_000))
+    building = asyncio.ensure_future(build({"src/index.tsx": imports}))
+    assert await longest_pause(building) < 1
+    with pytest.raises(Refused) as caught:
+        await building
+    (problem,) = caught.value.problems
+    assert (problem.reason, problem.path) == (Reason.BUILD_FAILED, "src/index.tsx")
+
+
 async def test_every_fault_of_the_sources_is_told(build):
     files = {
         "src/index.tsx": 'import "./a";\nimport "./b";\n',

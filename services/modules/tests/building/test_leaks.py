@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from millwright_modules.building import metafile
+from millwright_modules.building.metafile import Metafile
 from millwright_modules.confinement.process import Limits
 from millwright_modules.domain.problem import Refused
 from millwright_modules.domain.words import Reason
@@ -133,7 +133,8 @@ async def test_a_style_that_fetches_elsewhere_is_refused(build):
 
 async def test_the_second_net_holds_without_the_first(tmp_path):
     said = b'{"inputs": {"../etc/passwd": {"bytes": 1, "imports": []}}, "outputs": {}}'
-    (problem,) = metafile.breaches(said, tmp_path, {"src/index.tsx"}, ())
+    (tmp_path / "said.json").write_bytes(said)
+    (problem,) = Metafile(tmp_path / "said.json", "src/index.tsx").breaches(tmp_path, {"src/index.tsx"}, ())
     assert problem.reason == Reason.IMPORT_FORBIDDEN
     assert problem.found == "../etc/passwd"
 

@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from millwright_modules.building import command, messages, metafile, sources
+from millwright_modules.building import command, messages, sources
 from millwright_modules.building.cache import Cache
+from millwright_modules.building.metafile import Metafile
 from millwright_modules.building.result import BuildResult, BuiltFile, Report, Step, digest
 from millwright_modules.building.toolchain import Esbuild, Missing
 from millwright_modules.confinement import kernel, process
@@ -120,9 +121,9 @@ class _Build:
             said.append(Problem(Reason.BUILD_FAILED, entry, found=f"esbuild ended with {outcome.code}"))
         self._refuse(said)
         self._report(_step(2))
-        read = (self._work / command.METAFILE).read_bytes()
-        self._refuse(list(metafile.breaches(read, source, files, externals)))
-        built = metafile.built(read)
+        read = await asyncio.to_thread(Metafile, self._work / command.METAFILE, entry)
+        self._refuse(await asyncio.to_thread(read.breaches, source, files, externals))
+        built = read.built()
         assets = await asyncio.to_thread(self._described, built.outputs)
         return BuildResult(built.entry, assets, tuple(said), key)
 
