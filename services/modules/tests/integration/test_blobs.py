@@ -10,7 +10,7 @@ import pytest
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_modules.app import SERVICE
-from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.artifacts.files import BlobFiles, NoRoomForCopy
 from millwright_modules.blobs.keeper import BlobDamaged, Keeper
 from millwright_modules.blobs.place import BlobIncomplete, BlobStoreUnavailable, BlobStoreUnknown
 from millwright_modules.blobs.postgres import PostgresPlace
@@ -330,6 +330,59 @@ async def test_a_full_disk_costs_the_copy_and_not_the_blob(keepers, client, tmp_
     assert not list(tmp_path.iterdir())
     with os.fdopen(await files.open(client.tenant, digest), "rb") as file:
         assert file.read() == data
+
+
+async def content(files, client, digest):
+    """A blob, as it is served."""
+    return b"".join([piece async for piece in files.read(client.tenant, digest)])
+
+
+HARMS = {
+    "removed": lambda copy: copy.unlink(),
+    "truncated": lambda copy: os.truncate(copy, 10),
+    "emptied": lambda copy: os.truncate(copy, 0),
+    "changed": lambda copy: copy.write_bytes(bytes(700_000)),
+    "put in its place": lambda copy: (copy.unlink(), copy.write_bytes(bytes(700_000))),
+    "a link": lambda copy: (copy.rename(copy.with_name("else")), copy.symlink_to("else")),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+async def test_a_copy_that_was_harmed_is_made_anew(harm, keepers, client, tmp_path):
+    keeper, (data, digest) = keepers("postgres"), sample(700_000)
+    await keeper.write(client.tenant, digest, pieces(data))
+    files = BlobFiles(keeper, tmp_path, 1 << 20)
+    assert await content(files, client, digest) == data
+    HARMS[harm](tmp_path / digest.hex())
+    assert await content(files, client, digest) == data
+    with os.fdopen(await files.open(client.tenant, digest), "rb") as file:
+        assert file.read() == data
+
+
+async def test_a_copy_that_is_truncated_while_it_is_served_ends_the_answer(keepers, client, tmp_path):
+    keeper, (data, digest) = keepers("postgres"), sample(700_000)
+    await keeper.write(client.tenant, digest, pieces(data))
+    served = BlobFiles(keeper, tmp_path, 1 << 20).read(client.tenant, digest)
+    await anext(served)
+    os.truncate(tmp_path / digest.hex(), 1000)
+    with pytest.raises(BlobDamaged):
+        await anext(served)
+
+
+@pytest.mark.parametrize("lack", ["room", "directory"])
+async def test_what_the_disk_takes_no_copy_of_is_served_all_the_same(lack, keepers, client, tmp_path):
+    keeper, (data, digest) = keepers("postgres"), sample(700_000)
+    await keeper.write(client.tenant, digest, pieces(data))
+    files = BlobFiles(keeper, tmp_path if lack == "room" else tmp_path / "gone", 1 << 20)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        assert await content(files, client, digest) == data
+        with pytest.raises(NoRoomForCopy):
+            await files.open(client.tenant, digest)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
 
 
 async def test_a_server_that_is_gone_is_unavailable_and_everything_goes_on_when_it_is_back(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +19,6 @@ from millwright_modules.domain.errors import AssetNotFound, NotEnabled
 from millwright_modules.domain.module import Asset, ModuleVersion, State
 from millwright_modules.store import modules, versions
 
-_PIECE_BYTES = 256 << 10
 _PAST_ALL_GENERATIONS = 2**63 - 1
 
 
@@ -83,20 +81,15 @@ class ReadingRpcs:
         async with self._platform.reading() as connection:
             version, asset = await _find_asset(connection, code, semver, request.path)
         described = responses.asset(asset)
-        if known == asset.digest:
-            yield pb.GetAssetResponse(asset=described, version=version)
+        answer = pb.GetAssetResponse(asset=described, version=version)
+        if known == asset.digest or not asset.size_bytes:
+            yield answer
             return
-        fd = await self._files.open(calls.current().principal.tenant, asset.digest)
-        try:
-            data = await asyncio.to_thread(os.pread, fd, _PIECE_BYTES, 0)
-            yield pb.GetAssetResponse(asset=described, version=version, data=data)
-            position = len(data)
-            while position < asset.size_bytes:
-                data = await asyncio.to_thread(os.pread, fd, _PIECE_BYTES, position)
-                position += len(data)
-                yield pb.GetAssetResponse(data=data)
-        finally:
-            os.close(fd)
+        async with aclosing(self._files.read(calls.current().principal.tenant, asset.digest)) as pieces:
+            async for piece in pieces:
+                answer.data = piece
+                yield answer
+                answer = pb.GetAssetResponse()
 
 
 async def _find_asset(connection: Connection, code: str, semver: str, path: str) -> tuple[str, Asset]:
