@@ -50,6 +50,13 @@ def test_one_module_is_shown_with_what_was_built_and_the_versions_kept(peer, run
     assert peer.requests("ListModuleVersions")[0].module == "modules/quality"
 
 
+def test_a_module_that_is_left_without_what_it_needs_says_so(peer, run):
+    lack = Problem(reason="DEPENDENCY_VERSION", severity="SEVERITY_ERROR", messages={"en": "it needs charts ^2"})
+    peer.answers("GetModule", pb.GetModuleResponse(module=MODULE, version=LIVE, problems=[lack]))
+    peer.answers("ListModuleVersions", pb.ListModuleVersionsResponse(versions=[LIVE]))
+    assert "✘ it needs charts ^2  [DEPENDENCY_VERSION]" in run("module", "info", "quality").stdout
+
+
 def test_the_history_says_what_was_live_when_and_why(peer, run):
     rows = [
         activation(3, "ROLLBACK", from_version="1.2.0", to_version="1.1.0", automatic=True, reason="not healthy"),

@@ -297,44 +297,6 @@ async def test_what_is_going_live_cannot_be_cancelled(client):
     assert refusal.kind == ("FAILED_PRECONDITION", "OPERATION_PAST_CANCEL")
 
 
-async def make_sick(client, sql, page):
-    """Install 1.1.0, and damage its page once it is live; give the operation at its end."""
-    operation = await client.start(package("1.1.0", page=page), health=60)
-    async for message in client.WatchOperation(name=operation, from_sequence=0):
-        if message.event.progress.percent > 75:
-            break
-    digest = hashlib.sha256(page).digest()
-    await sql.execute("UPDATE modules.chunk SET data = 'x' WHERE tenant = $1 AND digest = $2", client.tenant, digest)
-    ended = await client.end_of(operation)
-    assert stage(ended) == "ROLLED_BACK"
-    assert [problem.reason for problem in ended.problems][-1] == "UNHEALTHY"
-    return ended
-
-
-async def test_what_is_not_healthy_goes_and_what_was_live_returns(client, sql):
-    await client.installed(package("1.0.0"))
-    operation = await make_sick(client, sql, b"sick")
-    module = (await client.GetModule(name=MODULE)).module
-    assert (module.active_version, module.generation) == ("1.0.0", 3)
-    last = (await client.ListActivations(module=MODULE)).activations[0]
-    assert (last.kind, last.automatic, last.operation) == (module_pb2.Activation.KIND_ROLLBACK, True, operation.name)
-    assert (await client.asset())[1] == b"export default 1;\n"
-
-
-async def test_what_was_disabled_before_is_disabled_again(client, sql):
-    await client.installed(package("1.0.0"))
-    await client.DisableModule(name=MODULE)
-    await make_sick(client, sql, b"sick and disabled before")
-    module = (await client.GetModule(name=MODULE)).module
-    assert (module.active_version, module.state) == ("1.0.0", module_pb2.Module.STATE_DISABLED)
-
-
-async def test_a_first_version_that_is_not_healthy_goes_out_again(client, sql):
-    await make_sick(client, sql, b"sick from the first")
-    module = (await client.GetModule(name=MODULE)).module
-    assert (module.state, module.generation) == (module_pb2.Module.STATE_UNINSTALLED, 2)
-
-
 async def test_events_are_what_the_contract_says(client, sql):
     await client.installed(package())
     rows = await sql.fetch("SELECT resource, data FROM modules.event WHERE tenant = $1", client.tenant)

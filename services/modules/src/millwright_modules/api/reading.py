@@ -14,6 +14,7 @@ from millwright_runtime.service import Platform
 
 from millwright_modules.api import requests, responses
 from millwright_modules.artifacts.files import BlobFiles
+from millwright_modules.commands import planning
 from millwright_modules.domain import names
 from millwright_modules.domain.errors import AssetNotFound, NotEnabled
 from millwright_modules.domain.module import Asset, ModuleVersion, State
@@ -29,14 +30,16 @@ class ReadingRpcs:
     _files: BlobFiles
 
     async def GetModule(self, request: pb.GetModuleRequest, _context: Any) -> pb.GetModuleResponse:
-        """Get one module with its live version."""
+        """Get one module with its live version, and what that lacks."""
         code = names.parse_module(request.name, "name")
         async with self._platform.reading() as connection:
             module = await modules.get(connection, code)
             version = await versions.find(connection, code, module.live_version)
             assets = await versions.assets(connection, code, version.version) if version else ()
+            unmet = await planning.unmet(connection, version) if version else ()
         live = responses.version(version, module.live_version, assets) if version else None
-        return pb.GetModuleResponse(module=responses.module(module), version=live)
+        problems = [responses.problem(each) for each in unmet]
+        return pb.GetModuleResponse(module=responses.module(module), version=live, problems=problems)
 
     async def ListModules(self, request: pb.ListModulesRequest, _context: Any) -> pb.ListModulesResponse:
         """List modules by code."""

@@ -21,6 +21,7 @@ from millwright_modules.domain.errors import DependencyMissing, Dependents, Modu
 from millwright_modules.domain.manifest import reader
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.module import Activation, Actor, Module, Move, MoveKind
+from millwright_modules.domain.problem import Problem
 from millwright_modules.domain.resolution import Modules
 from millwright_modules.domain.versions import Version
 from millwright_modules.store import events, modules, versions
@@ -158,20 +159,24 @@ async def uninstall(
     return gone[::-1]
 
 
-async def undo(connection: Connection, log: EventLog, tenant: str, module: Module, actor: Actor) -> None:
+async def undo(connection: Connection, log: EventLog, tenant: str, before: Ground, actor: Actor) -> Sequence[Problem]:
     """Take the last move back that made a version live: what was before it is again, disabled if it was.
 
-    A module that had no version before goes out; whether others need it by now is not asked.
+    A module that had no version before goes out. That others need by now what goes does not stop it, for it is sick;
+    give a warning for each that is left without.
     """
-    history = await modules.history(connection, module.code, module.generation + 1, 2)
-    before = history[0].move.from_version
-    if not before:
-        moved, move = domain.uninstall(module, actor)
-        await _write(connection, log, tenant, moved, move)
-        return
-    await roll_back(connection, log, tenant, module.code, before, None, actor)
-    if history[1].move.kind is MoveKind.DISABLE:
-        await disable(connection, log, tenant, module.code, None, actor)
+    module, landscape = before
+    last, *earlier = await modules.history(connection, module.code, module.generation + 1, 2)
+    if not last.move.from_version:
+        await _moved(connection, log, tenant, domain.uninstall(module, actor))
+        return resolution.left_without(module.code, None, landscape)
+    kept = await versions.get(connection, module.code, last.move.from_version)
+    manifest = reader.read_kept(kept.manifest)
+    back = await _moved(connection, log, tenant, domain.roll_back(module, kept.version, actor), manifest)
+    if earlier[0].move.kind is not MoveKind.DISABLE:
+        return resolution.left_without(module.code, manifest.version, landscape)
+    await _moved(connection, log, tenant, domain.disable(back.module, actor))
+    return resolution.left_without(module.code, None, landscape)
 
 
 def _check_dependents(code: str, dependents: Sequence[str]) -> None:

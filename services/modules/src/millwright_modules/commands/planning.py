@@ -9,7 +9,8 @@ from millwright_runtime.postgres.database import Connection
 from millwright_modules.domain import resolution
 from millwright_modules.domain.manifest import reader
 from millwright_modules.domain.manifest.model import Manifest
-from millwright_modules.domain.module import Module, State
+from millwright_modules.domain.module import Module, ModuleVersion, State
+from millwright_modules.domain.problem import Problem
 from millwright_modules.domain.resolution import Candidate, Installed, Modules, Plan
 from millwright_modules.domain.versions import Version
 from millwright_modules.store import modules, versions
@@ -33,6 +34,15 @@ async def plan_rollback(connection: Connection, code: str, version: str) -> Plan
     target = await versions.get(connection, code, version)
     manifest = reader.read_kept(target.manifest)
     return resolution.plan_rollback(candidate(manifest, target.signer), await landscape(connection))
+
+
+async def unmet(connection: Connection, version: ModuleVersion) -> Sequence[Problem]:
+    """Give what of an installed version's dependencies is not there, or not as it needs it."""
+    needed = reader.read_kept(version.manifest).dependencies
+    if not needed:
+        return ()
+    found = [module for module in await modules.installed(connection) if module.code in needed]
+    return resolution.unmet(needed, await landscape(connection, found))
 
 
 def _installed(module: Module, manifest_text: str, signer: str) -> Installed:

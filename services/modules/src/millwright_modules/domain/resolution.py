@@ -80,7 +80,7 @@ def plan_install(candidate: Candidate, modules: Modules, platform: Version, cons
     live = modules.get(candidate.code)
     problems = [
         *_platform_problems(candidate, platform),
-        *_dependency_problems(candidate, modules),
+        *_dependency_problems(candidate.dependencies, modules),
         *_cycle_problems(candidate, modules),
         *_dependent_problems(candidate, modules),
         *(_consent_problems(candidate, live, consent) if live else ()),
@@ -111,13 +111,28 @@ def dependents(code: str, modules: Modules) -> Sequence[str]:
     return sorted(one.code for one in modules.values() if one.is_enabled and code in one.dependencies)
 
 
+def left_without(code: str, version: Version | None, modules: Modules) -> Sequence[Problem]:
+    """Warn for each enabled module that a module's version, or none, is not what it needs."""
+    wanted = [(one, modules[one].dependencies[code]) for one in dependents(code, modules)]
+    return [
+        Problem(Reason.DEPENDENT_LEFT, one, needed.text, str(version or "none")).as_warning()
+        for one, needed in wanted
+        if version is None or version not in needed
+    ]
+
+
+def unmet(needed: Mapping[str, Range], modules: Modules) -> Sequence[Problem]:
+    """Give what of a module's dependencies is not there, or not as it needs it."""
+    return list(_dependency_problems(needed, modules))
+
+
 def _platform_problems(candidate: Candidate, platform: Version) -> Iterator[Problem]:
     if platform not in candidate.platform:
         yield Problem(Reason.PLATFORM_UNSUITABLE, "/platform", candidate.platform.text, str(platform))
 
 
-def _dependency_problems(candidate: Candidate, modules: Modules) -> Iterator[Problem]:
-    for code, wanted in sorted(candidate.dependencies.items()):
+def _dependency_problems(needed: Mapping[str, Range], modules: Modules) -> Iterator[Problem]:
+    for code, wanted in sorted(needed.items()):
         pointer = f"/dependencies/{code}"
         found = modules.get(code)
         if found is None:

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
     DEPENDENT = "DEPENDENT"
     DEPENDENT_CONFLICT = "DEPENDENT_CONFLICT"
+    DEPENDENT_LEFT = "DEPENDENT_LEFT"
     DOWNGRADE = "DOWNGRADE"
     VERSION_TAKEN = "VERSION_TAKEN"
     # Signatures.
@@ -368,6 +369,10 @@ MESSAGES = {
         "{path} needs this module {expected}, not {found}.",
         "{path}에는 이 모듈의 {expected}이(가) 필요합니다. {found}은(는) 맞지 않습니다.",
     ),
+    Reason.DEPENDENT_LEFT: Text(
+        "{path} needs this module {expected}, and is left with {found}.",
+        "{path}에는 이 모듈의 {expected}이(가) 필요하지만 현재 버전은 {found}입니다.",
+    ),
     Reason.DOWNGRADE: Text(
         "{found} is older than the live version {expected}.",
         "{found}은(는) 현재 버전 {expected}보다 오래되었습니다.",
@@ -543,6 +548,10 @@ HINTS = {
     Reason.DEPENDENCY_MISSING: Text("Install it first.", "먼저 설치하세요."),
     Reason.DEPENDENCY_DISABLED: Text("Enable it first.", "먼저 활성화하세요."),
     Reason.DEPENDENCY_VERSION: Text("Upgrade it first.", "먼저 업그레이드하세요."),
+    Reason.DEPENDENT_LEFT: Text(
+        "Disable it, or install a version of this module that suits it.",
+        "해당 모듈을 비활성화하거나, 이 모듈의 맞는 버전을 설치하세요.",
+    ),
     Reason.DOWNGRADE: Text("Allow the downgrade, or roll back.", "다운그레이드를 허용하거나 롤백하세요."),
     Reason.VERSION_TAKEN: Text("Raise the module's version.", "모듈 버전을 올리세요."),
     Reason.UNSIGNED: Text("Sign it with `millwright module sign`.", "`millwright module sign`으로 서명하세요."),

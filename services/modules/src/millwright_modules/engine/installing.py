@@ -248,16 +248,16 @@ class Installing:
         return await operating.enter(connection, work.log, work.operation, Stage.ROLLED_BACK, [problem])
 
     async def _return(self, work: Work, problem: Problem) -> None:
-        """Bring back what was live before, if nobody else has moved the pointer since."""
+        """Bring back what was live before, whoever needs what goes, if nobody else has moved the pointer since."""
 
         async def go_back(connection: Connection) -> Operation:
             operation = work.operation
-            module = (await moving.ground(connection, operation.code)).module
-            if module.generation != operation.live_generation:
-                return await self._left(connection, work, module)
+            ground = await moving.ground(connection, operation.code)
+            if ground.module.generation != operation.live_generation:
+                return await self._left(connection, work, ground.module)
             reason = problem.messages["en"]
             actor = Actor(operation.requester, reason, is_automatic=True, operation=operation.id)
-            await moving.undo(connection, work.log, work.tenant, module, actor)
-            return await operating.enter(connection, work.log, operation, Stage.ROLLED_BACK, [problem])
+            left = await moving.undo(connection, work.log, work.tenant, ground, actor)
+            return await operating.enter(connection, work.log, operation, Stage.ROLLED_BACK, [problem, *left])
 
         await work.write(go_back, names.module(work.operation.code))

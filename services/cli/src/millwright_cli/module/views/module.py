@@ -56,7 +56,8 @@ def details(
         ],
         say,
     )
-    return [known, *problem.lines(live.warnings, say), _assets(live, say), _versions(versions, say)]
+    wrong = problem.lines([*answer.problems, *live.warnings], say)
+    return [known, *wrong, _assets(live, say), _versions(versions, say)]
 
 
 def history(activations: Iterable[module_pb2.Activation], say: Words) -> RenderableType:
