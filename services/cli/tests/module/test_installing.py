@@ -113,6 +113,17 @@ def test_an_upload_that_breaks_goes_on_where_the_service_is(peer, run, package):
     assert "sending on" in result.stderr
 
 
+def test_an_upload_that_another_has_emptied_goes_on_where_the_service_is(peer, run, package):
+    peer.answers("CreateUpload", pb.CreateUploadResponse(upload=upload(2 * PIECE)))
+    emptied = peer.refusal(peer.INVALID_ARGUMENT, "OFFSET_MISMATCH", "the upload ends at 0")
+    peer.answers("UploadPackage", emptied, pb.UploadPackageResponse(upload=upload(len(CONTENT), complete=True)))
+    peer.answers("GetUpload", pb.GetUploadResponse(upload=upload(0)))
+    peer.answers("InstallModule", BEGUN)
+    peer.answers("WatchOperation", STAGES)
+    assert run("module", "install", package).exit_code == 0
+    assert b"".join(piece.data for piece in peer.requests("UploadPackage")[-1]) == CONTENT
+
+
 def test_a_package_that_is_there_is_not_sent_again(peer, run, package, sent):
     peer.answers("WatchOperation", STAGES)
     assert run("module", "install", package).exit_code == 0

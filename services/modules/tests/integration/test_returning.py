@@ -1,4 +1,4 @@
-"""The automatic return: what is live and not healthy goes, whoever needs it by then, and what was live before returns."""
+"""The automatic return: what is live and not healthy goes, whoever needs it, and what was live before is again."""
 
 import hashlib
 

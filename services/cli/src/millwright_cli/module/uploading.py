@@ -23,6 +23,8 @@ _PIECE_BYTES = 256 << 10
 _LONGEST_NAME = 255
 _PATIENCE = Patience()
 _BREAKS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+_MOVED = "OFFSET_MISMATCH"
+"""Somebody else who sends the same has begun anew: the service says from where to go on."""
 
 Told = Callable[[int, int], None]
 """Hears how many bytes of how many are sent."""
@@ -76,7 +78,7 @@ class _Upload:
         try:
             return self._connection.send(self._stub.UploadPackage, self._pieces(known)).upload, None
         except grpc.RpcError as error:
-            if not isinstance(error, grpc.Call) or error.code() not in _BREAKS:
+            if not _goes_on(error):
                 raise
             self._session.screen.notice(self._session.say(Term.UPLOAD_BROKE))
             return self._connection.call(self._stub.GetUpload, pb.GetUploadRequest(name=known.name)).upload, error
@@ -91,3 +93,8 @@ class _Upload:
             self._told(offset, known.total_bytes)
             if not piece:
                 return
+
+
+def _goes_on(error: grpc.RpcError) -> bool:
+    """Tell whether what is missing may be sent in another stream."""
+    return isinstance(error, grpc.Call) and (error.code() in _BREAKS or errors.refused(error).reason == _MOVED)

@@ -66,11 +66,12 @@ class OperationRpcs:
         upload = await self._receiving.announce(tenant, *announced)
         yield pb.UploadAndInstallResponse(upload=responses.upload(upload))
         async with self._receiving.open(tenant, announced.digest) as reception:
-            told = reception.upload.received_bytes
+            told, offset = reception.upload.received_bytes, upload.received_bytes
             async for part in parts:
                 if part.WhichOneof("part") != "data":
                     raise InvalidFields([Violation("data", "REQUIRED", "must be in each message after the first")])
-                await reception.take(reception.position, requests.piece(part.data))
+                await reception.take(offset, requests.piece(part.data))
+                offset += len(part.data)
                 if reception.upload.received_bytes > told:
                     told = reception.upload.received_bytes
                     yield pb.UploadAndInstallResponse(upload=responses.upload(reception.upload))

@@ -1,6 +1,7 @@
 """Receiving packages: bytes come in order, are kept as they come, and are checked once all are here.
 
-A stream may break anywhere: what was kept counts, and whoever goes on asks where.
+A stream may break anywhere: what was kept counts, and whoever goes on asks where. Several may send the same package:
+each byte is taken from whoever was first, for the same was announced by all of them, and the whole is checked.
 """
 
 from __future__ import annotations
@@ -94,19 +95,18 @@ class Reception:
         self._keeping: asyncio.Task[Upload] | None = None
         self._kept_time = time.monotonic()
         self._incoming = incoming
-
-    @property
-    def position(self) -> int:
-        """Give where the next piece begins."""
-        return self._position
+        self._is_alone = True
+        """All that is kept came by this stream, as far as it knows."""
 
     async def take(self, offset: int, data: bytes) -> None:
-        """Take a piece; raise OffsetMismatch if it is not the next one, SizeMismatch if it is more than announced.
+        """Take a piece, of which what is here already counts for nothing, and keep it soon.
 
-        It is kept soon; raises what kept an earlier one from being kept.
+        Raises OffsetMismatch if it leaves a hole, SizeMismatch if it is more than announced, and what kept an earlier
+        one from being kept.
         """
-        if offset != self._position:
+        if offset > self._position:
             raise OffsetMismatch(offset=offset, expected_offset=self._position)
+        data = data[self._position - offset :]
         if self._position + len(data) > self.upload.total_bytes:
             raise SizeMismatch(total_bytes=self.upload.total_bytes)
         self._pending += data
@@ -118,7 +118,7 @@ class Reception:
             await self._begin_keeping()
 
     async def keep(self) -> None:
-        """Keep what came: from now on it need not be sent again. Raises OffsetMismatch if another stream was faster."""
+        """Keep what came: from now on it need not be sent again. Raises OffsetMismatch if the upload began anew."""
         await self._begin_keeping()
         await self._kept()
 
@@ -146,10 +146,15 @@ class Reception:
         digest = self.upload.digest
         async with self._database.transaction(self._tenant) as connection:
             upload = await uploads.lock(connection, digest)
-            if upload.received_bytes != begin or upload.is_complete:
-                raise OffsetMismatch(offset=begin, expected_offset=upload.received_bytes)
-            await chunks.append(connection, self._tenant, digest, begin, data)
-            return await uploads.note_received(connection, digest, begin + len(data))
+            received = upload.received_bytes
+            if begin > received:
+                raise OffsetMismatch(offset=begin, expected_offset=received)
+            self._is_alone &= begin == received
+            left = data[received - begin :]
+            if upload.is_complete or not left:
+                return upload
+            await chunks.append(connection, self._tenant, digest, received, left)
+            return await uploads.note_received(connection, digest, received + len(left))
 
     async def finish(self) -> Upload:
         """Keep the rest, and check the whole once it is here.
@@ -160,12 +165,15 @@ class Reception:
         if self.upload.is_complete or self.upload.received_bytes < self.upload.total_bytes:
             return self.upload
         digest = self.upload.digest
-        found = self._incoming.digest if self._incoming else await self._digest_of_chunks()
+        own = self._incoming if self._is_alone else None
+        found = own.digest if own else await self._digest_of_chunks()
         if found != digest:
-            await self._begin_anew()
+            self.upload = await self._begin_anew()
+            if self.upload.is_complete:
+                return self.upload
             raise DigestMismatch(expected=digest.hex(), found=found.hex())
-        if self._incoming:
-            self._files.adopt(self._incoming)
+        if own:
+            self._files.adopt(own)
         await self._keeper.adopt(self._tenant, digest, self.upload.total_bytes)
         async with self._database.transaction(self._tenant) as connection:
             self.upload = await uploads.complete(connection, digest, self.upload.total_bytes)
@@ -185,9 +193,11 @@ class Reception:
                 position += len(piece)
         return found.digest()
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(self) -> Upload:
+        """Empty the upload, unless another stream has completed it, and its chunks may be gone for that."""
         async with self._database.transaction(self._tenant) as connection:
             upload = await uploads.lock(connection, self.upload.digest)
-            if not upload.is_complete:
-                await chunks.remove(connection, upload.digest)
-                await uploads.note_received(connection, upload.digest, 0)
+            if upload.is_complete:
+                return upload
+            await chunks.remove(connection, upload.digest)
+            return await uploads.note_received(connection, upload.digest, 0)
