@@ -15,8 +15,17 @@ from millwright_modules.confinement import kernel, process
 from millwright_modules.domain import signing
 from millwright_modules.domain.signing import FileHash
 from module_samples.packages import KEY, archive, files
-from modules_rig.client import MODULE, PIECE_BYTES, package, stage
+from modules_rig.client import MODULE, PIECE_BYTES, package, stage, upload_name
 
+BLOCK = """
+CREATE FUNCTION block() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(4711);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER block BEFORE UPDATE ON modules.operation FOR EACH ROW WHEN (NEW.stage = 'VALIDATING')
+    EXECUTE FUNCTION block();
+"""
 STAGES = ["UPLOADED", "EXTRACTING", "VALIDATING", "BUILDING", "ACTIVATING", "COMPLETED"]
 ENDS = {"UPLOADED": 0, "EXTRACTING": 0, "VALIDATING": 25, "BUILDING": 50, "ACTIVATING": 75, "COMPLETED": 100}
 
@@ -27,6 +36,20 @@ def entered(events):
     for event in events:
         first.setdefault(stage(event), event.progress.percent)
     return first
+
+
+@pytest.fixture
+async def blocked(sql):
+    """Operations come no further than EXTRACTING, until what is given is called, or the test is over."""
+    await sql.execute(BLOCK)
+    await sql.execute("SELECT pg_advisory_lock(4711)")
+
+    async def release():
+        await sql.execute("SELECT pg_advisory_unlock_all()")
+
+    yield release
+    await release()
+    await sql.execute("DROP TRIGGER block ON modules.operation; DROP FUNCTION block")
 
 
 def reasons(operation):
@@ -183,6 +206,40 @@ async def test_the_same_package_twice_at_once_is_one_operation(client):
     assert len({answer.operation.name for answer in answers}) == 1
     assert [answer.joined for answer in answers].count(False) == 1
     await client.end_of(answers[0].operation.name)
+
+
+async def test_an_operation_is_joined_by_who_has_seen_the_module_as_it_is(client):
+    await client.installed(package("1.0.0"))
+    begun = await client.start(package("1.1.0"), health=60)
+    upload = upload_name(package("1.1.0"))
+    refusal = await refused(client.InstallModule(upload=upload, options=pb.InstallOptions(expected_generation=7)))
+    assert refusal.kind == ("ABORTED", "GENERATION_MISMATCH")
+    joined = await client.InstallModule(upload=upload, options=pb.InstallOptions(reason="the same", health_time={}))
+    assert (joined.joined, joined.operation.name) == (True, begun)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"skip_activation": True}, {}),
+        ({}, {"skip_activation": True}),
+        ({}, {"allow_downgrade": True}),
+        ({}, {"allow_signer_change": True}),
+    ],
+)
+async def test_whoever_asks_for_something_else_of_a_package_is_told_of_the_operation(client, blocked, first, second):
+    begun = await client.start(package(), **first)
+    refusal = await refused(client.InstallModule(upload=upload_name(package()), options=pb.InstallOptions(**second)))
+    assert refusal.kind == ("ABORTED", "OPERATION_UNDER_WAY")
+    assert (refusal.info.metadata["operation"], refusal.info.metadata["module"]) == (begun, MODULE)
+
+
+async def test_what_was_installed_and_is_not_live_is_not_joined(client):
+    first = await client.installed(package(), skip_activation=True)
+    second = await client.InstallModule(upload=upload_name(package()), options=pb.InstallOptions(health_time={}))
+    assert (second.joined, second.operation.name == first.name) == (False, False)
+    assert stage(await client.end_of(second.operation.name)) == "COMPLETED"
+    assert (await client.GetModule(name=MODULE)).module.active_version == "1.0.0"
 
 
 async def test_another_package_of_the_module_is_told_of_the_operation_under_way(client):

@@ -56,8 +56,8 @@ async def start(
 ) -> Started:
     """Ask for an install. Without a manifest, which is one that cannot be read, the operation will say what is wrong.
 
-    The same package joins the operation that is under way for it, or the one that has made it live. Raises
-    UploadNotFound, UploadIncomplete, OperationUnderWay, GenerationMismatch.
+    The same package joins the operation that is under way for it, if what comes out of it is what is asked for, or the
+    one that has made it live. Raises UploadNotFound, UploadIncomplete, GenerationMismatch, OperationUnderWay.
     """
     upload = await uploads.lock(connection, digest)
     if not upload.is_complete:
@@ -66,13 +66,13 @@ async def start(
     await uploads.touch(connection, digest)
     under_way = await operations.find_open(connection, digest)
     if under_way:
-        return Started(under_way, is_joined=True)
+        return _join(under_way, await modules.find(connection, under_way.code), options, expected_generation)
     code, version, base_generation = "", "", 0
     if manifest is not None:
         module = await modules.lock_or_insert(connection, tenant, manifest)
+        module_domain.check_generation(module, expected_generation)
         if module.operation is not None:
             raise OperationUnderWay(module=names.module(module.code), operation=names.operation(module.operation))
-        module_domain.check_generation(module, expected_generation)
         if done := await _what_made_it_live(connection, module, digest):
             return Started(done, is_joined=True)
         code, version, base_generation = module.code, str(manifest.version), module.generation
@@ -83,6 +83,14 @@ async def start(
         await modules.note_operation(connection, code, operation.id)
     await log.append(connection, [events.of_operation(operation, entered=True)])
     return Started(operation, is_joined=False)
+
+
+def _join(under_way: Operation, module: Module | None, options: Options, expected_generation: int | None) -> Started:
+    if module is not None:
+        module_domain.check_generation(module, expected_generation)
+    if under_way.options.outcome != options.outcome:
+        raise OperationUnderWay(module=names.module(under_way.code), operation=names.operation(under_way.id))
+    return Started(under_way, is_joined=True)
 
 
 async def _what_made_it_live(connection: Connection, module: Module, digest: bytes) -> Operation | None:

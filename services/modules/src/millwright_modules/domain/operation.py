@@ -162,6 +162,11 @@ class Options:
     health_time: timedelta = USUAL_HEALTH_TIME
     reason: str = ""
 
+    @property
+    def outcome(self) -> tuple[bool, ...]:
+        """Give what decides what comes out of it: who wants the same outcome is content with one operation."""
+        return (self.skip_activation, self.allow_downgrade, self.allow_signer_change)
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
