@@ -144,6 +144,22 @@ async def test_what_is_live_already_is_not_made_live_again(client, sql, die):
     await check_whole(client, name)
 
 
+async def test_whoever_takes_it_over_tells_how_long_its_health_is_watched(client, sql, die):
+    name, _ = await die(lambda operation: operation.live_generation is not None, health=3)
+    assert (await client.GetOperation(name=name)).operation.progress.seconds_left == 3
+    await expire(sql, name)
+    await client.end_of(name)
+    check_watch(await client.events(name), 3)
+
+
+def check_watch(events, seconds):
+    """Hold that while its health is watched, the time left is what is left of that."""
+    told = [event.progress for event in events if "watching" in event.progress.messages["en"]]
+    assert {progress.steps_done for progress in told} >= {0, 1, 2}
+    for progress in told:
+        assert seconds - progress.steps_done - 1 <= progress.seconds_left <= seconds - progress.steps_done
+
+
 async def test_a_worker_that_was_frozen_writes_nothing_any_more(client, sql, die):
     name, frozen = await die(lambda operation: operation.stage is Stage.VALIDATING)
     await expire(sql, name)
@@ -151,7 +167,7 @@ async def test_a_worker_that_was_frozen_writes_nothing_any_more(client, sql, die
     with pytest.raises(LeaseLost):
         await frozen.enter(Stage.BUILDING)
     with pytest.raises(LeaseLost):
-        await frozen.progress(frozen.operation.progress)
+        await frozen.progress(lambda operation: operation.progress)
     assert (await client.GetOperation(name=name)).operation == ended
     await check_whole(client, name)
 
@@ -195,6 +211,25 @@ async def test_an_operation_that_lost_its_connection_is_gone_on_with_by_the_same
         await sql.execute("SELECT FROM modules.operation WHERE operation::text = $1 FOR UPDATE", name.partition("/")[2])
         await until(waits, 20)
     assert stage(await client.end_of(name)) == "COMPLETED"
+    await check_whole(client, name)
+
+
+async def test_a_connection_that_is_lost_costs_a_telling_and_no_stage(client, sql, caplog):
+    name = await client.start(package(), health=4)
+    told = aiter(client.WatchOperation(name=name, from_sequence=0))
+    while (await anext(told)).event.progress.percent <= 75:
+        pass
+
+    async def is_lost() -> bool:
+        return bool(await sql.fetch(END_WHO_WAITS))
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM modules.operation WHERE operation::text = $1 FOR UPDATE", name.partition("/")[2])
+        await until(is_lost, 20)
+    later = [message.event async for message in told]
+    assert stage(later[-1]) == "COMPLETED"
+    assert len({event.progress.steps_done for event in later[:-1]}) > 1
+    assert "an operation waits" not in caplog.text
     await check_whole(client, name)
 
 

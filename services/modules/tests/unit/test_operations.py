@@ -1,10 +1,11 @@
 """Operations: the page of states and the code say the same, and percentages never go back."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from millwright_modules.domain.operation import NEXT, Done, Stage, percent
+from millwright_modules.domain.operation import NEXT, Done, Options, Stage, percent, seconds_left
 
 PAGE = (Path(__file__).parents[4] / "docs/architecture/operation-states.md").read_text()
 EDGE = re.compile(r"^\| `([A-Z_]+)` → `([A-Z_]+)` \|", re.MULTILINE)
@@ -50,3 +51,16 @@ def test_the_percentage_never_goes_back_and_is_100_at_the_end_alone(stage, share
 )
 def test_bytes_count_before_files_and_files_before_steps(done, share):
     assert done.share == share
+
+
+@pytest.mark.parametrize(
+    ("at", "gained", "seconds", "expected"),
+    [(1, 1, 1, 0), (20, 20, 1, 3 + 600), (60, 10, 1, 2 + 600), (79.98, 79.98, 5, 600)],
+)
+def test_the_time_left_is_that_of_the_work_at_its_pace_and_of_the_whole_watch(at, gained, seconds, expected):
+    options = Options(health_time=timedelta(minutes=10))
+    assert seconds_left(options, at, gained, seconds) == pytest.approx(expected, abs=0.01)
+
+
+def test_what_does_not_go_live_is_not_watched():
+    assert seconds_left(Options(skip_activation=True), 50, 50, 2) == 1

@@ -19,7 +19,12 @@ MOST_HEALTH_TIME = timedelta(minutes=10)
 USUAL_HEALTH_TIME = timedelta(seconds=10)
 MOST_ATTEMPTS = 5
 """How often an operation is taken; one that ends whoever takes it is given up."""
+LIVE_SHARE = 0.2
+"""How much of ACTIVATING is done once the pointer has moved; the rest is the health watch."""
+
 _ALMOST_ALL = 99.9
+_SURE_PERCENT = 2.0
+"""From so much on, the pace of what was done says something of the rest."""
 
 
 class Stage(StrEnum):
@@ -166,6 +171,20 @@ class Options:
     def outcome(self) -> tuple[bool, ...]:
         """Give what decides what comes out of it: who wants the same outcome is content with one operation."""
         return (self.skip_activation, self.allow_downgrade, self.allow_signer_change)
+
+
+def seconds_left(options: Options, at: float, gained: float, seconds: float) -> float:
+    """Estimate the time to the end at a percentage, of which `gained` took `seconds`; 0 while nothing is known.
+
+    The work goes on at its pace, and the health watch, of known length, is still to come.
+    """
+    if gained < _SURE_PERCENT:
+        return 0.0
+    if options.skip_activation:
+        end, watch = _SPANS[Stage.ACTIVATING][0], timedelta()
+    else:
+        end, watch = percent(Stage.ACTIVATING, LIVE_SHARE, 0.0), options.health_time
+    return seconds / gained * max(0.0, end - at) + watch.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

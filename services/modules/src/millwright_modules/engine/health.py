@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from millwright_modules.artifacts.files import BlobFiles
 from millwright_modules.blobs.keeper import BlobDamaged
 from millwright_modules.domain.module import Asset
-from millwright_modules.domain.operation import Activity, Done
+from millwright_modules.domain.operation import LIVE_SHARE, Activity, Done
 from millwright_modules.domain.problem import Problem
 from millwright_modules.domain.words import Reason
 from millwright_modules.engine.progress import Teller
@@ -40,7 +40,8 @@ class Health:
             if gone >= seconds:
                 return None
             steps = Done(steps_done=int(gone), steps_total=max(1, int(seconds)))
-            teller.hear(0.2 + 0.8 * gone / seconds, steps, Activity.WATCHING)
+            share = LIVE_SHARE + (1 - LIVE_SHARE) * gone / seconds
+            teller.hear(share, steps, Activity.WATCHING, seconds - gone)
             await asyncio.sleep(min(_LOOK_SECONDS, seconds - gone))
             looked_at = [*entries, *itertools.islice(others, 1)]
 

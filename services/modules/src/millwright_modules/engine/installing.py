@@ -19,7 +19,7 @@ from millwright_modules.commands import moving, operating
 from millwright_modules.domain import names
 from millwright_modules.domain.manifest import reader
 from millwright_modules.domain.module import Actor, Asset, Module, ModuleVersion, State
-from millwright_modules.domain.operation import Activity, Done, Operation, Stage
+from millwright_modules.domain.operation import LIVE_SHARE, Activity, Done, Operation, Stage
 from millwright_modules.domain.problem import Problem, Refused, Severity, refusal
 from millwright_modules.domain.versions import Version
 from millwright_modules.domain.words import Reason
@@ -32,9 +32,6 @@ from millwright_modules.engine.unpacking import Packages
 from millwright_modules.engine.validating import Tree, Validated
 from millwright_modules.engine.work import Work
 from millwright_modules.store import modules, uploads, versions
-
-_LIVE_SHARE = 0.2
-"""How much of ACTIVATING is done once the pointer has moved."""
 
 
 @dataclass(slots=True)
@@ -228,8 +225,8 @@ class Installing:
             raise Refused(problems)
         actor = Actor(operation.requester, operation.options.reason, operation=operation.id)
         moved = await moving.go_live(connection, work.log, work.tenant, module, manifest, actor)
-        point = Point(_LIVE_SHARE, Done(), Activity.WATCHING)
-        progress = measured(operation, point, 0.0, work.seconds)
+        left = operation.options.health_time.total_seconds()
+        progress = measured(operation, Point(LIVE_SHARE, Done(), Activity.WATCHING, left), 0.0, work.worked)
         live = replace(operation, live_generation=moved.module.generation, progress=progress)
         return await operating.progress(connection, work.log, live)
 

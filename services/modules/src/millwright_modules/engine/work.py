@@ -16,6 +16,7 @@ from millwright_modules.commands import operating
 from millwright_modules.domain import names
 from millwright_modules.domain.operation import Operation, Progress, Stage
 from millwright_modules.domain.problem import Problem
+from millwright_modules.engine.progress import Worked
 from millwright_modules.store import operations
 
 STAGE_SECONDS = Histogram(
@@ -36,6 +37,7 @@ class Work:
         self.log = log
         self.operation = operation
         self._begin_time = self._stage_time = time.monotonic()
+        self._begin_percent = operation.progress.percent
 
     @property
     def tenant(self) -> str:
@@ -43,23 +45,30 @@ class Work:
         return self.operation.tenant
 
     @property
-    def seconds(self) -> float:
-        """Give for how long it has been worked on here."""
-        return time.monotonic() - self._begin_time
+    def worked(self) -> Worked:
+        """Give for how long it has been worked on here, and from where on."""
+        return Worked(self._begin_percent, time.monotonic() - self._begin_time)
 
     async def enter(self, stage: Stage, found: Sequence[Problem] = ()) -> None:
         """Move it to its next stage."""
         await self.write(lambda connection: operating.enter(connection, self.log, self.operation, stage, found))
 
-    async def progress(self, progress: Progress) -> None:
-        """Write how far it is."""
-        moved = replace(self.operation, progress=progress)
-        await self.write(lambda connection: operating.progress(connection, self.log, moved))
+    async def progress(self, measure: Callable[[Operation], Progress]) -> None:
+        """Write how far it is, as `measure` finds from where it was."""
+
+        async def write(connection: Connection) -> Operation:
+            moved = replace(self.operation, progress=measure(self.operation))
+            return await operating.progress(connection, self.log, moved)
+
+        await self.write(write)
 
     async def write(self, change: Callable[[Connection], Awaitable[Operation]], *resources: str) -> None:
-        """Make a change that gives the operation as it is then, in a transaction; wake whoever watches."""
+        """Make a change that gives the operation as it is then, in a transaction; wake whoever watches.
+
+        The change is of the operation as its row has it: a write whose answer was lost may have been made.
+        """
         async with self.platform.database.transaction(self.tenant) as connection:
-            await operations.hold(connection, self.operation)
+            self.operation = await operations.hold(connection, self.operation)
             operation = await change(connection)
         self._measure(operation.stage)
         self.operation = operation

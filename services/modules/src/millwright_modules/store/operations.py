@@ -78,13 +78,17 @@ async def lock(connection: Connection, operation: uuid.UUID) -> Operation:
     return _operation(row)
 
 
-async def hold(connection: Connection, operation: Operation) -> None:
-    """Keep an operation from others until the transaction ends; raise LeaseLost if it is somebody else's by now.
+async def hold(connection: Connection, operation: Operation) -> Operation:
+    """Give an operation as it is, and keep it from others until the transaction ends.
+
+    Raises LeaseLost if it is somebody else's by now.
 
     Whoever changes an operation and its module locks them in this order.
     """
-    if not await connection.fetchval(_HOLD, operation.id, operation.epoch):
+    row = await connection.fetchrow(_HOLD, operation.id, operation.epoch)
+    if row is None:
         raise LeaseLost
+    return _operation(row)
 
 
 async def page(
@@ -192,10 +196,7 @@ _FIND_COMPLETED = f"""
 {_SELECT} AND package_digest = $1 AND stage = 'COMPLETED' ORDER BY create_time DESC LIMIT 1
 """
 _GET = f"{_SELECT} AND operation = $1"
-_HOLD = f"""
-SELECT true FROM modules.operation
-WHERE tenant = {TENANT} AND operation = $1 AND epoch = $2 AND end_time IS NULL FOR UPDATE
-"""
+_HOLD = f"{_GET} AND epoch = $2 AND end_time IS NULL FOR UPDATE"
 _PAGE = f"""
 {_SELECT} AND ($1 = '' OR code = $1) AND (NOT $2 OR end_time IS NULL)
     AND ($3::timestamptz IS NULL OR (create_time, operation) < ($3, $4::uuid))
