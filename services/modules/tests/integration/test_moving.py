@@ -205,6 +205,25 @@ async def test_settings_follow_the_version_and_come_back_with_a_rollback(client)
     assert await values(client) == {"days": 3}
 
 
+async def test_a_version_gone_back_to_has_its_own_settings_also_where_none_were_saved_under_it(client):
+    await client.installed(package("1.0.0", settings=V1))
+    await client.installed(package("2.0.0", settings=V2))
+    await client.SaveModuleSettings(name=SETTINGS, values=struct({"days": 30}))
+    await client.RollbackModule(name=MODULE, reason="back")
+    assert await values(client) == {"span": 7}
+    await client.SaveModuleSettings(name=SETTINGS, values=struct(await values(client)))
+
+
+async def test_a_version_gone_forward_to_never_has_settings_that_do_not_fit_it(client):
+    await client.installed(package("1.0.0", settings=V1))
+    strict = V2["schema"]
+    await client.installed(package("2.0.0", settings={"schema": strict, "defaults": {"days": 14}}))
+    await client.RollbackModule(name=MODULE, reason="back")
+    await client.SaveModuleSettings(name=SETTINGS, values=struct({"span": 3}))
+    await client.RollbackModule(name=MODULE, reason="forth again", target_version="2.0.0")
+    assert await values(client) == {"days": 14}
+
+
 async def test_settings_that_do_not_fit_are_refused_by_pointer(client):
     await client.installed(package("1.0.0", settings=V1))
     refusal = await refused(client.SaveModuleSettings(name=SETTINGS, values=struct({"span": "long"})))

@@ -81,17 +81,18 @@ async def roll_back(
 
 
 async def next_settings(connection: Connection, saved: Saved, manifest: Manifest) -> JsonObject | None:
-    """Give the settings that a version has once it is live: those that it had, or for a later one migrated ones.
+    """Give the settings that a version is to have once it is live: an earlier one its own, a later one migrated ones.
 
-    None for a version that has no settings and never had: what is saved then waits for one that has.
+    Nothing is migrated backwards: an earlier version that had none has its defaults. None for a version that has no
+    settings and never had: what is saved then waits for one that has.
     """
     before = Version.parse(saved.version)
-    kept = None
     if manifest.version < before:
         kept = await settings_store.find_kept(connection, manifest.code, str(manifest.version))
-    if kept is None and manifest.settings is not None:
-        return settings.migrate(saved.values, before, manifest.settings)
-    return kept
+        if kept is not None:
+            return kept
+        return dict(manifest.settings.defaults) if manifest.settings else None
+    return settings.migrate(saved.values, before, manifest.settings) if manifest.settings else None
 
 
 async def rollback_target(connection: Connection, module: Module) -> str:
@@ -219,11 +220,19 @@ async def _write(
 
 
 async def _move_settings(connection: Connection, tenant: str, move: Move, manifest: Manifest) -> None:
-    """Keep the settings of the version that is left, and give the next one its own."""
+    """Keep the settings of the version that is left, and give the next one its own, which fit it.
+
+    An install whose settings would not fit was refused before; of what goes live in any other way, those that it had or
+    its defaults hold.
+    """
     saved = await settings_store.find(connection, move.code)
     if saved is None:
         return
     await settings_store.keep(connection, tenant, move.code, saved)
     values = await next_settings(connection, saved, manifest)
+    if values is not None and manifest.settings and settings.faults(values, manifest.settings):
+        kept = await settings_store.find_kept(connection, move.code, move.to_version)
+        is_fit = kept is not None and not settings.faults(kept, manifest.settings)
+        values = kept if is_fit else dict(manifest.settings.defaults)
     if values is not None:
         await settings_store.save(connection, tenant, move.code, values, move.to_version, saved.updater)
