@@ -24,6 +24,7 @@ CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.owner := '00000000-0000-0000-0000-000000000001';
     NEW.epoch := 1;
+    NEW.attempts := 1;
     NEW.lease_time := clock_timestamp() + interval '1 hour';
     RETURN NEW;
 END $$;
@@ -86,13 +87,13 @@ def die(service, parts, client, held):
     return die
 
 
-async def expire(sql, name, epoch=None):
+async def expire(sql, name, attempts=None):
     """Let the lease run out."""
     await sql.execute(
-        "UPDATE modules.operation SET lease_time = clock_timestamp(), epoch = coalesce($2, epoch)"
+        "UPDATE modules.operation SET lease_time = clock_timestamp(), attempts = coalesce($2, attempts)"
         " WHERE operation::text = $1",
         name.partition("/")[2],
-        epoch,
+        attempts,
     )
 
 
@@ -262,3 +263,29 @@ async def test_a_service_that_stops_gives_its_operations_up_at_once(service_data
             client.token = token
             assert stage(await client.end_of(name)) == "COMPLETED"
             await check_whole(client, name)
+
+
+async def test_a_service_that_stops_often_has_not_failed_the_operation(service_databases, service_settings, connected):
+    async with service_databases.fresh(SERVICE) as urls:
+        alone = service_settings(SERVICE, urls.service)
+        async with running(SERVICE, alone) as first, connected(first) as client:
+            name = await client.start(package(), health=600)
+            async for message in client.WatchOperation(name=name, from_sequence=0):
+                if message.event.progress.percent > 75:
+                    break
+            tenant, token = client.tenant, client.token
+        connection = await asyncpg.connect(urls.superuser)
+
+        async def is_taken():
+            return await connection.fetchval("SELECT count(*) FROM modules.operation WHERE owner IS NOT NULL") == 1
+
+        for _ in range(MOST_ATTEMPTS):
+            async with running(SERVICE, alone):
+                await until(is_taken, 20)
+        async with running(SERVICE, alone) as last, connected(last, tenant=tenant) as client:
+            client.token = token
+            await until(is_taken, 20)
+            told = aiter(client.WatchOperation(name=name))
+            await anext(told)  # how it is
+            assert stage((await anext(told)).event) == "ACTIVATING"
+        await connection.close()

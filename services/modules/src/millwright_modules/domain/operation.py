@@ -18,7 +18,7 @@ from millwright_modules.domain.words import Text
 MOST_HEALTH_TIME = timedelta(minutes=10)
 USUAL_HEALTH_TIME = timedelta(seconds=10)
 MOST_ATTEMPTS = 5
-"""How often an operation is taken; one that ends whoever takes it is given up."""
+"""How often an operation is taken and not given back; one that ends whoever takes it is given up."""
 LIVE_SHARE = 0.2
 """How much of ACTIVATING is done once the pointer has moved; the rest is the health watch."""
 
@@ -210,6 +210,8 @@ class Operation:
     """Where in a trace it was asked for (W3C Trace Context); its events and its questions are of that trace."""
     sequence: int
     epoch: int
+    attempts: int
+    """How often it was taken and not given back, this time included."""
     create_time: datetime
     update_time: datetime
     end_time: datetime | None = field(default=None)

@@ -94,7 +94,7 @@ class Worker:
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             taken = await operations.claim(connection, self._owner, _LEASE, room)
         for operation in taken:
-            _TAKEN_AGAIN.inc(operation.epoch > 1)
+            _TAKEN_AGAIN.inc(operation.attempts > 1)
             if operation.id in self._running:  # our own lease ran out: what we still do will have no effect
                 self._running[operation.id].task.cancel()
             work = Work(self._platform, self._log, operation)
@@ -132,8 +132,8 @@ class Worker:
         tracing.join(operation.traceparent)
         extra = {"operation": str(operation.id), "tenant": operation.tenant}
         try:
-            if operation.epoch > MOST_ATTEMPTS:
-                problem = Problem(Reason.GIVEN_UP, found=str(operation.epoch - 1))
+            if operation.attempts > MOST_ATTEMPTS:
+                problem = Problem(Reason.GIVEN_UP, found=str(operation.attempts - 1))
                 await self._installing.give_up(work, problem)
             else:
                 await self._installing.run(work)
@@ -144,7 +144,7 @@ class Worker:
                 await self._fail(work, extra)
                 return
             _log.warning("an operation waits: what it needs is away", extra={**extra, "fault": repr(error)})
-            if isinstance(error, Unavailable) and operation.epoch >= MOST_ATTEMPTS:
+            if isinstance(error, Unavailable) and operation.attempts >= MOST_ATTEMPTS:
                 await self._end(work, Problem(Reason.BACKEND_UNAVAILABLE, found=str(error)), extra)
 
     async def _fail(self, work: Work, extra: dict[str, str]) -> None:

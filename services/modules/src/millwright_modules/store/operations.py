@@ -117,7 +117,7 @@ async def renew(
 
 
 async def release(connection: Connection, owner: uuid.UUID) -> None:
-    """Give up whatever is `owner`'s, for others to take at once."""
+    """Give back whatever is `owner`'s, for others to take at once; that was no attempt."""
     await connection.execute(_RELEASE, owner)
 
 
@@ -183,7 +183,7 @@ def _progress(text: str) -> Progress:
 
 
 _COLUMNS = """tenant, operation, code, version, package_digest, options, base_generation, live_generation, stage,
-    progress, problems, requester, traceparent, sequence, epoch, create_time, update_time, end_time"""
+    progress, problems, requester, traceparent, sequence, epoch, attempts, create_time, update_time, end_time"""
 _SELECT = f"SELECT {_COLUMNS} FROM modules.operation WHERE tenant = {TENANT}"
 _INSERT = f"""
 INSERT INTO modules.operation
@@ -204,7 +204,7 @@ ORDER BY create_time DESC, operation DESC LIMIT $5
 """
 _CLAIM = f"""
 UPDATE modules.operation
-SET owner = $1, epoch = epoch + 1, lease_time = clock_timestamp() + $2::interval
+SET owner = $1, epoch = epoch + 1, attempts = attempts + 1, lease_time = clock_timestamp() + $2::interval
 WHERE (tenant, operation) IN (
     SELECT tenant, operation FROM modules.operation
     WHERE end_time IS NULL AND (lease_time IS NULL OR lease_time < clock_timestamp())
@@ -215,7 +215,10 @@ _RENEW = """
 UPDATE modules.operation SET lease_time = clock_timestamp() + $2::interval
 WHERE operation = ANY($3::uuid[]) AND owner = $1 AND end_time IS NULL RETURNING operation
 """
-_RELEASE = "UPDATE modules.operation SET owner = NULL, lease_time = NULL WHERE owner = $1 AND end_time IS NULL"
+_RELEASE = """
+UPDATE modules.operation SET owner = NULL, lease_time = NULL, attempts = attempts - 1
+WHERE owner = $1 AND end_time IS NULL
+"""
 _WRITE = f"""
 UPDATE modules.operation
 SET sequence = sequence + 1, code = $4, version = $5, live_generation = $6, stage = $7, progress = $8, problems = $9,

@@ -144,6 +144,7 @@ CREATE TABLE modules.operation (
     sequence bigint NOT NULL DEFAULT 1,
     owner uuid,
     epoch bigint NOT NULL DEFAULT 0,
+    attempts bigint NOT NULL DEFAULT 0,
     lease_time timestamptz,
     create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
     update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -157,6 +158,7 @@ CREATE INDEX operation_ended ON modules.operation (end_time) WHERE end_time IS N
 COMMENT ON COLUMN modules.operation.base_generation IS 'the module''s when it was asked for';
 COMMENT ON COLUMN modules.operation.live_generation IS 'the module''s once it was live';
 COMMENT ON COLUMN modules.operation.epoch IS 'how often it was taken; whoever took it before writes nothing';
+COMMENT ON COLUMN modules.operation.attempts IS 'how often it was taken and not given back';
 """
 
 NEEDED = """
