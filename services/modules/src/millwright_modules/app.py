@@ -57,7 +57,7 @@ async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
     owners = _owners(settings, certificates)
     seconds = settings.owner_seconds
     installing = Installing(workplace, packages, assets, Health(files), owners, version, seconds)
-    receiving = Receiving(platform.database, keeper, files, limits)
+    receiving = Receiving(platform.database, keeper, files, limits, settings.upload_megabytes << 20)
     return Parts(
         servicers=[ModuleServicer(platform, log, receiving, packages, files, owners, version)],
         loops=[

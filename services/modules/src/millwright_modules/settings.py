@@ -45,6 +45,8 @@ class ModulesSettings(ServiceSettings):
     """A file in the form of `~/.aws/credentials`. Unset: as AWS_* variables or the machine's identity have them."""
     operations_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     """How many operations one process works on at once; the others wait their turn."""
+    upload_megabytes: Annotated[int, Field(ge=128)] = 2048
+    """How much a tenant may have uploaded that no version is kept of. What is not touched for a day goes."""
     versions_kept: Annotated[int, Field(ge=2, le=100)] = 5
     """How many versions of a module are kept to roll back to, the live one among them."""
     operation_retention_days: Annotated[int, Field(ge=1)] = 90

@@ -1,10 +1,13 @@
 """Uploads: pieces in order, going on where it was, and checked once whole."""
 
+import asyncio
 import hashlib
 import os
 
 import pytest
 from millwright_local.testing.refusals import refused
+from millwright_modules.app import SERVICE
+from millwright_runtime.service import running
 from modules_rig.client import package, upload_name
 
 PACKAGE = os.urandom(3 << 20)
@@ -86,6 +89,33 @@ async def test_uploads_that_are_not_whole_are_limited(client):
     refusal = await refused(client.CreateUpload(digest=bytes([20]) * 32, total_bytes=1))
     assert refusal.kind == ("RESOURCE_EXHAUSTED", "TOO_MANY_UPLOADS")
     assert (await client.announce(package(), digest=bytes(32), total_bytes=1)).total_bytes == 1
+
+
+async def test_packages_that_wait_to_be_installed_are_limited(service_databases, service_settings, connected):
+    async with service_databases.fresh(SERVICE) as urls:
+        narrow = service_settings(SERVICE, urls.service, upload_megabytes=128)
+        async with running(SERVICE, narrow) as service, connected(service) as client:
+            await client.upload(PACKAGE)
+            large = {"digest": bytes(32), "total_bytes": 126 << 20}
+            refusal = await refused(client.CreateUpload(**large))
+            assert refusal.kind == ("RESOURCE_EXHAUSTED", "UPLOADS_TOO_LARGE")
+            assert {key: int(value) for key, value in refusal.info.metadata.items()} == {
+                "kept_bytes": len(PACKAGE),
+                "total_bytes": 126 << 20,
+                "limit": 128 << 20,
+            }
+            assert (await client.announce(PACKAGE)).complete
+            asked = [{"digest": bytes([number]) * 32, "total_bytes": 50 << 20} for number in range(5)]
+            answers = await asyncio.gather(*(client.CreateUpload(**one) for one in asked), return_exceptions=True)
+            assert sum(not isinstance(answer, Exception) for answer in answers) == 2
+
+
+async def test_packages_of_versions_that_are_kept_do_not_count(service_databases, service_settings, connected):
+    async with service_databases.fresh(SERVICE) as urls:
+        narrow = service_settings(SERVICE, urls.service, upload_megabytes=128)
+        async with running(SERVICE, narrow) as service, connected(service) as client:
+            await client.installed(package(page=PACKAGE))
+            assert (await client.CreateUpload(digest=bytes(32), total_bytes=126 << 20)).upload.total_bytes
 
 
 async def test_another_tenant_sees_no_upload(client, stranger):

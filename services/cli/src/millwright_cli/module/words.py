@@ -137,6 +137,10 @@ class Hint(Advice):
         "`millwright module watch OPERATION`으로 지켜보거나 `millwright module cancel OPERATION`으로 중단하십시오.",
     )
     PLAN_OUTDATED = Phrase("Make the plan again.", "계획을 다시 만드십시오.")
+    UPLOADS_TOO_LARGE = Phrase(
+        "Install what is uploaded, or wait: what is not touched for a day goes.",
+        "업로드한 패키지를 설치하거나 기다리십시오. 하루 동안 쓰지 않은 업로드는 삭제됩니다.",
+    )
     VERSION_NOT_FOUND = Phrase(
         "See the versions with `millwright module info MODULE`.",
         "`millwright module info MODULE`로 버전을 확인하십시오.",

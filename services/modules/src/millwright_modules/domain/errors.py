@@ -78,6 +78,12 @@ class TooManyUploads(ResourceExhausted):
     retry_seconds = None
 
 
+class UploadsTooLarge(ResourceExhausted):
+    """{kept_bytes} bytes are uploaded and not installed; {total_bytes} more are over {limit}. Wait a day."""
+
+    retry_seconds = None
+
+
 class UploadIncomplete(FailedPrecondition):
     """{missing_bytes} bytes of {upload} are missing. Send them first."""
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
-from millwright_runtime.postgres.database import Database
+from millwright_runtime.postgres.database import Connection, Database
 
 from millwright_modules.archive.limits import Limits
 from millwright_modules.artifacts.files import BlobFiles, Incoming
@@ -23,6 +23,7 @@ from millwright_modules.domain.errors import (
     PackageTooLarge,
     SizeMismatch,
     TooManyUploads,
+    UploadsTooLarge,
 )
 from millwright_modules.store import blobs, chunks, uploads
 from millwright_modules.store.uploads import Upload
@@ -36,20 +37,23 @@ _READ_AT_ONCE = 8
 class Receiving:
     """Takes packages in."""
 
-    def __init__(self, database: Database, keeper: Keeper, files: BlobFiles, limits: Limits) -> None:
+    def __init__(self, database: Database, keeper: Keeper, files: BlobFiles, limits: Limits, most_bytes: int) -> None:
+        """Take at most `most_bytes` of a tenant that no version is kept of."""
         self.database = database
         self.keeper = keeper
         self.files = files
         self._limits = limits
+        self._most_bytes = most_bytes
 
     async def announce(self, tenant: str, digest: bytes, total_bytes: int, file_name: str) -> Upload:
         """Note that a package will come; one that is noted already goes on where it is.
 
-        Raises PackageTooLarge and TooManyUploads. Announced anew with another size, it begins anew.
+        Raises PackageTooLarge, TooManyUploads and UploadsTooLarge. Announced anew with another size, it begins anew.
         """
         if total_bytes > self._limits.archive_bytes:
             raise PackageTooLarge(total_bytes=total_bytes, limit=self._limits.archive_bytes)
         async with self.database.transaction(tenant) as connection:
+            await uploads.hold_all(connection, tenant)
             inserted = await uploads.insert(connection, tenant, digest, total_bytes, file_name)
             if inserted is None:
                 upload = await uploads.lock(connection, digest)
@@ -57,7 +61,9 @@ class Receiving:
                     await uploads.touch(connection, digest)
                     return upload
                 await chunks.remove(connection, digest)
-                return await uploads.restart(connection, digest, total_bytes)
+                upload = await uploads.restart(connection, digest, total_bytes)
+                await self._check_room(connection, total_bytes)
+                return upload
             size_bytes = await blobs.touch(connection, digest)
             if size_bytes is not None:  # of a module that is here: nothing need come again
                 return await uploads.complete(connection, digest, size_bytes)
@@ -65,7 +71,14 @@ class Receiving:
             count = await uploads.count_incomplete(connection)
             if count > MOST_INCOMPLETE:
                 raise TooManyUploads(count=count - 1, limit=MOST_INCOMPLETE)
+            await self._check_room(connection, total_bytes)
             return inserted
+
+    async def _check_room(self, connection: Connection, total_bytes: int) -> None:
+        """Raise UploadsTooLarge if the tenant has announced more than is taken, `total_bytes` of it just now."""
+        all_bytes = await uploads.sum_not_installed(connection)
+        if all_bytes > self._most_bytes:
+            raise UploadsTooLarge(kept_bytes=all_bytes - total_bytes, total_bytes=total_bytes, limit=self._most_bytes)
 
     @asynccontextmanager
     async def open(self, tenant: str, digest: bytes) -> AsyncIterator[Reception]:

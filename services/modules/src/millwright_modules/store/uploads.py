@@ -24,6 +24,11 @@ class Upload:
     update_time: datetime
 
 
+async def hold_all(connection: Connection, tenant: str) -> None:
+    """Keep others, until the transaction ends, from announcing packages of the tenant: they are counted together."""
+    await connection.execute(_HOLD_ALL, tenant)
+
+
 async def insert(connection: Connection, tenant: str, digest: bytes, total_bytes: int, file_name: str) -> Upload | None:
     """Announce a package; give nothing if it is announced already."""
     row = await connection.fetchrow(_INSERT, tenant, digest, total_bytes, file_name)
@@ -38,6 +43,11 @@ async def restart(connection: Connection, digest: bytes, total_bytes: int) -> Up
 async def count_incomplete(connection: Connection) -> int:
     """Count the tenant's uploads that are not whole."""
     return int(await connection.fetchval(_COUNT_INCOMPLETE))
+
+
+async def sum_not_installed(connection: Connection) -> int:
+    """Sum up the bytes, as they were announced, of the tenant's uploads that no version is kept of."""
+    return int(await connection.fetchval(_SUM_NOT_INSTALLED))
 
 
 async def get(connection: Connection, digest: bytes) -> Upload:
@@ -85,6 +95,7 @@ def _upload(row: asyncpg.Record) -> Upload:
 
 
 _COLUMNS = "digest, total_bytes, received_bytes, file_name, is_complete, update_time"
+_HOLD_ALL = "SELECT pg_advisory_xact_lock(hashtextextended('uploads:' || $1, 0))"
 _INSERT = f"""
 INSERT INTO modules.upload (tenant, digest, total_bytes, file_name) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
@@ -94,6 +105,12 @@ UPDATE modules.upload SET total_bytes = $2, received_bytes = 0, update_time = cl
 WHERE tenant = {TENANT} AND digest = $1 RETURNING {_COLUMNS}
 """
 _COUNT_INCOMPLETE = f"SELECT count(*) FROM modules.upload WHERE tenant = {TENANT} AND NOT is_complete"
+_SUM_NOT_INSTALLED = f"""
+SELECT coalesce(sum(total_bytes), 0) FROM modules.upload
+WHERE tenant = {TENANT} AND NOT EXISTS (
+    SELECT FROM modules.version WHERE (version.tenant, version.package_digest) = (upload.tenant, upload.digest)
+)
+"""
 _SELECT = f"SELECT {_COLUMNS} FROM modules.upload WHERE tenant = {TENANT} AND digest = $1"
 _NOTE_RECEIVED = f"""
 UPDATE modules.upload SET received_bytes = $2, update_time = clock_timestamp()
