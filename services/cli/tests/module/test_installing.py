@@ -199,6 +199,15 @@ def test_a_stage_that_takes_long_says_so_again_after_ten_percent(peer, run):
     assert shown == ["1", "10", "20"]
 
 
+def test_one_that_waits_for_its_turn_says_where_it_stands(peer, run):
+    waiting = [event(number, "UPLOADED", 0, queue_place=place) for number, place in ((2, 3), (3, 3), (4, 1))]
+    peer.answers("WatchOperation", [SNAPSHOT, *waiting, event(5, "COMPLETED", 100)])
+    shown = [line for line in run("module", "watch", NAME).stdout.splitlines() if "in the queue" in line]
+    assert [line.split("number ")[1] for line in shown] == ["3 in the queue", "1 in the queue"]
+    peer.answers("WatchOperation", [SNAPSHOT, *waiting, event(5, "COMPLETED", 100)])
+    assert "대기 순서 3번" in run("module", "watch", NAME, "--lang", "ko").stdout
+
+
 def test_detached_it_does_not_wait(peer, run, package, sent):
     result = run("module", "install", package, "--detach")
     assert (result.exit_code, "uploaded  0 %" in result.stdout) == (0, True)

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import json_format
 from millwright.modules.v1 import module_pb2, operation_pb2
 from millwright.modules.v1 import module_service_pb2 as pb
+from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_modules.confinement import kernel, process
 from millwright_modules.domain import signing
@@ -240,6 +241,25 @@ async def test_what_was_installed_and_is_not_live_is_not_joined(client):
     assert (second.joined, second.operation.name == first.name) == (False, False)
     assert stage(await client.end_of(second.operation.name)) == "COMPLETED"
     assert (await client.GetModule(name=MODULE)).module.active_version == "1.0.0"
+
+
+async def test_what_waits_for_its_turn_is_told_its_place(client, blocked):
+    started = [await client.start(package(code=f"module-{number}", page=b"%d" % number)) for number in range(4)]
+
+    async def places():
+        return [(await client.GetOperation(name=name)).operation.progress.queue_place for name in started]
+
+    async def are_told():
+        return await places() == [0, 0, 1, 2]
+
+    await until(are_told, 20)
+    await blocked()
+    assert {stage(await client.end_of(name)) for name in started} == {"COMPLETED"}
+    assert await places() == [0, 0, 0, 0]
+    told = [event.progress for event in await client.events(started[-1])]
+    waited = [progress for progress in told if progress.queue_place]
+    assert waited[0].queue_place == 2
+    assert {progress.messages["en"] for progress in waited} == {"Waiting for its turn"}
 
 
 async def test_another_package_of_the_module_is_told_of_the_operation_under_way(client):

@@ -68,7 +68,7 @@ class OperationWatch:
         self._session = session
         self._connection = connection
         self._stub = stub
-        self._said: tuple[operation_pb2.Stage.ValueType, int] = (operation_pb2.STAGE_UNSPECIFIED, 0)
+        self._said: tuple[operation_pb2.Stage.ValueType, int, int] = (operation_pb2.STAGE_UNSPECIFIED, 0, 0)
         self.picture = Picture(session.say)
 
     @contextmanager
@@ -116,8 +116,9 @@ class OperationWatch:
         return known
 
     def _is_news(self, known: operation_pb2.Operation) -> bool:
-        """Tell whether a log wants a line: another stage, or so much further in the same."""
-        now = (known.stage, int(known.progress.percent // _LINE_PERCENT))
+        """Tell whether a log wants a line: another stage, so much further in it, or another place in the queue."""
+        progress = known.progress
+        now = (known.stage, int(progress.percent // _LINE_PERCENT), progress.queue_place)
         is_news = now != self._said
         self._said = now
         return is_news

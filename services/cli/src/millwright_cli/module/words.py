@@ -72,6 +72,7 @@ class Term(Vocabulary):
     BYTES_OF = Phrase("{done} of {total}", "{done} / {total}")
     FILES_OF = Phrase("{done} of {total} files", "파일 {done} / {total}")
     STEPS_OF = Phrase("step {done} of {total}", "{total}단계 중 {done}단계")
+    PLACE = Phrase("number {place} in the queue", "대기 순서 {place}번")
     LEFT = Phrase("{span} left", "{span} 남음")
     RATE = Phrase("{bytes}/s", "{bytes}/초")
     CHANGED = Phrase(

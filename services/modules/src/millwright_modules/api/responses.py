@@ -63,6 +63,7 @@ def progress(value: Progress) -> operation_pb2.Progress:
         rate=value.bytes_per_second,
         seconds_left=value.seconds_left,
         messages=value.activity.messages,
+        queue_place=value.place,
     )
 
 

@@ -136,6 +136,14 @@ async def enter(
     return written
 
 
+async def wait(connection: Connection, log: EventLog, operation: Operation, place: int) -> Operation:
+    """Write at which place an operation waits to be worked on; raise LeaseLost if it waits no more."""
+    waiting = replace(
+        operation.progress, place=place, activity=Activity.WAITING, bytes_per_second=0.0, seconds_left=0.0
+    )
+    return await progress(connection, log, replace(operation, progress=waiting))
+
+
 async def progress(connection: Connection, log: EventLog, operation: Operation) -> Operation:
     """Write how far an operation is within its stage; raise LeaseLost."""
     written = await operations.write(connection, operation)

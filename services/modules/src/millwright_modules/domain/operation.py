@@ -147,6 +147,8 @@ class Progress:
     bytes_per_second: float = 0.0
     seconds_left: float = 0.0
     activity: Activity = Activity.WAITING
+    place: int = 0
+    """Among those that wait to be worked on, from 1; 0 for one that does not."""
 
 
 def percent(stage: Stage, share: float, before: float) -> float:

@@ -127,4 +127,5 @@ def measured(operation: Operation, point: Point, bytes_per_second: float, worked
         bytes_per_second=round(rate),
         seconds_left=round(left, 1),
         activity=point.activity,
+        place=0,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
 from millwright_runtime.service import Platform
 from prometheus_client import Counter
 
+from millwright_modules.commands import operating
+from millwright_modules.domain import names
 from millwright_modules.domain.operation import MOST_ATTEMPTS, Stage
 from millwright_modules.domain.problem import Problem
 from millwright_modules.domain.words import Reason
@@ -34,6 +37,8 @@ _LEASE = timedelta(seconds=6)
 _RENEW_SECONDS = 1.5
 _LOOK_SECONDS = 1.0
 _MOST_RUNNING = 500
+_MOST_TOLD = 100
+"""So many of those that wait hear at which place they are."""
 _TAKEN_AGAIN = Counter(
     "millwright_modules_operations_taken_again_total", "Operations that were gone on with after their worker was lost."
 )
@@ -70,6 +75,8 @@ class Worker:
                 while True:
                     async with self._taking:
                         await self._take()
+                    if self._room <= 0:
+                        await self._tell_who_waits()
                     await listener.wait(_LOOK_SECONDS)
         finally:
             renewing.cancel()
@@ -87,8 +94,7 @@ class Worker:
         await self._platform.wake(WAITING)
 
     async def _take(self) -> None:
-        busy = sum(running.work.operation.stage is not Stage.ACTIVATING for running in self._running.values())
-        room = min(self._at_once - busy, _MOST_RUNNING - len(self._running))
+        room = self._room
         if room <= 0 or self._is_leaving:
             return
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
@@ -101,6 +107,22 @@ class Worker:
             task = asyncio.create_task(self._work(work), name=f"operation-{operation.id}")
             self._running[operation.id] = _Running(work, task)
             task.add_done_callback(lambda done, key=operation.id: self._ended(key, done))  # type: ignore[misc]
+
+    @property
+    def _room(self) -> int:
+        busy = sum(running.work.operation.stage is not Stage.ACTIVATING for running in self._running.values())
+        return min(self._at_once - busy, _MOST_RUNNING - len(self._running))
+
+    async def _tell_who_waits(self) -> None:
+        """Tell the first of those that nobody works on at which place they are, where that has changed."""
+        async with self._platform.database.snapshot(ALL_TENANTS) as connection:
+            waiting = await operations.waiting(connection, _MOST_TOLD)
+        for place, operation in enumerate(waiting, 1):
+            if operation.progress.place != place:
+                with suppress(LeaseLost):  # somebody has taken it, or told it, meanwhile
+                    async with self._platform.database.transaction(operation.tenant) as connection:
+                        await operating.wait(connection, self._log, operation, place)
+                    self._platform.committed(operation.tenant, names.operation(operation.id))
 
     def _ended(self, operation: uuid.UUID, task: asyncio.Task[None]) -> None:
         running = self._running.get(operation)

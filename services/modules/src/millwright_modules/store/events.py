@@ -102,6 +102,7 @@ def _progress(progress: Progress) -> dict[str, Any]:
             "rate": progress.bytes_per_second,
             "secondsLeft": progress.seconds_left,
             "messages": dict(progress.activity.messages),
+            "queuePlace": progress.place,
         }
     )
 

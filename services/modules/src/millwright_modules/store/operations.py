@@ -109,6 +109,11 @@ async def claim(connection: Connection, owner: uuid.UUID, lease: timedelta, limi
     return sorted((_operation(row) for row in rows), key=lambda operation: operation.create_time)
 
 
+async def waiting(connection: Connection, limit: int) -> Sequence[Operation]:
+    """Give the first `limit` operations, of any tenant, that nobody works on, in the order in which they are taken."""
+    return [_operation(row) for row in await connection.fetch(_WAITING, limit)]
+
+
 async def renew(
     connection: Connection, owner: uuid.UUID, lease: timedelta, held: Collection[uuid.UUID]
 ) -> set[uuid.UUID]:
@@ -202,12 +207,14 @@ _PAGE = f"""
     AND ($3::timestamptz IS NULL OR (create_time, operation) < ($3, $4::uuid))
 ORDER BY create_time DESC, operation DESC LIMIT $5
 """
+_IS_FREE = "end_time IS NULL AND (lease_time IS NULL OR lease_time < clock_timestamp())"
+_WAITING = f"SELECT {_COLUMNS} FROM modules.operation WHERE {_IS_FREE} ORDER BY create_time LIMIT $1"
 _CLAIM = f"""
 UPDATE modules.operation
 SET owner = $1, epoch = epoch + 1, attempts = attempts + 1, lease_time = clock_timestamp() + $2::interval
 WHERE (tenant, operation) IN (
     SELECT tenant, operation FROM modules.operation
-    WHERE end_time IS NULL AND (lease_time IS NULL OR lease_time < clock_timestamp())
+    WHERE {_IS_FREE}
     ORDER BY create_time LIMIT $3 FOR UPDATE SKIP LOCKED
 ) RETURNING {_COLUMNS}
 """

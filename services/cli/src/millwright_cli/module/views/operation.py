@@ -50,7 +50,8 @@ def state(known: operation_pb2.Operation, say: Words) -> Text:
     name = operation_pb2.Stage.Name(known.stage)
     what = " ".join(part for part in (short(known.module), clean(known.version)) if part)
     progress = known.progress
-    told = spoken(progress.messages, say)
+    place = say(Term.PLACE, place=progress.queue_place) if progress.queue_place else ""
+    told = "  ".join(filter(None, (spoken(progress.messages, say), place)))
     return Text.assemble(
         marked(name, say),
         f"  {progress.percent:.0f} %",
