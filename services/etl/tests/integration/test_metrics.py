@@ -24,6 +24,12 @@ def counts():
     }
 
 
+def test_how_a_day_may_end_is_told_before_the_first_one_does():
+    """As 0: a counter that begins at 1 has not risen, and no alarm would see the first day that fails."""
+    for end in ("published", "failed", "released"):
+        assert REGISTRY.get_sample_value("millwright_etl_windows_total", {"end": end}) is not None
+
+
 async def test_rows_and_days_are_counted_by_what_became_of_them(settings, connected):
     async with running(SERVICE, settings) as service, connected(service) as client:
         before = counts()

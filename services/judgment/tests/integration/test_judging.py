@@ -18,10 +18,12 @@ from millwright_judgment.store import executions
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
+from prometheus_client import REGISTRY
 
 Judgment = judgment_pb2.Judgment
 HOT = given(defect_rate=0.5)
 FULL_BATCH = [judgment_service_pb2.BatchInput(input=HOT)] * 10_000
+WAITING = "millwright_judgment_waiting_executions"
 COUNT = "SELECT count(*) FROM judgment.execution WHERE tenant = $1"
 
 
@@ -501,6 +503,24 @@ async def test_a_store_that_cannot_keep_up_refuses(settings, connected, sql):
         assert len((await first).results) == 900
         stored = await sql.fetchval("SELECT count(*) FROM judgment.execution WHERE tenant = $1", client.tenant)
         assert stored == 901
+
+
+async def test_judgments_that_wait_are_counted_while_the_store_stands(client, sql):
+    """Not when it took the last ones: whoever watches it is to see that they become more."""
+    await client.release(1)
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE judgment.execution IN ACCESS EXCLUSIVE MODE")
+        first = asyncio.ensure_future(client.judge())
+        await until(partial(_is_waiting, sql), 15)
+        others = [asyncio.ensure_future(client.judge()) for _ in range(2)]
+        await until(_three_wait, 15)
+    await asyncio.gather(first, *others)
+    assert REGISTRY.get_sample_value(WAITING) == 0
+
+
+async def _three_wait():
+    """Tell whether the metric counts three judgments that wait to be stored."""
+    return REGISTRY.get_sample_value(WAITING) == 3
 
 
 async def _token(client):

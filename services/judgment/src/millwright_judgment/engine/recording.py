@@ -83,7 +83,7 @@ class Recorder:
         if self._size and self._size + size > self._most_waiting:
             raise StoreBusy(retry_seconds=_BUSY_SECONDS)
         self._waiting.append(group)
-        self._size += size
+        self._count(size)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
 
@@ -92,14 +92,16 @@ class Recorder:
         try:
             while self._waiting:
                 batch = self._take()
-                WAITING.set(self._size)
                 try:
                     await self._store(batch)
                 finally:
-                    self._size -= sum(map(_size, batch))
-            WAITING.set(0)
+                    self._count(-sum(map(_size, batch)))
         finally:
             self._flushing = None
+
+    def _count(self, more: int) -> None:
+        self._size += more
+        WAITING.inc(more)
 
     def _take(self) -> list[Group]:
         batch: list[Group] = []
