@@ -7,7 +7,7 @@ SOURCES := $(addsuffix /pyproject.toml,$(PACKAGES)) protos/hatch_build.py $(wild
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup esbuild s3 demo up test chaos upgrade restore soak overload cases manifests lint format bench protos lock clean
+.PHONY: help setup esbuild s3 promtool demo up test chaos upgrade restore soak overload cases manifests lint format bench protos lock clean
 
 help: ## List the targets.
 	@$(PYTHON) -c 'import re, sys; text = open(sys.argv[1]).read(); \
@@ -21,13 +21,16 @@ esbuild: setup ## Bring the esbuild that builds frontends into this user's cache
 s3: setup ## Bring the S3 server of the tests into this user's cache, where Go is installed.
 	@deploy/local/s3
 
+promtool: ## Bring promtool, which alerts are tried with, into this user's cache, where apt has it.
+	@deploy/local/promtool
+
 demo: setup esbuild ## Walk through the story: publish, break, roll back, recover; stops everything afterwards.
 	@$(BIN)/millwright-local demo
 
 up: setup esbuild ## Keep the suite running in the foreground until Ctrl-C; data stays in .millwright/.
 	@$(BIN)/millwright-local up
 
-test: setup esbuild s3 ## Run every test against real Postgres, Valkey and NATS.
+test: setup esbuild s3 promtool ## Run every test against real Postgres, Valkey and NATS.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 chaos: setup ## Harm processes, servers and links under load, and write docs/chaos.md; CHAOS=15m, SEED=n, ROUNDS=n.
