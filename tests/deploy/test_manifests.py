@@ -97,8 +97,8 @@ def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds, o
         keys = {it["secret"]["secretName"] for it in template["spec"]["volumes"] if "secret" in it}
         calls_others = name in ("millwright-workflow", "millwright-modules")
         expected = {f"{name}-keys"} if calls_others else set()
-        if overlay != "dev" and name in NAMES:
-            expected.add(f"{name}-tls")
+        if overlay != "dev":
+            expected.add(f"millwright-{service}-tls")
         assert keys == expected
 
 
@@ -108,6 +108,21 @@ def test_settings_are_those_of_the_service(kinds):
         [container] = template["spec"]["containers"]
         [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
         assert all(key.startswith(f"MILLWRIGHT_{service.upper()}_") for key in kinds["ConfigMap"][config]["data"])
+
+
+def test_whoever_reads_a_setting_can_read_the_file_that_it_names(kinds, overlay):
+    """The night and the migrations, too: they are given the settings of their service."""
+    for name, template in templates(kinds):
+        spec = template["spec"]
+        [container] = spec["containers"]
+        [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
+        values = [*kinds["ConfigMap"][config]["data"].values(), *(it["value"] for it in container.get("env", ()))]
+        files = [Path(value) for value in values if value.startswith("/etc/")]
+        assert overlay == "dev" or files, name
+        mounts = {Path(it["mountPath"]) for it in container["volumeMounts"]}
+        assert {file.parent for file in files} <= mounts, name
+        if any("secret" in it for it in spec["volumes"]):
+            assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsGroup"], name
 
 
 def settings_of(kinds, name):
