@@ -1,13 +1,18 @@
 """The manifests: every overlay renders, is what Kubernetes defines, and keeps what an operator relies on."""
 
+import os
+import re
 import shutil
 import subprocess
 from collections import defaultdict
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from millwright_local.services import SERVICES
+from millwright_workflow.settings import WorkflowSettings
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("dev", "prod", "ha")
@@ -127,9 +132,20 @@ def test_whoever_reads_a_setting_can_read_the_file_that_it_names(kinds, overlay)
 
 def settings_of(kinds, name):
     """Give the settings of a deployment, without their prefix."""
-    [container] = kinds["Deployment"][name]["spec"]["template"]["spec"]["containers"]
-    data = kinds["ConfigMap"][container["envFrom"][0]["configMapRef"]["name"]]["data"]
-    return {key.removeprefix(f"MILLWRIGHT_{name.rpartition('-')[2].upper()}_"): value for key, value in data.items()}
+    return settings_of_template(kinds, kinds["Deployment"][name]["spec"]["template"])
+
+
+def settings_of_template(kinds, template):
+    """Give the settings of a pod that its ConfigMap holds, without their prefix."""
+    [container] = template["spec"]["containers"]
+    [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
+    prefix = f"{name_of(template).upper().replace('-', '_')}_"
+    return {key.removeprefix(prefix): value for key, value in kinds["ConfigMap"][config]["data"].items()}
+
+
+def name_of(template):
+    """Give the name of the service that a pod is of, such as millwright-etl."""
+    return template["metadata"]["labels"]["app.kubernetes.io/name"]
 
 
 @pytest.mark.parametrize("overlay", ["prod", "ha"])
@@ -186,3 +202,80 @@ def test_everything_is_denied_but_what_a_policy_of_a_service_allows(kinds):
         assert {
             pod.rpartition("-")[2] for pod, it in templates(kinds) if selects(selector, it["metadata"]["labels"])
         } == {name.rpartition("-")[2]}
+
+
+def lets_out(policies, labels, port, address=None):
+    """Tell whether pods with these labels may reach an address by TCP; without one, whether they may reach them all."""
+    for policy in policies:
+        spec = policy["spec"]
+        if "Egress" in spec["policyTypes"] and selects(spec["podSelector"].get("matchLabels", {}), labels):
+            for rule in spec.get("egress", ()):
+                if covers(rule["ports"], port) and leads_to(rule.get("to"), address):
+                    return True
+    return False
+
+
+def covers(ports, port):
+    tcp = [it for it in ports if it.get("protocol", "TCP") == "TCP"]
+    return any(it["port"] <= port <= it.get("endPort", it["port"]) for it in tcp)
+
+
+def leads_to(peers, address):
+    if peers is None:
+        return True
+    for block in [it["ipBlock"] for it in peers if "ipBlock" in it]:
+        if address is not None and ip_address(address) in ip_network(block["cidr"]):
+            return not any(ip_address(address) in ip_network(it) for it in block.get("except", ()))
+    return False
+
+
+def test_every_pod_reaches_what_its_settings_name(kinds):
+    policies = kinds["NetworkPolicy"].values()
+    for name, template in templates(kinds):
+        labels = template["metadata"]["labels"]
+        settings = settings_of_template(kinds, template).values()
+        ports = {urlsplit(it).port or 443 for it in settings if re.match(r"\w+://", it)}
+        assert {4222, 6379} <= ports
+        for port in (*ports, 5432, 4317, 4318):
+            assert lets_out(policies, labels, port), (name, port)
+        assert any(
+            rule.get("ports") == [{"port": 50051}]
+            for rule in kinds["NetworkPolicy"][name_of(template)]["spec"]["egress"]
+        )
+
+
+@pytest.mark.parametrize("address", ["10.20.0.7", "192.168.3.4", "203.0.113.9", "fd12:3456::1"])
+@pytest.mark.parametrize("port", [80, 443, 8080, 9000, 50051])
+def test_workflows_reach_the_plant_and_nothing_else_of_ours_does(kinds, address, port):
+    policies = kinds["NetworkPolicy"].values()
+    reaching = {name for name, it in templates(kinds) if lets_out(policies, it["metadata"]["labels"], port, address)}
+    assert "millwright-workflow" in reaching
+    if port != 443:
+        assert reaching == {"millwright-workflow"}
+
+
+def test_no_policy_lets_workflows_out_to_what_is_denied_by_default(kinds):
+    policies = kinds["NetworkPolicy"].values()
+    labels = kinds["Deployment"]["millwright-workflow"]["spec"]["template"]["metadata"]["labels"]
+    for network in WorkflowSettings.model_fields["denied_networks"].default.split(","):
+        assert not lets_out(policies, labels, 80, str(ip_network(network)[0])), network
+
+
+def test_ports_are_opened_and_narrowed_as_the_page_says(tmp_path):
+    page = (ROOT / "docs/operations.md").read_text().partition("### Ports")[2].partition("\n## ")[0]
+    patches = [
+        it for block in re.findall(r"```yaml\n(.+?)```", page, re.DOTALL) for it in yaml.safe_load(block)["patches"]
+    ]
+    prod = os.path.relpath(ROOT / "deploy/kubernetes/overlays/prod", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [prod], "patches": patches}))
+    done = subprocess.run(["kubectl", "kustomize", tmp_path], capture_output=True, text=True, check=True)
+    resources = [*yaml.safe_load_all(done.stdout)]
+    policies = [it for it in resources if it["kind"] == "NetworkPolicy"]
+    pods = {it["metadata"]["name"]: it["spec"]["template"] for it in resources if it["kind"] == "Deployment"}
+    for name in NAMES:
+        labels = pods[name]["metadata"]["labels"]
+        assert lets_out(policies, labels, 6432)
+        assert lets_out(policies, labels, 8443)
+    labels = pods["millwright-workflow"]["metadata"]["labels"]
+    assert lets_out(policies, labels, 8080, "10.20.0.7")
+    assert not lets_out(policies, labels, 8080, "10.21.0.7")
