@@ -2,9 +2,9 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from millwright_local.services import SERVICES
 from millwright_local.stack import Stack
 from millwright_local.wheels import find_binary
 
+from tests.deploy import needs
+from tests.deploy.needs import settings_class
+
 ROOT = Path(__file__).parents[2]
 READER = ROOT / "tests/deploy/compose"
 OURS = {service.name for service in SERVICES}
@@ -26,10 +29,6 @@ PASSWORDS = {"POSTGRES_PASSWORD": "of-postgres", "SERVICES_PASSWORD": "of-servic
 def services() -> dict[str, dict[str, Any]]:
     """The services of the file, by name, as it is written."""
     return yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
-
-
-def settings_class(service: str) -> Any:
-    return getattr(import_module(f"millwright_{service}.settings"), f"{service.title()}Settings")
 
 
 def settings_of(service: str) -> set[str]:
@@ -99,6 +98,28 @@ def test_nothing_of_ours_can_write_outside_its_scratch_space_or_gain_rights(serv
     for it in ours:
         assert it["read_only"] is True
         assert (it["cap_drop"], it["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+
+
+@pytest.mark.parametrize("name", [*sorted(OURS), "night"])
+def test_a_service_has_the_memory_that_it_may_use_what_lies_in_tmp_included(services, name):
+    """A tmpfs is memory of its container; where more may lie there, it is a volume."""
+    service, given = ("etl" if name == "night" else name), services[name]["environment"]
+    scratch = sum(size_of(re.search(r"size=(\w+)", it)[1]) for it in services[name]["tmpfs"])
+    has_volume = any(it.endswith(":/tmp") for it in services[name].get("volumes", ()))
+    assert has_volume != bool(scratch)
+    assert has_volume or needs.scratch_bytes(service, given) <= scratch
+    assert needs.memory_bytes(service, given) + scratch <= size_of(services[name]["mem_limit"])
+
+
+def test_a_service_is_left_alone_for_as_long_as_it_drains(services):
+    for name in OURS:
+        grace = float(services[name]["stop_grace_period"].removesuffix("s"))
+        assert grace >= needs.drain_seconds(name, services[name]["environment"])
+
+
+def size_of(text):
+    """Give the bytes that Docker means, as in 256m."""
+    return int(text[:-1]) << {"m": 20, "g": 30}[text[-1]]
 
 
 async def test_the_roles_it_makes_are_those_that_the_services_need():

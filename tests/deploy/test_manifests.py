@@ -14,6 +14,8 @@ import yaml
 from millwright_local.services import SERVICES
 from millwright_workflow.settings import WorkflowSettings
 
+from tests.deploy import needs
+
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("dev", "prod", "ha")
 NAMES = [f"millwright-{service.name}" for service in SERVICES]
@@ -110,9 +112,7 @@ def test_no_service_sees_the_secrets_of_another_or_of_its_own_migration(kinds, o
 def test_settings_are_those_of_the_service(kinds):
     for name, template in templates(kinds):
         service = name.rpartition("-")[2]
-        [container] = template["spec"]["containers"]
-        [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
-        assert all(key.startswith(f"MILLWRIGHT_{service.upper()}_") for key in kinds["ConfigMap"][config]["data"])
+        assert all(key.startswith(f"MILLWRIGHT_{service.upper()}_") for key in environment_of(kinds, template))
 
 
 def test_whoever_reads_a_setting_can_read_the_file_that_it_names(kinds, overlay):
@@ -120,8 +120,7 @@ def test_whoever_reads_a_setting_can_read_the_file_that_it_names(kinds, overlay)
     for name, template in templates(kinds):
         spec = template["spec"]
         [container] = spec["containers"]
-        [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
-        values = [*kinds["ConfigMap"][config]["data"].values(), *(it["value"] for it in container.get("env", ()))]
+        values = [*environment_of(kinds, template).values(), *(it["value"] for it in container.get("env", ()))]
         files = [Path(value) for value in values if value.startswith("/etc/")]
         assert overlay == "dev" or files, name
         mounts = {Path(it["mountPath"]) for it in container["volumeMounts"]}
@@ -137,10 +136,15 @@ def settings_of(kinds, name):
 
 def settings_of_template(kinds, template):
     """Give the settings of a pod that its ConfigMap holds, without their prefix."""
+    prefix = f"{name_of(template).upper().replace('-', '_')}_"
+    return {key.removeprefix(prefix): value for key, value in environment_of(kinds, template).items()}
+
+
+def environment_of(kinds, template):
+    """Give the settings of a pod that its ConfigMap holds."""
     [container] = template["spec"]["containers"]
     [config] = [it["configMapRef"]["name"] for it in container["envFrom"] if "configMapRef" in it]
-    prefix = f"{name_of(template).upper().replace('-', '_')}_"
-    return {key.removeprefix(prefix): value for key, value in kinds["ConfigMap"][config]["data"].items()}
+    return kinds["ConfigMap"][config]["data"]
 
 
 def name_of(template):
@@ -173,11 +177,28 @@ def test_probes_ask_in_plaintext_at_a_port_that_no_policy_opens(kinds):
 
 def test_a_pod_is_left_alone_for_as_long_as_it_drains(kinds):
     for name in NAMES:
-        spec = kinds["Deployment"][name]["spec"]["template"]["spec"]
-        [container] = spec["containers"]
-        settings = kinds["ConfigMap"][container["envFrom"][0]["configMapRef"]["name"]]["data"]
-        drain = float(next(value for key, value in settings.items() if key.endswith("_DRAIN_SECONDS")))
-        assert spec["terminationGracePeriodSeconds"] > container["lifecycle"]["preStop"]["sleep"]["seconds"] + 2 * drain
+        template = kinds["Deployment"][name]["spec"]["template"]
+        [container] = template["spec"]["containers"]
+        drain = needs.drain_seconds(name.rpartition("-")[2], environment_of(kinds, template))
+        leaving = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert template["spec"]["terminationGracePeriodSeconds"] >= leaving + drain
+
+
+def test_a_pod_has_the_memory_and_the_room_that_it_may_use(kinds):
+    for name, template in templates(kinds):
+        if "migrate" in name:
+            continue
+        service, given = name.rpartition("-")[2], environment_of(kinds, template)
+        [container] = template["spec"]["containers"]
+        assert needs.memory_bytes(service, given) <= bytes_of(container["resources"]["limits"]["memory"]), name
+        [scratch] = [it["emptyDir"] for it in template["spec"]["volumes"] if "emptyDir" in it]
+        assert "medium" not in scratch  # in memory, it would count
+        assert needs.scratch_bytes(service, given) <= bytes_of(scratch["sizeLimit"]), name
+
+
+def bytes_of(text):
+    """Give the bytes that Kubernetes means, as in 256Mi."""
+    return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]
 
 
 def test_readiness_asks_for_what_the_stack_asks_for(kinds):
