@@ -196,6 +196,55 @@ def test_a_pod_has_the_memory_and_the_room_that_it_may_use(kinds):
         assert needs.scratch_bytes(service, given) <= bytes_of(scratch["sizeLimit"]), name
 
 
+@pytest.mark.parametrize("overlay", ["prod", "ha"])
+def test_the_autoscaler_adds_a_replica_before_the_one_core_of_a_process_is_used(kinds):
+    for name in NAMES:
+        [container] = kinds["Deployment"][name]["spec"]["template"]["spec"]["containers"]
+        [metric] = kinds["HorizontalPodAutoscaler"][name]["spec"]["metrics"]
+        share = metric["resource"]["target"]["averageUtilization"] / 100
+        assert cores_of(container["resources"]["requests"]["cpu"]) * share == pytest.approx(
+            0.7
+        )  # as docs/runbook.md says
+
+
+def test_postgres_has_as_many_connections_as_the_page_says_when_there_is_most_of_everything(kinds, overlay):
+    page = (ROOT / "docs/operations.md").read_text()
+    allowed = int(re.search(rf"^\| `{overlay}` \|.*\| (\d+)[^|]*\|$", page, re.MULTILINE)[1])
+    migrations = len([name for name in kinds["Job"] if "migrate" in name])
+    most = (
+        13 + migrations + connections_of(kinds, kinds["CronJob"]["millwright-night-etl"]["spec"]["jobTemplate"]["spec"])
+    )
+    for name in NAMES:
+        spec = kinds["Deployment"][name]["spec"]
+        replicas = kinds["HorizontalPodAutoscaler"][name]["spec"]["maxReplicas"]
+        most += (replicas + spec["strategy"]["rollingUpdate"]["maxSurge"]) * connections_of(kinds, spec)
+    assert most <= allowed
+    assert overlay != "dev" or f"max_connections={allowed}" in str(kinds["Deployment"]["postgres"])
+
+
+def connections_of(kinds, spec):
+    """Give the connections of a process: those of its pool, and the one that asks whether the database answers."""
+    return int(settings_of_template(kinds, spec["template"])["DATABASE_CONNECTIONS"]) + 1
+
+
+@pytest.mark.parametrize("overlay", ["ha"])
+def test_replicas_of_a_service_are_spread_evenly_over_machines_and_zones(kinds):
+    for name in NAMES:
+        template = kinds["Deployment"][name]["spec"]["template"]
+        machines, zones = template["spec"]["topologySpreadConstraints"]
+        assert (machines["topologyKey"], machines["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+        assert (zones["topologyKey"], zones["whenUnsatisfiable"]) == ("topology.kubernetes.io/zone", "ScheduleAnyway")
+        for it in (machines, zones):
+            assert it["maxSkew"] == 1
+            keys = {*it["labelSelector"]["matchLabels"], *it.get("matchLabelKeys", ())}
+            assert "app.kubernetes.io/name" in keys  # of each service for itself
+
+
+def cores_of(text):
+    """Give the cores that Kubernetes means, as in 250m."""
+    return int(text[:-1]) / 1000 if text.endswith("m") else float(text)
+
+
 def bytes_of(text):
     """Give the bytes that Kubernetes means, as in 256Mi."""
     return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]
