@@ -135,7 +135,7 @@ async def test_the_roles_it_makes_are_those_that_the_services_need():
                 "POSTGRES_DB": "millwright",
                 "SERVICES_PASSWORD": 'it\'s a "secret"',
             }
-            done = run(ROOT / "deploy/compose/roles", cwd=home, environment=environment)
+            done = run(ROOT / "deploy/postgres/roles", cwd=home, environment=environment)
             assert done.returncode == 0, done.stderr
             urls = {
                 **{it.setting("DATABASE_URL"): server.url("millwright", it.role) for it in SERVICES},
