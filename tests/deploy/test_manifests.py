@@ -264,6 +264,17 @@ def test_the_night_is_at_two_in_seoul_and_when_six_oclock_plants_are_done_once_a
     assert container["args"] == ["run", "--due"]
 
 
+def test_an_upgrade_deletes_and_awaits_the_migrations_and_no_night(kinds):
+    night = kinds["CronJob"]["millwright-night-etl"]["spec"]["jobTemplate"]["metadata"]["labels"]
+    page = (ROOT / "docs/operations.md").read_text()
+    selectors = re.findall(r"^kubectl .*(?:delete|wait) .*\bjob -l (\S+)=(\S+)", page, re.MULTILINE)
+    assert len(selectors) == 3
+    for label, value in selectors:
+        found = {name for name, it in kinds["Job"].items() if selects({label: value}, it["metadata"]["labels"])}
+        assert found == {name.replace("millwright-", "millwright-migrate-") for name in NAMES}
+        assert not selects({label: value}, night)
+
+
 def test_everything_is_denied_but_what_a_policy_of_a_service_allows(kinds):
     policies = kinds["NetworkPolicy"]
     assert policies["deny-all"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
