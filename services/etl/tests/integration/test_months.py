@@ -1,5 +1,6 @@
 """Months of facts are made ahead, and beside whoever reads and writes."""
 
+import asyncio
 from datetime import date, timedelta
 
 import asyncpg
@@ -54,6 +55,19 @@ async def test_a_long_reader_keeps_no_new_month_and_no_other_reader_waiting(clie
     assert run.state == run_pb2.Run.STATE_COMPLETED
     assert await parts(sql, LONG_AGO) == 2
     assert await sql.fetch("SELECT * FROM bi.fact_daily_production WHERE tenant = $1", client.tenant, timeout=2)
+
+
+async def test_of_two_who_make_a_month_at_once_the_second_finds_it(sql, other, urls):
+    month = LONG_AGO - timedelta(days=124)
+    assert await other.fetchval("SELECT bi.ensure_month($1)", month) == 2
+    second = await asyncpg.connect(urls.superuser)
+    waiting = asyncio.create_task(second.fetchval("SELECT bi.ensure_month($1)", month))
+    await asyncio.wait([waiting], timeout=0.1)
+    assert not waiting.done()
+    await other.execute("COMMIT")
+    assert await waiting == 0
+    assert await parts(sql, month) == 2
+    await second.close()
 
 
 async def test_a_window_waits_for_a_long_writer_of_dimensions_and_no_reader_with_it(client, sql, other, caplog):

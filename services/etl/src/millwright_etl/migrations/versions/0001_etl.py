@@ -451,7 +451,8 @@ BEGIN
         part := fact || to_char(month, '_YYYYMM');
         CONTINUE WHEN to_regclass(format('bi_parts.%I', part)) IS NOT NULL;
         PERFORM pg_advisory_xact_lock(hashtextextended('etl:months', 0));
-        CONTINUE WHEN to_regclass(format('bi_parts.%I', part)) IS NOT NULL;
+        -- A look at the rows: to_regclass still has what it found before it waited.
+        CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE (relnamespace, relname) = ('bi_parts'::regnamespace, part));
         -- To attach a table waits for no reader, and no reader waits for it; PARTITION OF would lock everybody out. The
         -- table is empty, so that no constraint is needed for its rows to be known to fit.
         EXECUTE format('CREATE TABLE bi_parts.%I (LIKE bi.%I INCLUDING ALL)', part, fact);
