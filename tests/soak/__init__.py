@@ -1,4 +1,4 @@
-"""The soak: hours at half of capacity, in which nothing may grow, and then three times as much as can be served.
+"""The soak: hours at half of capacity, in which nothing may grow, and then more than can be served.
 
 mix       the calls
 samples   what is measured meanwhile

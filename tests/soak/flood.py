@@ -1,4 +1,7 @@
-"""`python -m tests.soak.flood RATE SECONDS SEED`: calls as often as it can, up to a rate, from a process of its own.
+"""`python -m tests.soak.flood RATE SECONDS SEED`: calls at a rate, or as often as it can, from a process of its own.
+
+It waits for no answer before the next call. What keeps it from the rate is that it shares the machine with what it
+calls; so it tells how many calls it has begun.
 
 Whoever measures how long a call takes must not be what makes it wait: so who floods is apart from who measures.
 """
@@ -9,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,16 +32,13 @@ _PROCESSES = 2
 class Flood:
     """What became of the calls of all processes."""
 
+    begun: int
+    """Calls that were begun in the time that there was: what was asked of the services, whatever became of it."""
     codes: Counter[str]
     failures: Counter[str]
     """Those that were neither served nor refused, by kind and code."""
     unhinted: int
     """Refusals that did not say when to come again."""
-
-    @property
-    def calls(self) -> int:
-        """How many there were."""
-        return self.codes.total()
 
 
 def failures(outcomes: Iterable[Outcome]) -> Counter[str]:
@@ -63,17 +64,20 @@ async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: 
             if process.returncode is None:
                 process.kill()
     codes, failures = (sum((Counter(it[key]) for it in answers), Counter[str]()) for key in ("codes", "failures"))
-    return Flood(codes, failures, sum(answer["unhinted"] for answer in answers))
+    begun, unhinted = (sum(answer[key] for answer in answers) for key in ("begun", "unhinted"))
+    return Flood(begun, codes, failures, unhinted)
 
 
 async def _flood(rate: float, seconds: float, seed: int) -> None:
     told = json.loads(os.environ[_VARIABLE])
     async with Mix(told["endpoints"], told["token"], seed) as mix:
         await mix.start()
+        end = time.monotonic() + seconds
         outcomes = await mix.at(rate, seconds, _AT_ONCE)
     codes = Counter(it.code for it in outcomes)
     unhinted = sum(it.code == REFUSED and not it.has_hint for it in outcomes)
-    answer = {"codes": codes, "failures": failures(outcomes), "unhinted": unhinted}
+    begun = sum(it.begin < end for it in outcomes)
+    answer = {"begun": begun, "codes": codes, "failures": failures(outcomes), "unhinted": unhinted}
     print(json.dumps(answer))  # noqa: T201 - it is the answer
 
 

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.soak.flood import REFUSED, Flood
 from tests.soak.mix import Outcome
 from tests.soak.overload import BOUND_SECONDS, Overload
+from tests.soak.page import write_overload
 
+ROOT = Path(__file__).parents[2]
 SERVED = Outcome("judge", 0.0, 1.0, "OK", has_hint=False)
 TOLD_TO_COME_AGAIN = Outcome("judge", 0.0, 0.01, REFUSED, has_hint=True)
 ROLLBACK = Outcome("rollback", 0.0, 1.0, "OK", has_hint=False)
-FLOOD = Flood(Counter({"OK": 100, REFUSED: 200}), Counter(), unhinted=0)
+FLOOD = Flood(300, Counter({"OK": 100, REFUSED: 200}), Counter(), unhinted=0)
 PROBES = [SERVED, SERVED, TOLD_TO_COME_AGAIN]
-WELL = Overload(1.0, 300.0, 0.05, FLOOD, PROBES, [ROLLBACK], recovery_seconds=2.0)
+WELL = Overload(1.0, 100.0, 0.05, FLOOD, PROBES, [ROLLBACK], recovery_seconds=2.0)
 
 
 def test_what_is_admitted_in_time_or_told_to_come_again_is_well() -> None:
     assert WELL.violations == []
+
+
+def test_what_was_begun_counts_and_not_what_was_answered() -> None:
+    assert replace(WELL, flood=replace(FLOOD, codes=Counter({"OK": 1}))).times == 3.0
+
+
+@pytest.mark.parametrize(
+    ("begun", "title", "words"),
+    [
+        (300, "# 3.0 times as much", "They began as many calls as they were to: 3 times"),
+        (
+            170,
+            "# 1.7 times as much",
+            "They were to begin 3 times as many calls as can be served, and began 1.7 times as many",
+        ),
+    ],
+)
+def test_the_page_says_how_much_too_much_it_was(begun, title, words, tmp_path) -> None:
+    write_overload(replace(WELL, flood=replace(FLOOD, begun=begun)), tmp_path)
+    text = (tmp_path / "overload.md").read_text()
+    assert text.startswith(title)
+    assert words in text
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_readmes_say_what_the_page_says(readme) -> None:
+    times, *_ = (ROOT / "docs" / "overload.md").read_text().removeprefix("# ").split()
+    (line,) = re.findall(r"\[([^\]]*)\]\(docs/overload\.md\)", (ROOT / readme).read_text())
+    assert times in line
 
 
 @pytest.mark.parametrize(
@@ -36,6 +69,7 @@ def test_what_is_admitted_in_time_or_told_to_come_again_is_well() -> None:
         (replace(WELL, probes=[SERVED, replace(TOLD_TO_COME_AGAIN, has_hint=False)]), "when to come again"),
         (replace(WELL, flood=replace(FLOOD, unhinted=1)), "when to come again"),
         (replace(WELL, emergencies=[replace(ROLLBACK, code=REFUSED)]), "did not go through"),
+        (replace(WELL, flood=replace(FLOOD, begun=149)), "no overload: 1.5 times"),
         (replace(WELL, emergencies=[]), "no rollback and no cancel was tried"),
         (replace(WELL, recovery_seconds=None), "not as before"),
     ],
