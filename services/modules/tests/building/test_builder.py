@@ -217,6 +217,22 @@ async def test_the_cache_keeps_what_was_used_last(esbuild, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+async def test_the_cache_keeps_no_more_bytes_than_it_may(esbuild, tmp_path):
+    """Each result takes some 200 KB of the half a megabyte, with the map; the last is larger than all of it."""
+    builder = Builder(esbuild, tmp_path / "cache", kept_bytes=500_000)
+    kept = []
+    for number, size in enumerate((90_000, 90_000, 90_000, 900_000)):
+        source = tmp_path / f"source{number}"
+        source.mkdir()
+        (source / "index.ts").write_text(f"export default {str(number) * size!r};")
+        await builder.build(source, "index.ts", tmp_path / f"out{number}", lambda _: None, externals=())
+        entries = list((tmp_path / "cache").iterdir())
+        kept.append(len(entries))
+        sizes = [file.stat().st_size for entry in entries for file in entry.rglob("*") if file.is_file()]
+        assert sum(sizes) < 600_000
+    assert kept == [1, 2, 2, 2]
+
+
 async def test_a_caller_who_knows_the_hashes_gets_the_same(esbuild, tmp_path):
     builder = Builder(esbuild, tmp_path / "cache")
     contents = {path: text if isinstance(text, bytes) else text.encode() for path, text in PAGE.items()}

@@ -41,10 +41,11 @@ class Builder:
         limits: Limits | None = None,
         parallel: int = 2,
         kept: int = 64,
+        kept_bytes: int = 512 << 20,
     ) -> None:
         """Take the binary, or why there is none; `cache` is a directory of this replica's own, for `kept` results."""
         self._esbuild = esbuild
-        self._cache = Cache(cache, kept=kept)
+        self._cache = Cache(cache, kept=kept, kept_bytes=kept_bytes)
         self._limits = limits or Limits()
         self._turns = asyncio.Semaphore(parallel)
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ _PARTIAL_SECONDS = 3600.0
 class Cache:
     """Results in a directory, one a key; an entry appears whole, and is checked whenever it is used."""
 
-    def __init__(self, directory: Path, *, kept: int) -> None:
-        """Keep at most `kept` results, those used last."""
+    def __init__(self, directory: Path, *, kept: int, kept_bytes: int) -> None:
+        """Keep at most `kept` results and `kept_bytes` of them, those used last."""
         self._directory = directory
         self._kept = kept
+        self._kept_bytes = kept_bytes
 
     def fetch(self, key: str, out: Path) -> BuildResult | None:
         """Copy a result to the new directory `out`; None if there is none, or it was damaged. Blocks."""
@@ -49,6 +51,8 @@ class Cache:
 
     def save(self, result: BuildResult, out: Path) -> None:
         """Keep what lies in `out`, if there is room; of two at once, the first stays. Blocks."""
+        if sum(file.size_bytes for file in result.assets) > self._kept_bytes:
+            return
         with suppress(OSError):  # a cache may lack anything
             self._directory.mkdir(parents=True, exist_ok=True)
             self._keep(result, out)
@@ -66,10 +70,19 @@ class Cache:
     def _evict(self) -> None:
         by_use = sorted(self._directory.iterdir(), key=_last_use, reverse=True)
         whole = [entry for entry in by_use if not entry.name.startswith(_PARTIAL)]
+        filled = accumulate(map(_bytes, whole))
+        fitting = sum(bytes_so_far <= self._kept_bytes for bytes_so_far in filled)
         since = time.time() - _PARTIAL_SECONDS
         left = [entry for entry in by_use if entry.name.startswith(_PARTIAL) and _last_use(entry) < since]
-        for entry in [*whole[self._kept :], *left]:
+        for entry in [*whole[min(self._kept, fitting) :], *left]:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _bytes(entry: Path) -> int:
+    """Count what an entry takes; one that goes just now, as far as it is there."""
+    with suppress(FileNotFoundError):
+        return sum(file.stat().st_size for file in entry.rglob("*"))
+    return 0
 
 
 def _last_use(entry: Path) -> float:
