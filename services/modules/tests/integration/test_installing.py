@@ -174,6 +174,38 @@ async def test_every_problem_is_told_at_once(client):
     }
 
 
+LIST = "millwright.etl.v1.ProductionService/ListProduction"
+START = "millwright.workflow.v1.InstanceService/StartInstance"
+
+
+def routed(*routes, permissions=("etl.read", "workflow.write")):
+    """A package whose page has these routes."""
+    backend = {"routes": [{"path": path, "method": method} for path, method in routes]}
+    return archive(files(frontend=None, backend=backend, permissions=list(permissions)))
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        (routed(("/a", "millwright.nowhere.v9.NoService/NoMethod")), ("ROUTE_UNKNOWN", "/backend/routes/0/method")),
+        (routed(("/a", LIST.replace("List", "Lost"))), ("ROUTE_UNKNOWN", "/backend/routes/0/method")),
+        (routed(("/a", LIST), ("/a", START)), ("ROUTE_TWICE", "/backend/routes/1/path")),
+        (routed(("/a", LIST), permissions=()), ("ROUTE_NOT_PERMITTED", "/backend/routes/0/method")),
+        (routed(("/a", START), permissions=["workflow.read"]), ("ROUTE_NOT_PERMITTED", "/backend/routes/0/method")),
+    ],
+)
+async def test_routes_lead_to_what_there_is_and_may_be_called(package, expected, client):
+    operation = await client.install(package)
+    assert reasons(operation) == [expected[0]]
+    assert expected in {(problem.reason, problem.path) for problem in operation.problems}
+    plan = await client.PlanChange(install=await client.upload(package))
+    assert [(problem.reason, problem.path) for problem in plan.problems] == [expected]
+
+
+async def test_routes_that_are_right_are_installed(client):
+    await client.installed(routed(("/a", LIST), ("/b", START), permissions=["etl.write", "workflow.write"]))
+
+
 async def test_other_content_under_the_same_version_is_refused(client):
     await client.installed(package())
     assert reasons(await client.install(package(page=b"other"))) == ["VERSION_TAKEN"]

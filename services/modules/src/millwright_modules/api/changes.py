@@ -15,13 +15,14 @@ from millwright_runtime.service import Platform
 from millwright_modules.api import requests, responses
 from millwright_modules.commands import moving, planning
 from millwright_modules.commands.moving import Moved
-from millwright_modules.domain import names, resolution
+from millwright_modules.domain import names, resolution, routes
 from millwright_modules.domain.errors import UploadIncomplete
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.module import Actor, check_installed
 from millwright_modules.domain.problem import Refused
 from millwright_modules.domain.resolution import Consent, Plan
 from millwright_modules.domain.versions import Version
+from millwright_modules.engine.contract import contract
 from millwright_modules.engine.owners import Owners
 from millwright_modules.engine.unpacking import Packages
 from millwright_modules.store import modules, uploads
@@ -110,7 +111,7 @@ class ChangeRpcs:
         told = await self._owners.check(principal.subject, principal.tenant, manifest, documents, _OWNER_SECONDS)
         async with self._platform.reading() as connection:
             plan = _plan(await self._plan_going_live(connection, manifest))
-        plan.problems.extend(responses.problem(each) for each in told)
+        plan.problems.extend(responses.problem(each) for each in [*routes.problems(manifest, contract()), *told])
         return plan
 
     async def _plan_going_live(self, connection: Connection, manifest: Manifest) -> Plan:

@@ -72,6 +72,9 @@ class Reason(StrEnum):
     UNKNOWN_EXTERNAL = "UNKNOWN_EXTERNAL"
     FORBIDDEN_FILE_TYPE = "FORBIDDEN_FILE_TYPE"
     FILE_MISSING = "FILE_MISSING"
+    ROUTE_UNKNOWN = "ROUTE_UNKNOWN"
+    ROUTE_NOT_PERMITTED = "ROUTE_NOT_PERMITTED"
+    ROUTE_TWICE = "ROUTE_TWICE"
     DOCUMENT_REFUSED = "DOCUMENT_REFUSED"
     BACKEND_UNCHECKED = "BACKEND_UNCHECKED"
     # Dependencies.
@@ -333,6 +336,18 @@ MESSAGES = {
         "{path} names {expected}, which is not in the package.",
         "{path}이(가) 가리키는 {expected} 파일이 패키지에 없습니다.",
     ),
+    Reason.ROUTE_UNKNOWN: Text(
+        "{path} is {found}, which no service of this platform has.",
+        "{path} 값 {found}은(는) 이 플랫폼의 어느 서비스에도 없습니다.",
+    ),
+    Reason.ROUTE_NOT_PERMITTED: Text(
+        "{path} is {found}, for which the module needs the permission {expected}.",
+        "{path} 값 {found}을(를) 호출하려면 모듈에 {expected} 권한이 필요합니다.",
+    ),
+    Reason.ROUTE_TWICE: Text(
+        "{path} is {found}, which {expected} has already.",
+        "{path} 값 {found}은(는) {expected}에 이미 있습니다.",
+    ),
     Reason.DOCUMENT_REFUSED: Text(
         "The {expected} service would not take {path}: {found}",
         "{expected} 서비스가 {path} 파일을 받아들이지 않습니다: {found}",
@@ -538,6 +553,10 @@ HINTS = {
         "설정에 필요한 단계만큼 스키마를 펼쳐서 쓰세요.",
     ),
     Reason.FORBIDDEN_FILE_TYPE: _SMALLER,
+    Reason.ROUTE_NOT_PERMITTED: Text(
+        "Name it under `permissions`, or take the route out.",
+        "`permissions`에 권한을 추가하거나 경로를 빼세요.",
+    ),
     Reason.DOCUMENT_REFUSED: Text(
         "Mend the file, and pack the module again.", "파일을 고친 뒤 모듈을 다시 압축하세요."
     ),

@@ -12,7 +12,7 @@ from millwright_runtime.postgres.database import Connection, Database
 
 from millwright_modules.archive.extraction import StagedFile
 from millwright_modules.commands import moving, planning
-from millwright_modules.domain import brought, contents, resolution, settings, signing
+from millwright_modules.domain import brought, contents, resolution, routes, settings, signing
 from millwright_modules.domain.manifest import reader, source
 from millwright_modules.domain.manifest.model import Manifest
 from millwright_modules.domain.operation import Options
@@ -21,6 +21,7 @@ from millwright_modules.domain.resolution import Consent
 from millwright_modules.domain.signing import FileHash, Verdict
 from millwright_modules.domain.versions import Version
 from millwright_modules.domain.words import Reason
+from millwright_modules.engine.contract import contract
 from millwright_modules.store import keys, versions
 from millwright_modules.store import settings as settings_store
 
@@ -56,6 +57,7 @@ async def validate(
         verdict = await _verify(connection, tree, statement)
         found = [
             *contents.problems(manifest, tree.files),
+            *routes.problems(manifest, contract()),
             *verdict.problems,
             *await obstacles(connection, manifest, verdict.signer, options, platform),
             *await _taken(connection, manifest, digest),
