@@ -3,10 +3,8 @@
 Two replicas on one database. An operation is held in a stage by a lock in Postgres, until the test has done its harm.
 """
 
-import io
 import json
 import uuid
-import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from millwright_local.scratch import scratch_directory
 from millwright_local.service_process import ServiceProcess
 from millwright_local.services import named
 from millwright_local.stack import Stack
+from millwright_local.testing.packages import TRUST, packed
 
 MODULE = "modules/quality"
 PAGE = b"export default 1;\n"
@@ -98,6 +97,8 @@ async def connect(replicas: Replicas, tenant: str) -> AsyncIterator[Callable[[Se
             clients.push_async_exit(client)
             return client
 
+        admin = make(replicas.first)
+        await admin.call(admin.modules.AddSigningKey, TRUST)
         yield make
 
 
@@ -113,13 +114,8 @@ def package(page: bytes = PAGE, *, version: str = "1.0.0", entry: str = "") -> b
         "platform": "*",
         "frontend": {"entry": entry} if entry else {"prebuilt": "dist/page.js"},
     }
-    contents = {"module.json": json.dumps(manifest).encode(), entry or "dist/page.js": page}
-    contents |= {f"pictures/{number}.png": bytes([number]) * 20_000 for number in range(100)}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(path), content)
-    return packed.getvalue()
+    pictures = {f"pictures/{number}.png": bytes([number]) * 20_000 for number in range(100)}
+    return packed(manifest, {entry or "dist/page.js": page, **pictures})
 
 
 @asynccontextmanager

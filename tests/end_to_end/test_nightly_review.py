@@ -5,9 +5,6 @@ installed.
 """
 
 import asyncio
-import io
-import json
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +25,7 @@ from millwright_local.etl_client import EtlClient
 from millwright_local.judgment_client import JudgmentClient
 from millwright_local.modules_client import ModulesClient
 from millwright_local.processes import until
+from millwright_local.testing.packages import TRUST, packed
 from millwright_local.workflow_client import WorkflowClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -57,11 +55,7 @@ def package():
         "platform": "*",
         "frontend": {"prebuilt": "dist/page.js"},
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("module.json", json.dumps(manifest))
-        archive.writestr("dist/page.js", "export default 1;")
-    return packed.getvalue()
+    return packed(manifest, {"dist/page.js": b"export default 1;"})
 
 
 class Plant:
@@ -81,6 +75,7 @@ class Plant:
             document = (EXAMPLES / "rulesets" / "line" / f"v{number}.json").read_text()
             request = PublishRulesetRequest(document=document, promote_to="prod")
             await self.judgment.call(self.judgment.rulesets.PublishVersion, request)
+        await self.modules.call(self.modules.modules.AddSigningKey, TRUST)
         upload = await self.modules.upload(package())
         definition = DEFINITION.replace("PACKAGE", upload)
         await self.workflow.call(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
-import json
-import zipfile
 from collections.abc import AsyncIterator, Sequence
 from random import Random
 
@@ -21,6 +18,7 @@ from millwright.modules.v1.operation_pb2 import (
     Stage,
 )
 from millwright_local.modules_client import ModulesClient
+from millwright_local.testing.packages import TRUST, packed
 
 from tests.chaos.book import Book
 from tests.chaos.caller import ATTEMPT_SECONDS, Caller
@@ -45,7 +43,8 @@ class ModulesLoad:
         self._caller = Caller(book, SERVICE, clients, chance)
 
     async def prepare(self) -> None:
-        """Install the first version of each module."""
+        """Have the key of the packages trusted, and install the first version of each module."""
+        await self._caller.call("AddSigningKey", lambda client: client.modules.AddSigningKey, lambda _: TRUST)
         for code in CODES:
             await self._install(code, "1.0.0")
 
@@ -140,12 +139,8 @@ def _package(code: str, version: str) -> bytes:
         "platform": "*",
         "frontend": {"prebuilt": "dist/page.js"},
     }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("module.json", json.dumps(manifest))
-        archive.writestr("dist/page.js", f"export default {version!r};\n")
-        archive.writestr("dist/picture.png", Random(f"{code}-{version}").randbytes(BALLAST_BYTES))
-    return out.getvalue()
+    picture = Random(f"{code}-{version}").randbytes(BALLAST_BYTES)
+    return packed(manifest, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
 
 
 async def _pieces(upload: str, package: bytes, begin: int) -> AsyncIterator[pb.UploadPackageRequest]:

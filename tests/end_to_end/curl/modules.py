@@ -2,9 +2,9 @@
 
 import base64
 import hashlib
-import io
-import json
-import zipfile
+
+from google.protobuf import json_format
+from millwright_local.testing.packages import TRUST, packed
 
 from tests.end_to_end.curl.cases import Call, audited, refused
 
@@ -25,11 +25,7 @@ def package(version: str) -> bytes:
         "frontend": {"prebuilt": "dist/page.js"},
         "settings": {"schema": {"type": "object"}, "defaults": {"days": 28}},
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("module.json"), json.dumps(manifest))
-        archive.writestr(zipfile.ZipInfo("dist/page.js"), PAGE)
-    return packed.getvalue()
+    return packed(manifest, {"dist/page.js": PAGE.encode()})
 
 
 def announcement(package: bytes) -> dict:
@@ -44,6 +40,7 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 AT_ONCE = {"healthTime": "0s"}
 
 INSTALLING = (
+    Call("ModuleService/AddSigningKey", json_format.MessageToDict(TRUST), "signingKeys/tests"),
     Call("ModuleService/CreateUpload", announcement(ONE), '"name": "uploads/'),
     Call("ModuleService/UploadPackage", {"upload": "$uploads", "data": DATA}, '"complete": true'),
     Call("ModuleService/GetUpload", {"name": "$uploads"}, '"complete": true'),

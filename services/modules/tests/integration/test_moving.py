@@ -7,7 +7,7 @@ from google.protobuf import json_format, struct_pb2
 from millwright.modules.v1 import module_pb2
 from millwright.modules.v1 import module_service_pb2 as pb
 from millwright_local.testing.refusals import refused
-from modules_rig.client import MODULE, package, stage, upload_name
+from modules_rig.client import MODULE, package, page, stage, upload_name
 
 DASHBOARD = "modules/dashboard"
 SETTINGS = f"{MODULE}/settings"
@@ -33,7 +33,7 @@ async def kinds(client, module=MODULE):
 async def install(client, *versions):
     """Install versions one after the other, each with a page that tells it apart."""
     for version in versions:
-        await client.installed(package(version, page=version.encode()))
+        await client.installed(package(version, page=page(version)))
 
 
 async def test_a_rollback_brings_back_what_was_live_before(client):
@@ -42,7 +42,7 @@ async def test_a_rollback_brings_back_what_was_live_before(client):
     assert (answer.activation.kind, answer.activation.to_version) == (module_pb2.Activation.KIND_ROLLBACK, "1.0.0")
     assert (answer.activation.from_version, answer.activation.reason) == ("1.1.0", "the chart is empty")
     assert await live(client) == ("ENABLED", "1.0.0", 3)
-    assert (await client.asset())[1] == b"1.0.0"
+    assert (await client.asset())[1] == page("1.0.0")
 
 
 async def test_rollbacks_go_further_back_and_then_there_is_no_target(client):
@@ -105,7 +105,7 @@ async def test_what_is_disabled_is_served_to_nobody(client):
     assert (await client.DisableModule(name=MODULE)).HasField("activation") is False
     assert (await refused(client.GetAsset(module=MODULE))).kind == ("FAILED_PRECONDITION", "NOT_ENABLED")
     await client.EnableModule(name=MODULE)
-    assert (await client.asset())[1] == b"1.0.0"
+    assert (await client.asset())[1] == page("1.0.0")
     assert await kinds(client) == ["INSTALL", "DISABLE", "ENABLE"]
 
 

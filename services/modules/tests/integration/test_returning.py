@@ -10,8 +10,9 @@ DASHBOARD = "modules/dashboard"
 DAMAGE = "UPDATE modules.chunk SET data = 'x' WHERE tenant = $1 AND digest = $2"
 
 
-async def make_sick(client, sql, page, *needing):
-    """Install 1.1.0, then what needs it, and damage its page; give the operation at its end."""
+async def make_sick(client, sql, text, *needing):
+    """Install 1.1.0, whose page is a text, then what needs it, and damage the page; give the operation at its end."""
+    page = f"'{text}';".encode()
     operation = await client.start(package("1.1.0", page=page), health=60)
     async for message in client.WatchOperation(name=operation, from_sequence=0):
         if message.event.progress.percent > 75:
@@ -27,7 +28,7 @@ async def make_sick(client, sql, page, *needing):
 
 def needing(wanted):
     """A package of a module that needs the first one."""
-    return package(code="dashboard", dependencies={"quality": wanted}, page=f"needs {wanted}".encode())
+    return package(code="dashboard", dependencies={"quality": wanted}, page=f"'needs {wanted}'".encode())
 
 
 def told(operation):
@@ -41,7 +42,7 @@ def told(operation):
 
 async def test_what_is_not_healthy_goes_and_what_was_live_returns(client, sql):
     await client.installed(package("1.0.0"))
-    operation = await make_sick(client, sql, b"sick")
+    operation = await make_sick(client, sql, "sick")
     module = (await client.GetModule(name=MODULE)).module
     assert (module.active_version, module.generation) == ("1.0.0", 3)
     last = (await client.ListActivations(module=MODULE)).activations[0]
@@ -52,13 +53,13 @@ async def test_what_is_not_healthy_goes_and_what_was_live_returns(client, sql):
 async def test_what_was_disabled_before_is_disabled_again(client, sql):
     await client.installed(package("1.0.0"))
     await client.DisableModule(name=MODULE)
-    await make_sick(client, sql, b"sick and disabled before")
+    await make_sick(client, sql, "sick and disabled before")
     module = (await client.GetModule(name=MODULE)).module
     assert (module.active_version, module.state) == ("1.0.0", module_pb2.Module.STATE_DISABLED)
 
 
 async def test_a_first_version_that_is_not_healthy_goes_out_again(client, sql):
-    await make_sick(client, sql, b"sick from the first")
+    await make_sick(client, sql, "sick from the first")
     module = (await client.GetModule(name=MODULE)).module
     assert (module.state, module.generation) == (module_pb2.Module.STATE_UNINSTALLED, 2)
 
@@ -66,7 +67,7 @@ async def test_a_first_version_that_is_not_healthy_goes_out_again(client, sql):
 @pytest.mark.parametrize(("wanted", "left"), [("^1.1", [("dashboard", "^1.1", "1.0.0")]), ("^1", [])])
 async def test_what_others_need_by_now_returns_nonetheless_and_they_are_told_of(client, sql, wanted, left):
     await client.installed(package("1.0.0"))
-    operation = await make_sick(client, sql, f"sick for {wanted}".encode(), needing(wanted))
+    operation = await make_sick(client, sql, f"sick for {wanted}", needing(wanted))
     module = (await client.GetModule(name=MODULE)).module
     assert (module.active_version, module.generation, module.operation) == ("1.0.0", 3, "")
     assert told(operation) == left
@@ -80,14 +81,14 @@ async def test_what_others_need_by_now_returns_nonetheless_and_they_are_told_of(
 async def test_what_was_disabled_is_disabled_again_whoever_needs_it(client, sql):
     await client.installed(package("1.0.0"))
     await client.DisableModule(name=MODULE)
-    operation = await make_sick(client, sql, b"sick, disabled and needed", needing("^1"))
+    operation = await make_sick(client, sql, "sick, disabled and needed", needing("^1"))
     assert (await client.GetModule(name=MODULE)).module.state == module_pb2.Module.STATE_DISABLED
     assert told(operation) == [("dashboard", "^1", "none")]
     assert [problem.reason for problem in (await client.GetModule(name=DASHBOARD)).problems] == ["DEPENDENCY_DISABLED"]
 
 
 async def test_a_first_version_that_is_not_healthy_goes_out_whoever_needs_it(client, sql):
-    operation = await make_sick(client, sql, b"sick from the first, and needed", needing("^1.1"))
+    operation = await make_sick(client, sql, "sick from the first, and needed", needing("^1.1"))
     assert (await client.GetModule(name=MODULE)).module.state == module_pb2.Module.STATE_UNINSTALLED
     assert told(operation) == [("dashboard", "^1.1", "none")]
     assert [problem.reason for problem in (await client.GetModule(name=DASHBOARD)).problems] == ["DEPENDENCY_MISSING"]

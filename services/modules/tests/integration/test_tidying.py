@@ -8,7 +8,7 @@ from millwright_local.testing.refusals import refused
 from millwright_modules.blobs.keeper import Keeper
 from millwright_modules.blobs.postgres import PostgresPlace
 from millwright_modules.engine.tidying import Tidying
-from modules_rig.client import MODULE, package, upload_name
+from modules_rig.client import MODULE, package, page, upload_name
 
 AT_ONCE = timedelta(0)
 
@@ -36,26 +36,26 @@ async def blobs(client, sql):
 
 async def test_versions_past_those_kept_go_with_what_only_they_had(client, sql, tidying):
     for version in ("1.0.0", "1.1.0", "1.2.0"):
-        await client.installed(package(version, page=version.encode()))
+        await client.installed(package(version, page=page(version)))
     await sql.execute("DELETE FROM modules.upload WHERE tenant = $1", client.tenant)
     await tidying.run_once(AT_ONCE)
     assert await versions(client) == {"1.1.0", "1.2.0"}
-    pages = {hashlib.sha256(version.encode()).digest() for version in ("1.1.0", "1.2.0")}
+    pages = {hashlib.sha256(page(version)).digest() for version in ("1.1.0", "1.2.0")}
     shared = hashlib.sha256(b"export const chart = 2;\n").digest()
-    packages = {hashlib.sha256(package(version, page=version.encode())).digest() for version in ("1.1.0", "1.2.0")}
+    packages = {hashlib.sha256(package(version, page=page(version))).digest() for version in ("1.1.0", "1.2.0")}
     assert await blobs(client, sql) == {*pages, shared, *packages}
     await client.RollbackModule(name=MODULE, reason="back")
-    assert (await client.asset())[1] == b"1.1.0"
+    assert (await client.asset())[1] == page("1.1.0")
     assert (await refused(client.RollbackModule(name=MODULE, reason="on"))).reason == "NO_ROLLBACK_TARGET"
 
 
 async def test_the_live_version_stays_however_many_came_after_it(client, tidying):
     for version in ("1.0.0", "1.1.0", "1.2.0"):
-        await client.installed(package(version, page=version.encode()))
+        await client.installed(package(version, page=page(version)))
     await client.RollbackModule(name=MODULE, target_version="1.0.0", reason="back to the first")
     await tidying.run_once(AT_ONCE)
     assert "1.0.0" in await versions(client)
-    assert (await client.asset())[1] == b"1.0.0"
+    assert (await client.asset())[1] == page("1.0.0")
 
 
 async def test_what_is_young_stays_though_nothing_names_it(client, sql, tidying):
@@ -87,12 +87,12 @@ async def test_uploads_that_nobody_touched_for_a_day_go(client, sql, tidying):
 
 async def test_the_package_of_a_version_that_is_kept_can_be_installed_again_at_any_time(client, sql, tidying):
     for version in ("1.0.0", "1.1.0", "1.2.0"):
-        await client.installed(package(version, page=version.encode()))
+        await client.installed(package(version, page=page(version)))
     await sql.execute(
         "UPDATE modules.upload SET update_time = update_time - interval '25 hours' WHERE tenant = $1", client.tenant
     )
     await tidying.run_once(AT_ONCE)
-    oldest, kept = (upload_name(package(version, page=version.encode())) for version in ("1.0.0", "1.1.0"))
+    oldest, kept = (upload_name(package(version, page=page(version))) for version in ("1.0.0", "1.1.0"))
     assert (await refused(client.InstallModule(upload=oldest))).reason == "UPLOAD_NOT_FOUND"
     await client.RollbackModule(name=MODULE, target_version="1.1.0", reason="back")
     assert (await client.InstallModule(upload=kept)).joined

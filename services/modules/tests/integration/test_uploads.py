@@ -114,7 +114,7 @@ async def test_packages_of_versions_that_are_kept_do_not_count(service_databases
     async with service_databases.fresh(SERVICE) as urls:
         narrow = service_settings(SERVICE, urls.service, upload_megabytes=128)
         async with running(SERVICE, narrow) as service, connected(service) as client:
-            await client.installed(package(page=PACKAGE))
+            await client.installed(package(page=b"//" + PACKAGE.hex().encode()))
             assert (await client.CreateUpload(digest=bytes(32), total_bytes=126 << 20)).upload.total_bytes
 
 

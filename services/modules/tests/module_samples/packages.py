@@ -1,8 +1,11 @@
 """Packages of a module that draws a chart."""
 
+import hashlib
 import json
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from millwright_modules.domain import signing
+from millwright_modules.domain.signing import FileHash
 
 from module_samples.archives import Member, pack
 
@@ -47,3 +50,9 @@ def files(**changes):
 def archive(contents):
     """The ZIP of files."""
     return pack(*(Member(path.encode(), content) for path, content in contents.items()))
+
+
+def signed(contents, key_id="ours", key=KEY):
+    """Files with their signature."""
+    hashes = {path: FileHash(len(content), hashlib.sha256(content).digest()) for path, content in contents.items()}
+    return {**contents, signing.FILE: json.dumps(signing.sign(hashes, key_id, key)).encode()}

@@ -1,13 +1,15 @@
 """A client of the whole API of the modules service."""
 
 import hashlib
+from contextlib import suppress
 from datetime import timedelta
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 from millwright.modules.v1 import module_service_pb2 as pb
 from millwright.modules.v1 import operation_pb2
 from millwright_local.testing.client import ContractClient, rpcs_of
-from module_samples.packages import archive, files
+from module_samples.packages import KEY, archive, files, signed
 
 PIECE_BYTES = 256 << 10
 MODULE = "modules/quality"
@@ -24,10 +26,16 @@ def stage(message):
 
 
 def package(version="1.0.0", frontend="prebuilt", page=b"export default 1;\n", **changes):
-    """A package of the module `quality`, with a frontend that was built before; `changes` are keys of its manifest."""
+    """A signed package of the module `quality`, with a frontend built before; `changes` are keys of its manifest."""
     changes["frontend"] = {"prebuilt": "dist/page.js"} if frontend == "prebuilt" else frontend
     contents = files(version=version, **changes)
-    return archive(contents | {"dist/page.js": page, "dist/parts/chart.js": b"export const chart = 2;\n"})
+    contents |= {"dist/page.js": page, "dist/parts/chart.js": b"export const chart = 2;\n"}
+    return archive(signed(contents) if frontend == "prebuilt" else contents)
+
+
+def page(version):
+    """A page that tells a version."""
+    return f"export default '{version}';\n".encode()
 
 
 class Client(ContractClient):
@@ -60,8 +68,15 @@ class Client(ContractClient):
         ] or [pb.UploadPackageRequest(upload=name or upload_name(package))]
         return (await self.stream("UploadPackage", pieces)).upload
 
+    async def trust(self):
+        """Have the key trusted with which packages are signed."""
+        key = pb.SigningKey(name="signingKeys/ours", public_key=KEY.public_key().public_bytes_raw(), owner="us")
+        with suppress(grpc.aio.AioRpcError):  # it is trusted already
+            await self.AddSigningKey(key=key)
+
     async def upload(self, package):
-        """Bring a package in, whole; give its name."""
+        """Bring a package in, whole, with its key trusted; give its name."""
+        await self.trust()
         announced = await self.announce(package)
         sent = await self.send_package(package, begin=announced.received_bytes)
         assert sent.complete

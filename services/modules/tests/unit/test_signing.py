@@ -86,3 +86,13 @@ def test_the_policy_says_what_an_unsigned_package_is(policy, severities):
 def test_a_public_key_has_32_bytes():
     assert signing.is_public_key(TRUSTED["ours"])
     assert not signing.is_public_key(b"short")
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_frontend_that_was_built_before_needs_a_good_signature_whatever_the_policy(policy):
+    bare = signing.verify(None, FILES, TRUSTED, policy, is_prebuilt=True)
+    assert [(problem.reason, problem.severity) for problem in bare.problems] == [
+        ("PREBUILT_UNSIGNED", "ERROR"),
+        ("UNSIGNED", "ERROR"),
+    ]
+    assert signing.verify(SIGNED, FILES, TRUSTED, policy, is_prebuilt=True) == signing.Verdict("ours", ())

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from millwright_modules.building import command, messages, sources
@@ -87,6 +87,19 @@ class Builder:
             report(_step(len(_STEPS)))
             return result
 
+    async def check(
+        self, source: Path, paths: Sequence[str], room: Path, *, externals: Sequence[str], files: Collection[str]
+    ) -> None:
+        """Hold scripts and styles that were built before to loading the module's files and `externals` alone.
+
+        `files` are all that `source` holds; `room` is where it works, and is left as it was. Raises Refused.
+        """
+        async with self._turns:
+            esbuild = self._available()
+            with tempfile.TemporaryDirectory(dir=room, prefix=".check-") as place:
+                build = _Build(esbuild, self._limits, Path(place), lambda _: None)
+                await build.check(source, paths, files, externals)
+
     def _available(self) -> Esbuild:
         if isinstance(self._esbuild, Missing):
             raise refusal(Reason.BUILD_UNAVAILABLE, expected=self._esbuild)
@@ -116,21 +129,38 @@ class _Build:
         key: str,
     ) -> BuildResult:
         self._report(_step(1))
-        outcome = await self._run(source, entry, arguments)
+        source, writable = self._prepared(source)
+        said = await self._said(source, writable, entry, arguments, externals)
+        self._report(_step(2))
+        built = (await self._read(source, entry, files, externals)).built()
+        assets = await asyncio.to_thread(self._described, built.outputs)
+        return BuildResult(built.entry, assets, said, key)
+
+    async def check(self, source: Path, paths: Sequence[str], files: Collection[str], externals: Sequence[str]) -> None:
+        source, writable = self._prepared(source)
+        (self._work / command.CHECKED).write_text(command.checked(paths), "utf-8")
+        await self._said(source, writable, paths[0], command.checking_arguments(externals), externals)
+        await self._read(source, paths[0], files, externals)
+
+    async def _said(
+        self, source: Path, writable: Sequence[Path], entry: str, arguments: Sequence[str], externals: Sequence[str]
+    ) -> tuple[Problem, ...]:
+        """Have esbuild do its work; give its warnings, and raise Refused for its errors."""
+        outcome = await self._run(source, writable, entry, arguments)
         said = list(messages.problems(outcome.output, entry, externals))
         if outcome.code != 0 and not any(problem.severity in _ERRORS for problem in said):
             said.append(Problem(Reason.BUILD_FAILED, entry, found=f"esbuild ended with {outcome.code}"))
         self._refuse(said)
-        self._report(_step(2))
+        return tuple(said)
+
+    async def _read(self, source: Path, entry: str, files: Collection[str], externals: Sequence[str]) -> Metafile:
+        """Read what esbuild says that it did; raise Refused if it is not what it may do."""
         read = await asyncio.to_thread(Metafile, self._work / command.METAFILE, entry)
         self._refuse(await asyncio.to_thread(read.breaches, source, files, externals))
-        built = read.built()
-        assets = await asyncio.to_thread(self._described, built.outputs)
-        return BuildResult(built.entry, assets, tuple(said), key)
+        return read
 
-    async def _run(self, source: Path, entry: str, arguments: Sequence[str]) -> Outcome:
+    async def _run(self, source: Path, writable: Sequence[Path], entry: str, arguments: Sequence[str]) -> Outcome:
         called = [str(self._esbuild.path), *arguments]
-        source, writable = self._prepared(source)
         try:
             outcome = await process.run(called, self._work, [source], writable, self._limits)
         except kernel.Unavailable as lack:

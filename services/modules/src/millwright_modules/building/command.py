@@ -6,11 +6,14 @@ built depend on where the sources lie as seen from there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 SOURCE = "source"
 OUT = "out"
 METAFILE = "said/metafile.json"
+CHECKED = "said/checked.js"
+"""Names all scripts and styles that were built before, so that they are read as a build would read them."""
 
 _KEPT_MESSAGES = 50
 _LOADERS = {
@@ -41,4 +44,18 @@ _FLAGS = (
 
 def arguments(entry: str, externals: Sequence[str]) -> list[str]:
     """Give the arguments for the entry `entry` of the module, with what the platform brings left out."""
-    return [f"./{SOURCE}/{entry}", *_FLAGS, *(f"--external:{name}" for name in sorted(externals))]
+    return _arguments(f"./{SOURCE}/{entry}", externals)
+
+
+def checking_arguments(externals: Sequence[str]) -> list[str]:
+    """Give the arguments for what CHECKED names."""
+    return _arguments(f"./{CHECKED}", externals)
+
+
+def checked(paths: Sequence[str]) -> str:
+    """Give the content of CHECKED."""
+    return "".join(f"import {json.dumps(f'../{SOURCE}/{path}')};\n" for path in paths)
+
+
+def _arguments(entry: str, externals: Sequence[str]) -> list[str]:
+    return [entry, *_FLAGS, *(f"--external:{name}" for name in sorted(externals))]

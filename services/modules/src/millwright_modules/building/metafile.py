@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from millwright_modules.building import messages
-from millwright_modules.building.command import OUT
+from millwright_modules.building.command import CHECKED, OUT
 from millwright_modules.domain.problem import Problem, refusal, shown
 from millwright_modules.domain.words import Reason
 
@@ -61,7 +61,7 @@ class Metafile:
     def _breaches(self, source: Path, files: Collection[str], externals: Sequence[str]) -> Iterator[Problem]:
         for path, read in self._said["inputs"].items():
             inner = messages.within(path)
-            if path.startswith(_INLINE):
+            if path.startswith(_INLINE) or path == CHECKED:
                 continue
             if inner not in files:
                 yield Problem(Reason.IMPORT_FORBIDDEN, shown(inner), "a file of the module", shown(inner))

@@ -92,14 +92,23 @@ def sign(files: Mapping[str, FileHash], key_id: str, key: Ed25519PrivateKey) -> 
     }
 
 
-def verify(statement: Any, files: Mapping[str, FileHash], trusted: Mapping[str, bytes], policy: Policy) -> Verdict:
+def verify(
+    statement: Any,
+    files: Mapping[str, FileHash],
+    trusted: Mapping[str, bytes],
+    policy: Policy,
+    *,
+    is_prebuilt: bool = False,
+) -> Verdict:
     """Judge a package's signature: `statement` is what its signature file holds, None if it has none.
 
     `files` are all files of the package but the signature file, `trusted` the public keys by id. Under WARN, what is
-    wrong is a warning; under OFF nothing is said.
+    wrong is a warning; under OFF nothing is said. A frontend that was built before needs a good signature under each.
     """
     found = tuple(_faults(statement, files, trusted))
     signer = "" if found else statement["key"]
+    if found and is_prebuilt:
+        return Verdict(signer, (Problem(Reason.PREBUILT_UNSIGNED, "/frontend/prebuilt"), *found))
     match policy:
         case Policy.OFF:
             return Verdict(signer, ())

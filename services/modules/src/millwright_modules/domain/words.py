@@ -97,6 +97,7 @@ class Reason(StrEnum):
     SIGNED_FILE_MISSING = "SIGNED_FILE_MISSING"
     FILE_NOT_SIGNED = "FILE_NOT_SIGNED"
     HASH_MISMATCH = "HASH_MISMATCH"
+    PREBUILT_UNSIGNED = "PREBUILT_UNSIGNED"
     # Builds.
     BUILD_UNAVAILABLE = "BUILD_UNAVAILABLE"
     BUILD_FAILED = "BUILD_FAILED"
@@ -105,6 +106,7 @@ class Reason(StrEnum):
     BUILD_OUT_OF_TIME = "BUILD_OUT_OF_TIME"
     IMPORT_UNRESOLVED = "IMPORT_UNRESOLVED"
     IMPORT_FORBIDDEN = "IMPORT_FORBIDDEN"
+    PREBUILT_UNCHECKED = "PREBUILT_UNCHECKED"
     # Installing.
     SETTINGS_UNFIT = "SETTINGS_UNFIT"
     GENERATION_MISMATCH = "GENERATION_MISMATCH"
@@ -428,6 +430,10 @@ MESSAGES = {
         "{path} was changed after it was signed: {found}, not {expected}.",
         "{path} 파일이 서명 후 변경되었습니다: {expected}이 아니라 {found}.",
     ),
+    Reason.PREBUILT_UNSIGNED: Text(
+        "{path} is a frontend that was built elsewhere, which goes live only with a good signature by a trusted key.",
+        "{path}은(는) 다른 곳에서 빌드한 프런트엔드입니다. 신뢰하는 키의 올바른 서명이 있어야 설치할 수 있습니다.",
+    ),
     Reason.BUILD_UNAVAILABLE: Text(
         "Frontends are not built here: the machine lacks {expected}, without which a build could read its secrets.",
         "이 서버에서는 프런트엔드를 빌드하지 않습니다. 빌드를 격리하는 데 필요한 {expected}이(가) 없습니다.",
@@ -449,6 +455,10 @@ MESSAGES = {
     Reason.IMPORT_FORBIDDEN: Text(
         "{path} reaches for {found}, which is outside the module.",
         "{path}이(가) 모듈 밖의 {found}을(를) 읽으려 합니다.",
+    ),
+    Reason.PREBUILT_UNCHECKED: Text(
+        "What {path} loads was not checked: the machine lacks {expected}.",
+        "{path} 파일이 불러오는 것을 확인하지 않았습니다. 이 서버에 {expected}이(가) 없습니다.",
     ),
     Reason.SETTINGS_UNFIT: Text(
         "The settings that are saved would not fit this version: {path}: {found}",
@@ -579,6 +589,10 @@ HINTS = {
         "Allow the change, if the publisher confirms it.", "발행자에게 확인한 뒤 변경을 허용하세요."
     ),
     Reason.HASH_MISMATCH: Text("Get the package from its publisher again.", "발행자에게서 패키지를 다시 받으세요."),
+    Reason.PREBUILT_UNSIGNED: Text(
+        "Sign it by `millwright module sign` with a key trusted here, or bring the source as `frontend.entry`.",
+        "이 서버가 신뢰하는 키와 `millwright module sign`으로 서명하거나, 소스를 `frontend.entry`로 넣으세요.",
+    ),
     Reason.BUILD_UNAVAILABLE: Text(
         "Build it elsewhere, name the file as `frontend.prebuilt`, and sign the package; or run the service on "
         "Linux 6.7 or newer with Landlock.",

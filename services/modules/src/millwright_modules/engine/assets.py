@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from millwright_runtime.postgres.database import Database
@@ -18,13 +18,16 @@ from millwright_modules.domain.manifest import source
 from millwright_modules.domain.manifest.model import Frontend
 from millwright_modules.domain.module import Asset
 from millwright_modules.domain.operation import Activity, Done
-from millwright_modules.domain.problem import Problem
+from millwright_modules.domain.problem import Problem, Refused
+from millwright_modules.domain.words import Reason
 from millwright_modules.engine.progress import Teller
 from millwright_modules.engine.validating import Tree
 from millwright_modules.store import blobs
 
 _PIECE_BYTES = 1 << 20
 _STORED_AT_ONCE = 8
+_LOADING = frozenset({".js", ".mjs", ".css"})
+"""Kinds of files with which browsers load others."""
 _BUILT_SHARE = 0.8
 """How much of BUILDING is done once the files are built."""
 
@@ -52,7 +55,7 @@ class Assets:
         if frontend is None:
             return Bundle(tree.root, "", ())
         if frontend.is_prebuilt:
-            return _prebuilt(tree, frontend.entry)
+            return await self._checked(tree, frontend, room)
 
         def report(told: Step | Problem) -> None:
             if isinstance(told, Step):
@@ -65,6 +68,21 @@ class Assets:
             tree.root, frontend.entry, out, report, externals=frontend.externals, hashes=hashes
         )
         return Bundle(out, result.entry, [asset.path for asset in result.assets], result.warnings)
+
+    async def _checked(self, tree: Tree, frontend: Frontend, room: Path) -> Bundle:
+        """Give the files of a frontend that was built before, if they load nothing from elsewhere; raise Refused."""
+        bundle = _prebuilt(tree, frontend.entry)
+        home = PurePosixPath(frontend.entry).parent
+        loading = [str(home / path) for path in bundle.paths if PurePosixPath(path).suffix.lower() in _LOADING]
+        try:
+            await self._builder.check(tree.root, loading, room, externals=frontend.externals, files=tree.files)
+        except Refused as refused:
+            lacks = [problem for problem in refused.problems if problem.reason is Reason.BUILD_UNAVAILABLE]
+            if not lacks:
+                raise
+            unchecked = Problem(Reason.PREBUILT_UNCHECKED, frontend.entry, lacks[0].expected).as_warning()
+            return replace(bundle, warnings=[unchecked])
+        return bundle
 
     async def keep(self, tenant: str, bundle: Bundle, teller: Teller) -> Sequence[Asset]:
         """Keep the files as blobs; those that are there already are not written again."""

@@ -54,7 +54,7 @@ async def validate(
     manifest = await asyncio.to_thread(reader.read, content)
     statement = await asyncio.to_thread(_statement, tree)
     async with database.snapshot(tenant) as connection:
-        verdict = await _verify(connection, tree, statement)
+        verdict = await _verify(connection, tree, statement, manifest)
         found = [
             *contents.problems(manifest, tree.files),
             *routes.problems(manifest, contract()),
@@ -87,11 +87,12 @@ async def obstacles(
     return [*plan.problems, *await _unfit_settings(connection, manifest)]
 
 
-async def _verify(connection: Connection, tree: Tree, statement: Json) -> Verdict:
+async def _verify(connection: Connection, tree: Tree, statement: Json, manifest: Manifest) -> Verdict:
     trusted = {key.key: key.public_key for key in await keys.all_trusted(connection)}
     policy = await keys.policy(connection)
     files = {path: FileHash(file.size_bytes, file.digest) for path, file in tree.files.items() if path != signing.FILE}
-    return await asyncio.to_thread(signing.verify, statement, files, trusted, policy)
+    is_prebuilt = manifest.frontend is not None and manifest.frontend.is_prebuilt
+    return await asyncio.to_thread(signing.verify, statement, files, trusted, policy, is_prebuilt=is_prebuilt)
 
 
 def _statement(tree: Tree) -> Json:
