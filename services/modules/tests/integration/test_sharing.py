@@ -88,6 +88,7 @@ async def test_other_bytes_of_one_of_two_are_found_out(client):
 
 
 async def test_two_who_upload_and_install_the_same_at_once_have_one_operation(client):
+    await client.trust()
     data = package(page=b"//" + PACKAGE.hex().encode())
     calls = [client.stream("UploadAndInstall", installing(data)) for _ in range(2)]
     told = await asyncio.gather(*(answers(call) for call in calls))
@@ -98,6 +99,7 @@ async def test_two_who_upload_and_install_the_same_at_once_have_one_operation(cl
 
 
 async def test_what_was_overtaken_is_taken_from_the_offset_that_was_told(client):
+    await client.trust()
     data = package(page=b"//" + PACKAGE[::-1].hex().encode())
     first, *rest = installing(data)
     goes_on = asyncio.Event()
