@@ -35,15 +35,19 @@ PAGE = b"export default 1;\n"
 STAGES = ["UPLOADED", "EXTRACTING", "VALIDATING", "BUILDING", "ACTIVATING", "COMPLETED"]
 SECRET = "k7-the-service-knows-it"
 TAKEN_OVER_SECONDS = 60.0  # lease 6 s, look 1 s, and much room for a busy machine
-HOLD = """
-CREATE OR REPLACE FUNCTION modules.hold() RETURNS trigger LANGUAGE plpgsql AS $$
+# What is written of an operation waits while somebody holds its stage. It is there before any replica is frozen, which
+# may be in the middle of asking something of the table.
+HOLDABLE = """
+CREATE FUNCTION modules.hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(7);
+    PERFORM pg_advisory_xact_lock_shared(7, hashtext(OLD.stage));
     RETURN NEW;
 END $$;
 CREATE TRIGGER hold BEFORE UPDATE ON modules.operation FOR EACH ROW
-WHEN (OLD.stage = '{stage}' AND NEW.sequence > OLD.sequence) EXECUTE FUNCTION modules.hold()
+WHEN (NEW.sequence > OLD.sequence) EXECUTE FUNCTION modules.hold()
 """
+HOLD = "SELECT pg_advisory_lock(7, hashtext($1))"
+LET_GO = "SELECT pg_advisory_unlock_all()"
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -71,6 +75,9 @@ async def shared_replicas() -> AsyncIterator[Replicas]:
         environment.setenv("MILLWRIGHT_MODULES_TOKEN_OF_A_FRIEND", SECRET)
         stack = Stack(home, services=[named("modules")], free_ports=True, durable=False, environment={})
         async with stack:
+            assert stack.postgres
+            async with stack.postgres.connect(DATABASE) as connection:
+                await connection.execute(HOLDABLE)
             second = stack.add_replica("modules")
             await second.start()
             yield Replicas(stack, stack.services["modules"], second)
@@ -122,18 +129,13 @@ def package(page: bytes = PAGE, *, version: str = "1.0.0", entry: str = "") -> b
 async def held_in(stack: Stack, stage: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Hold operations in a stage: nothing more is written of them until the given function was awaited."""
     assert stack.postgres
-    try:
-        async with stack.postgres.connect(DATABASE) as connection:
-            await connection.execute(HOLD.format(stage=stage))
-            await connection.execute("SELECT pg_advisory_lock(7)")
+    async with stack.postgres.connect(DATABASE) as connection:
+        await connection.execute(HOLD, stage)
 
-            async def let_go() -> None:
-                await connection.execute("SELECT pg_advisory_unlock_all()")
+        async def let_go() -> None:
+            await connection.execute(LET_GO)
 
-            yield let_go
-    finally:
-        async with stack.postgres.connect(DATABASE) as connection:
-            await connection.execute("DROP TRIGGER hold ON modules.operation")
+        yield let_go
 
 
 async def come_to(client: ModulesClient, operation: str, stage: str) -> OperationEvent:

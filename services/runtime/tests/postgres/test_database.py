@@ -16,6 +16,8 @@ from millwright_runtime.postgres.database import (
 NOTE = "INSERT INTO sample.note VALUES ($1, $2)"
 LOCK = "SELECT pg_advisory_xact_lock(7)"
 TEXTS = "SELECT text FROM sample.note"
+# Parse of a nameless statement, and Flush: Bind, Execute and Sync would come next.
+HALF_A_QUESTION = b"P\0\0\0\x10\0SELECT 1\0\0\0H\0\0\0\x04"
 WAITS_FOR = "SELECT wait_event FROM pg_stat_activity WHERE pid = $1"
 
 
@@ -345,6 +347,28 @@ async def test_a_transaction_that_idles_lets_go_of_its_locks(own_postgres, monke
     with pytest.raises(Exception) as caught:
         await idle()
     assert is_connection_loss(caught.value)
+    await frozen.close()
+    await other.close()
+
+
+async def test_a_transaction_that_freezes_in_the_middle_of_asking_lets_go_of_its_locks(own_postgres, monkeypatch):
+    monkeypatch.setattr("millwright_runtime.postgres.database._TRANSACTION_SECONDS", 0.5)
+    frozen = await Database.open(own_postgres.service, 1, application="test")
+    other = await Database.open(own_postgres.service, 1, application="test")
+
+    async def ask_half():
+        async with frozen.transaction("north") as connection:
+            await connection.execute(LOCK)
+            await connection.execute(NOTE, "north", "undone")
+            connection._transport.write(HALF_A_QUESTION)
+            async with other.snapshot("north") as waiting:
+                await waiting.execute(LOCK)
+            await connection.execute("SELECT 1")
+
+    with pytest.raises(Exception) as caught:
+        await ask_half()
+    assert is_connection_loss(caught.value)
+    assert await texts(other, "north") == set()
     await frozen.close()
     await other.close()
 

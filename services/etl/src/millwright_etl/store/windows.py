@@ -34,11 +34,13 @@ class Made(NamedTuple):
 async def set_limits(connection: Connection, memory_megabytes: int, seconds: float = 600.0) -> None:
     """Prepare a transaction for the statement: compiling it costs more than it saves, and hashing needs memory.
 
-    No statement takes longer than `seconds`, and none goes on for a client that is gone.
+    No statement takes longer than `seconds`, all together take three times that, and none goes on for a client that is
+    gone.
     """
     await connection.execute(
         f"SET LOCAL jit = off; SET LOCAL work_mem = '{memory_megabytes:d}MB'; "
         f"SET LOCAL statement_timeout = {round(seconds * 1000):d}; "
+        f"SET LOCAL transaction_timeout = {round(3 * seconds * 1000):d}; "
         "SET LOCAL client_connection_check_interval = '1s'"
     )
 

@@ -95,7 +95,8 @@ class Relay:
 # Acknowledgements may take their time; meanwhile nothing is asked of Postgres.
 _TAKE_TURN = """
 SELECT pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0)) AS has_turn,
-       set_config('idle_in_transaction_session_timeout', '60s', true)
+       set_config('idle_in_transaction_session_timeout', '60s', true),
+       set_config('transaction_timeout', '90s', true)
 """
 # The events to publish next, in the order of publication. Each is looked up by itself: a plan that was made while the
 # log was empty would read the whole of it.

@@ -38,6 +38,8 @@ _TENANT = re.compile(r"[a-z0-9-]{1,63}|\*")
 _STATEMENT_SECONDS = 30.0
 _IDLE_MILLISECONDS = 5_000
 """A process that is frozen in the middle of a transaction keeps its locks no longer than this from the others."""
+_TRANSACTION_SECONDS = 60.0
+"""Nor than this, if it froze in the middle of asking: Postgres does not count that as idle, nor as a statement."""
 
 
 class Companion(Protocol):
@@ -112,10 +114,14 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, tenant: str) -> AsyncIterator[Connection]:
-        """Give a connection inside a transaction that sees the rows of `tenant` alone; commit at the end."""
+        """Give a connection inside a transaction that sees the rows of `tenant` alone; commit at the end.
+
+        It may take a minute; whoever needs longer sets `transaction_timeout`.
+        """
         companion = _companion.get()
         is_written = False
-        async with self._begun("BEGIN", tenant) as connection:
+        begin = f"BEGIN; SET LOCAL transaction_timeout = {round(_TRANSACTION_SECONDS * 1000)}"
+        async with self._begun(begin, tenant) as connection:
             yield connection
             if companion and companion.is_due and companion.tenant == tenant:
                 await companion.write(connection)
@@ -232,6 +238,7 @@ def is_connection_loss(error: BaseException) -> bool:
             asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
             asyncpg.PostgresIOError,
             asyncpg.IdleInTransactionSessionTimeoutError,
+            asyncpg.TransactionTimeoutError,
             asyncpg.ReadOnlySQLTransactionError,  # a replica that has not been promoted yet
             asyncpg.TransactionRollbackError,  # a deadlock, which ends one of two who are both right
         ),
