@@ -3,6 +3,9 @@
 All evaluators judge the same inputs by the same table of 20 rows, by turns, and must agree on every one of them before
 anything is timed. ZEN and CEL are used in the fastest way that was found: ZEN with a static loader, CEL as one nested
 conditional. What is ours checks and rounds each input first; theirs is neither checked nor rounded.
+
+Of what a stored `Judge` costs the service, about half is gRPC and the event loop, as in the echo. The rest the echo
+does not do: the token and the deadline, the judgment with its answer, and a share of the group's commit.
 """
 
 from __future__ import annotations
