@@ -17,6 +17,7 @@ from google.protobuf.duration_pb2 import Duration
 from millwright.modules.v1 import module_service_pb2 as pb
 from millwright.modules.v1 import module_service_pb2_grpc, operation_pb2
 from millwright_local.stack import TENANT, Stack
+from millwright_local.testing.packages import manifest
 
 BENCH = "modules"
 SMALL = (300, 5 << 20)
@@ -38,23 +39,13 @@ def package(version: str, size: tuple[int, int], code: str = "bench", *, is_mark
     One that `is_marked` has its version in the page; the others have the same page in each version.
     """
     count, total = size
-    manifest = {
-        "schema_version": 1,
-        "code": code,
-        "version": version,
-        "titles": {"en": "Bench"},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"entry": "src/page.tsx"},
-    }
     parts = [f"export const p{number} = {number};\n" for number in range(100)]
     if is_marked:
         parts[0] = f'export const p0 = "{version}";\n'
     imports = "".join(f'import {{ p{number} }} from "./p{number}";\n' for number in range(100))
     listed = ", ".join(f"p{number}" for number in range(100))
     files = {
-        "module.json": json.dumps(manifest).encode(),
+        "module.json": json.dumps(manifest(code, version, "Bench", frontend={"entry": "src/page.tsx"})).encode(),
         "src/page.tsx": PAGE.encode(),
         "src/page.css": b".n { color: teal }\n",
         "src/parts.ts": f"{imports}export const parts = [{listed}];\n".encode(),

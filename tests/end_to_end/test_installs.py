@@ -28,7 +28,7 @@ from millwright_local.scratch import scratch_directory
 from millwright_local.service_process import ServiceProcess
 from millwright_local.services import named
 from millwright_local.stack import Stack
-from millwright_local.testing.packages import TRUST, packed
+from millwright_local.testing.packages import TRUST, manifest, packed
 
 MODULE = "modules/quality"
 PAGE = b"export default 1;\n"
@@ -111,18 +111,9 @@ async def connect(replicas: Replicas, tenant: str) -> AsyncIterator[Callable[[Se
 
 def package(page: bytes = PAGE, *, version: str = "1.0.0", entry: str = "") -> bytes:
     """A package of the module `quality`: a page that was built before, or is built from `entry`, and pictures."""
-    manifest = {
-        "schema_version": 1,
-        "code": "quality",
-        "version": version,
-        "titles": {"en": "Quality"},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"entry": entry} if entry else {"prebuilt": "dist/page.js"},
-    }
+    described = manifest("quality", version, "Quality", **({"frontend": {"entry": entry}} if entry else {}))
     pictures = {f"pictures/{number}.png": bytes([number]) * 20_000 for number in range(100)}
-    return packed(manifest, {entry or "dist/page.js": page, **pictures})
+    return packed(described, {entry or "dist/page.js": page, **pictures})
 
 
 @asynccontextmanager

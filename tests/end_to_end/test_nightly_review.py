@@ -25,7 +25,7 @@ from millwright_local.etl_client import EtlClient
 from millwright_local.judgment_client import JudgmentClient
 from millwright_local.modules_client import ModulesClient
 from millwright_local.processes import until
-from millwright_local.testing.packages import TRUST, packed
+from millwright_local.testing.packages import TRUST, manifest, packed
 from millwright_local.workflow_client import WorkflowClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -45,17 +45,7 @@ def orders():
 
 def package():
     """A package of a module that has a page."""
-    manifest = {
-        "schema_version": 1,
-        "code": "line-analytics",
-        "version": "1.0.0",
-        "titles": {"en": "Line analytics"},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"prebuilt": "dist/page.js"},
-    }
-    return packed(manifest, {"dist/page.js": b"export default 1;"})
+    return packed(manifest("line-analytics", "1.0.0", "Line analytics"), {"dist/page.js": b"export default 1;"})
 
 
 class Plant:

@@ -18,7 +18,7 @@ from millwright.modules.v1.operation_pb2 import (
     Stage,
 )
 from millwright_local.modules_client import ModulesClient
-from millwright_local.testing.packages import TRUST, packed
+from millwright_local.testing.packages import TRUST, manifest, packed
 
 from tests.chaos.book import Book
 from tests.chaos.caller import ATTEMPT_SECONDS, Caller
@@ -129,18 +129,9 @@ class ModulesLoad:
 
 def _package(code: str, version: str) -> bytes:
     """Give a package whose frontend was built before, with a picture that cannot be packed tighter."""
-    manifest = {
-        "schema_version": 1,
-        "code": code,
-        "version": version,
-        "titles": {"en": code},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"prebuilt": "dist/page.js"},
-    }
     picture = Random(f"{code}-{version}").randbytes(BALLAST_BYTES)
-    return packed(manifest, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
+    described = manifest(code, version, code)
+    return packed(described, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
 
 
 async def _pieces(upload: str, package: bytes, begin: int) -> AsyncIterator[pb.UploadPackageRequest]:

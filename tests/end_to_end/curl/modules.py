@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 from google.protobuf import json_format
-from millwright_local.testing.packages import TRUST, packed
+from millwright_local.testing.packages import TRUST, manifest, packed
 
 from tests.end_to_end.curl.cases import Call, audited, refused
 
@@ -14,18 +14,9 @@ PAGE = "export default 1;\n"
 
 def package(version: str) -> bytes:
     """Give a package whose frontend was built before."""
-    manifest = {
-        "schema_version": 1,
-        "code": "curl",
-        "version": version,
-        "titles": {"en": "Curl"},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"prebuilt": "dist/page.js"},
-        "settings": {"schema": {"type": "object"}, "defaults": {"days": 28}},
-    }
-    return packed(manifest, {"dist/page.js": PAGE.encode()})
+    settings = {"schema": {"type": "object"}, "defaults": {"days": 28}}
+    described = manifest("curl", version, "Curl", settings=settings)
+    return packed(described, {"dist/page.js": PAGE.encode()})
 
 
 def announcement(package: bytes) -> dict:

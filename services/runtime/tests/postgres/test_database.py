@@ -332,41 +332,27 @@ def test_a_statement_that_is_wrong_is_no_loss_of_the_connection(error) -> None:
     assert not is_connection_loss(error("duplicate key"))
 
 
-async def test_a_transaction_that_idles_lets_go_of_its_locks(own_postgres, monkeypatch):
-    monkeypatch.setattr("millwright_runtime.postgres.database._IDLE_MILLISECONDS", 100)
+@pytest.mark.parametrize(
+    ("bound", "value", "sent"),
+    [("_IDLE_MILLISECONDS", 100, b""), ("_TRANSACTION_SECONDS", 0.5, HALF_A_QUESTION)],
+    ids=["idle", "in the middle of asking"],
+)
+async def test_a_transaction_that_freezes_lets_go_of_its_locks(own_postgres, monkeypatch, bound, value, sent):
+    monkeypatch.setattr(f"millwright_runtime.postgres.database.{bound}", value)
     frozen = await Database.open(own_postgres.service, 1, application="test")
     other = await Database.open(own_postgres.service, 1, application="test")
 
-    async def idle():
-        async with frozen.transaction("north") as connection:
-            await connection.execute(LOCK)
-            async with other.transaction("north") as waiting:  # for what the idle one would keep for ever
-                await waiting.execute(LOCK)
-            await connection.execute(NOTE, "north", "undone")
-
-    with pytest.raises(Exception) as caught:
-        await idle()
-    assert is_connection_loss(caught.value)
-    await frozen.close()
-    await other.close()
-
-
-async def test_a_transaction_that_freezes_in_the_middle_of_asking_lets_go_of_its_locks(own_postgres, monkeypatch):
-    monkeypatch.setattr("millwright_runtime.postgres.database._TRANSACTION_SECONDS", 0.5)
-    frozen = await Database.open(own_postgres.service, 1, application="test")
-    other = await Database.open(own_postgres.service, 1, application="test")
-
-    async def ask_half():
+    async def freeze():
         async with frozen.transaction("north") as connection:
             await connection.execute(LOCK)
             await connection.execute(NOTE, "north", "undone")
-            connection._transport.write(HALF_A_QUESTION)
-            async with other.snapshot("north") as waiting:
+            connection._transport.write(sent)
+            async with other.snapshot("north") as waiting:  # for what the frozen one would keep for ever
                 await waiting.execute(LOCK)
-            await connection.execute("SELECT 1")
+            await connection.execute(NOTE, "north", "undone, too")
 
     with pytest.raises(Exception) as caught:
-        await ask_half()
+        await freeze()
     assert is_connection_loss(caught.value)
     assert await texts(other, "north") == set()
     await frozen.close()

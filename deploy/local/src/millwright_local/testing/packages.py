@@ -17,7 +17,22 @@ TRUST = pb.AddSigningKeyRequest(
 """Has a plant trust what is packed here."""
 
 
-def packed(manifest: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
-    """Give a signed package."""
-    files = {package.MANIFEST: json.dumps(manifest).encode(), **contents}
+def manifest(code: str, version: str, title: str, **more: Any) -> Mapping[str, Any]:
+    """Give the manifest of a module whose page was built before as `dist/page.js`; `more` are other keys of it."""
+    return {
+        "schema_version": 1,
+        "code": code,
+        "version": version,
+        "titles": {"en": title},
+        "category": "feature",
+        "publisher": "Millwright",
+        "platform": "*",
+        "frontend": {"prebuilt": "dist/page.js"},
+        **more,
+    }
+
+
+def packed(described: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
+    """Give a signed package of what a manifest describes."""
+    files = {package.MANIFEST: json.dumps(described).encode(), **contents}
     return package.archive(signature.sign(files, _KEY_ID, _KEY))
