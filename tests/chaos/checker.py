@@ -16,6 +16,7 @@ from tests.chaos.book import Call, Stream, Work
 
 ENDS = {
     "instance": {"COMPLETED", "CANCELLED"},
+    "crossing": {"COMPLETED"},
     "replay": {"COMPLETED"},
     "run": {"COMPLETED"},
     "install": {"COMPLETED"},
@@ -41,6 +42,17 @@ class Request:
     path: str
     time: datetime
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What an instance that asked other services for something was answered."""
+
+    instance: str
+    run: str
+    operation: str
+    pieces: float
+    """In the facts, as they were when it read them."""
 
 
 def check_calls(calls: Iterable[Call]) -> list[str]:
@@ -76,15 +88,18 @@ def check_streams(streams: Iterable[Stream]) -> list[str]:
     return violations
 
 
-def check_works(works: Iterable[Work], tasks: Sequence[str]) -> list[str]:
-    """Return what has not ended, what ended as it should not, and instances whose tasks were not done once each."""
+def check_works(works: Iterable[Work], tasks: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what has not ended, what ended as it should not, and instances whose tasks were not done once each.
+
+    `tasks` are those of each kind of work that has some, in their order.
+    """
     violations = []
     for work in works:
         if work.end is None:
             violations.append(f"{work.kind} {work.name} did not end")
         elif work.state not in ENDS[work.kind]:
             violations.append(f"{work.kind} {work.name} ended as {work.state}")
-        elif work.kind == "instance" and not _are_tasks(work, tasks):
+        elif work.kind in tasks and not _are_tasks(work, tasks[work.kind]):
             violations.append(f"{work.name} ended as {work.state} after {work.steps}")
     return violations
 
@@ -111,6 +126,26 @@ def check_amount(what: str, told: float, held: float) -> list[str]:
 def check_live(told: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
     """Return the modules that have another version live than the one that was made live last."""
     return [f"{code} has {held[code]} live, not {version}" for code, version in told.items() if held[code] != version]
+
+
+def check_crossings(
+    crossings: Iterable[Crossing], requesters: Mapping[str, str], piece: float, pieces: float
+) -> list[str]:
+    """Return what instances were told by other services and is not so.
+
+    `requesters` says of each run and operation that is there which instance asked for it. There may be more runs: of
+    an attempt whose answer was lost. One install stands for all that ask for the same. Facts only ever grow, by whole
+    rows of so many `piece`s, and come to `pieces` in the end.
+    """
+    violations = []
+    for each in crossings:
+        lost = [name for name in (each.run, each.operation) if name not in requesters]
+        violations += [f"{each.instance} was told of {name}, which is lost" for name in lost]
+        if (asked := requesters.get(each.run, each.instance)) != each.instance:
+            violations.append(f"{each.instance} was told of {each.run}, which {asked} asked for")
+        if each.pieces % piece or not 0 <= each.pieces <= pieces:
+            violations.append(f"{each.instance} read {each.pieces:,} pieces, of {pieces:,}")
+    return violations
 
 
 def _are_tasks(work: Work, tasks: Sequence[str]) -> bool:

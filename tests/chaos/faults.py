@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
-from millwright_local.services import SERVICES
+from millwright_local.services import SERVICES, named
 
 from tests.chaos.book import Book
-from tests.chaos.world import World
+from tests.chaos.world import CROSSING, World
 
 FIRST_SECONDS = 2.0
 GAP_SECONDS = (0.5, 4.0)
@@ -100,6 +100,7 @@ async def slow_disk(world: World, target: str) -> AsyncIterator[None]:
 
 REPLICAS = tuple(name for service in SERVICES for name in (service.name, f"{service.name}-2"))
 LINKS = tuple(f"{replica}-{server}" for replica in REPLICAS for server in ("postgres", "valkey", "nats"))
+CALLS = tuple(f"{replica}-{peer}" for replica in (CROSSING, f"{CROSSING}-2") for _, peer in named(CROSSING).calls)
 KINDS: dict[str, tuple[Callable[[World, str], AbstractAsyncContextManager[None]], Sequence[str], int]] = {
     "kill": (kill, REPLICAS, 5),
     "kill all": (kill_all, tuple(service.name for service in SERVICES), 2),
@@ -108,6 +109,9 @@ KINDS: dict[str, tuple[Callable[[World, str], AbstractAsyncContextManager[None]]
     "cut": (cut, LINKS, 4),
     "reset": (reset, LINKS, 2),
     "slow": (slow, LINKS, 2),
+    "cut call": (cut, CALLS, 3),
+    "reset call": (reset, CALLS, 2),
+    "slow call": (slow, CALLS, 1),
     "slow disk": (slow_disk, ("postgres",), 1),
     "kill server": (kill, ("postgres", "valkey", "nats"), 3),
     "freeze server": (freeze, ("postgres", "valkey", "nats"), 2),

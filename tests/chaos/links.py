@@ -7,7 +7,8 @@ what was under way arrives once it is mended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -99,6 +100,20 @@ class Link:
 def to_port(port: int) -> Dial:
     """Dial a loopback port."""
     return lambda: asyncio.open_connection(LOOPBACK, port)
+
+
+def to_any(ports: Callable[[], Sequence[int]]) -> Dial:
+    """Dial the loopback ports that there are by turns, and the next where nobody listens: as a balancer does."""
+    turn = itertools.count()
+
+    async def dial() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        listed, first = ports(), next(turn)
+        for place in range(len(listed)):
+            with suppress(OSError):
+                return await asyncio.open_connection(LOOPBACK, listed[(first + place) % len(listed)])
+        raise ConnectionRefusedError
+
+    return dial
 
 
 def to_socket(path: Path) -> Dial:

@@ -20,9 +20,12 @@ from tests import evidence, history
 from tests.chaos import checker, faults
 from tests.chaos.book import Book
 from tests.chaos.load import Load
+from tests.chaos.load.crossing import TASKS as CROSSING_TASKS
+from tests.chaos.load.crossing import CrossingLoad
 from tests.chaos.load.etl import PIECES, EtlLoad
 from tests.chaos.load.judgment import JudgmentLoad
 from tests.chaos.load.modules import ModulesLoad
+from tests.chaos.load.readers import SlowReaders
 from tests.chaos.load.workflow import TASKS, WORKFLOW, WorkflowLoad
 from tests.chaos.witness import Held, Witness
 from tests.chaos.world import TENANT, World
@@ -43,7 +46,7 @@ class Course:
 
 
 class Loads:
-    """The four loads on one world."""
+    """The loads on one world."""
 
     def __init__(self, world: World, book: Book, seed: int, machine: Machine) -> None:
         def chance(name: str) -> Random:
@@ -53,11 +56,14 @@ class Loads:
         self.judgment = JudgmentLoad(book, world.clients("judgment", JudgmentClient), chance("judgment"))
         self.etl = EtlLoad(book, world.clients("etl", EtlClient), chance("etl"))
         self.modules = ModulesLoad(book, world.clients("modules", ModulesClient), chance("modules"))
+        clients = (world.clients("workflow", WorkflowClient), world.clients("modules", ModulesClient))
+        self.crossing = CrossingLoad(book, *clients, chance("crossing"))
+        self.readers = SlowReaders(book, world.clients("workflow", WorkflowClient), chance("readers"))
 
     @property
     def all(self) -> Sequence[Load]:
         """All of them."""
-        return self.workflow, self.judgment, self.etl, self.modules
+        return self.workflow, self.judgment, self.etl, self.modules, self.crossing, self.readers
 
 
 Trouble = Callable[[World, Book], Awaitable[None]]
@@ -122,10 +128,11 @@ async def _judge(world: World, loads: Loads, book: Book, machine: Machine) -> li
     return [
         *book.surprises,
         *checker.check_calls(book.calls),
-        *checker.check_works(book.works, TASKS),
+        *checker.check_works(book.works, {"instance": TASKS, "crossing": CROSSING_TASKS}),
         *checker.check_streams(book.streams),
         *checker.check_told(book.told, held.names),
         *checker.check_told({"activation": checker.Counter(completed)}, {"activation": held.installs}),
+        *checker.check_crossings(loads.crossing.ends, held.requesters, PIECES, held.pieces),
         *checker.check_outside(requests, loads.workflow.results),
         *checker.check_amount("rows", loads.etl.rows, held.rows),
         *checker.check_amount("pieces", loads.etl.rows * PIECES, held.pieces),

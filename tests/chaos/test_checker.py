@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +13,10 @@ from tests.chaos.book import Call, Harm, Stream, Work
 from tests.chaos.recovery import Recovery, recoveries
 
 NOON = datetime(2025, 11, 14, 12, tzinfo=UTC)
-TASKS = ("press", "weld")
+TASKS = {"instance": ("press", "weld")}
 
 
-def work(state="COMPLETED", steps=TASKS, end: float | None = 2.0) -> Work:
+def work(state="COMPLETED", steps=TASKS["instance"], end: float | None = 2.0) -> Work:
     """An instance that ended."""
     return Work("workflow", "instance", "instances/1", 1.0, end, state, list(steps))
 
@@ -84,6 +85,24 @@ def test_an_instance_that_did_its_tasks_or_was_cancelled_among_them_is_well() ->
 )
 def test_a_work_that_does_not_end_well_is_found(bad) -> None:
     assert len(checker.check_works([bad], TASKS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answered", "violation"),
+    [
+        ({}, None),
+        ({"pieces": 0.0}, None),
+        ({"run": "runs/2"}, "instances/1 was told of runs/2, which instances/2 asked for"),
+        ({"run": "runs/9"}, "instances/1 was told of runs/9, which is lost"),
+        ({"operation": "operations/9"}, "instances/1 was told of operations/9, which is lost"),
+        ({"pieces": 5.0}, "instances/1 read 5.0 pieces, of 40.0"),
+        ({"pieces": 50.0}, "instances/1 read 50.0 pieces, of 40.0"),
+    ],
+)
+def test_what_an_instance_was_told_by_other_services_has_to_be_so(answered, violation) -> None:
+    requesters = {"runs/1": "instances/1", "runs/2": "instances/2", "operations/1": "instances/1"}
+    crossing = replace(checker.Crossing("instances/1", "runs/1", "operations/1", 20.0), **answered)
+    assert checker.check_crossings([crossing], requesters, 10, 40.0) == ([violation] if violation else [])
 
 
 def test_a_call_that_is_repeated_before_its_result_under_one_key_is_well() -> None:

@@ -36,6 +36,8 @@ from millwright_local.workflow_client import WorkflowClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
+from tests.chaos.load.crossing import MODULE as CROSSING_MODULE
+from tests.chaos.load.crossing import WORKFLOW as CROSSING
 from tests.chaos.load.judgment import RULESET
 from tests.chaos.load.modules import CODES
 from tests.chaos.load.workflow import WORKFLOW
@@ -51,6 +53,8 @@ class Held:
 
     names: dict[str, list[str]]
     """By kind, what acknowledged calls have made."""
+    requesters: dict[str, str]
+    """By run and operation: the instance that asked for it, of those that instances asked for."""
     ruleset_moves: list[RulesetRelease]
     installs: list[str]
     """The operation of each activation that an install made."""
@@ -78,14 +82,18 @@ class Witness:
         outboxes = await self._drained_outboxes()
         activations = [it for code in CODES for it in await self._activations(code)]
         rows, pieces = await self._production()
+        runs = {it.name: it.requester async for it in self._pages(self._etl, _list_runs, "runs")}
+        operations = {it.name: it.requester async for it in self._pages(self._modules, _list_operations, "operations")}
         return Held(
             names={
                 **await self._workflow_names(),
                 **await self._judgment_names(),
-                "run": [it.name async for it in self._pages(self._etl, _list_runs, "runs")],
-                "operation": [it.name async for it in self._pages(self._modules, _list_operations, "operations")],
+                "run": [name for name, requester in runs.items() if not _is_instance(requester)],
+                "operation": [name for name, requester in operations.items() if not _is_instance(requester)],
+                "module of workflows": [it.to_version for it in await self._activations(CROSSING_MODULE)],
                 "module rollback": [it.name for it in activations if it.kind == Activation.KIND_ROLLBACK],
             },
+            requesters={name: it for name, it in {**runs, **operations}.items() if _is_instance(it)},
             ruleset_moves=[it async for it in self._pages(self._judgment, _list_ruleset_releases, "releases")],
             installs=[it.operation for it in activations if it.kind != Activation.KIND_ROLLBACK],
             live={code: await self._live(code) for code in CODES},
@@ -97,7 +105,8 @@ class Witness:
     async def _workflow_names(self) -> dict[str, list[str]]:
         releases = [it async for it in self._pages(self._workflow, _list_releases, "releases")]
         return {
-            "instance": [it.name async for it in self._pages(self._workflow, _list_instances, "instances")],
+            "instance": [it.name async for it in self._pages(self._workflow, _list_instances(WORKFLOW), "instances")],
+            "crossing": [it.name async for it in self._pages(self._workflow, _list_instances(CROSSING), "instances")],
             "workflow version": [
                 str(it.number) async for it in self._pages(self._workflow, _list_versions, "versions")
             ],
@@ -170,10 +179,18 @@ class Witness:
 Listing = tuple[Callable[[Any], Any], Callable[[str], Any]]
 """A method that lists, and what makes the request of the page after a token."""
 
-_list_instances: Listing = (
-    lambda client: client.instances.ListInstances,
-    lambda token: ListInstancesRequest(workflow=WORKFLOW, page_size=PAGE, page_token=token),
-)
+
+def _list_instances(workflow: str) -> Listing:
+    return (
+        lambda client: client.instances.ListInstances,
+        lambda token: ListInstancesRequest(workflow=workflow, page_size=PAGE, page_token=token),
+    )
+
+
+def _is_instance(requester: str) -> bool:
+    return requester.startswith("instances/")
+
+
 _list_versions: Listing = (
     lambda client: client.workflows.ListVersions,
     lambda token: ListVersionsRequest(workflow=WORKFLOW, page_size=PAGE, page_token=token),

@@ -1,9 +1,13 @@
-"""What the chaos suite plays on: three servers, two replicas of each service, and a link for each way between them."""
+"""What the chaos suite plays on: three servers, two replicas of each service, and the links between them.
+
+A replica reaches each server over a link of its own, and one of the workflow service reaches each other service so.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -17,12 +21,14 @@ from millwright_local.service_process import ServiceProcess
 from millwright_local.services import SERVICES, Service
 from millwright_local.stack import Stack
 
-from tests.chaos.links import Link, to_port, to_socket
+from tests.chaos.links import Link, to_any, to_port, to_socket
 
 TENANT = "chaos"
 ROLES = ("operator", "admin")
 CLIENT_OPTIONS = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 REACH_SECONDS = 60.0
+CROSSING = "workflow"
+"""The service whose calls to others go over links."""
 # Commit times are the witness's; every flush is made, so that a disk can be slow.
 POSTGRES_SETTINGS = {"track_commit_timestamp": "on", "commit_siblings": "0"}
 
@@ -122,6 +128,15 @@ class World:
             "VALKEY_URL": f"redis://{LOOPBACK}:{to_valkey.port}/0",
             "NATS_URL": f"nats://{LOOPBACK}:{to_nats.port}",
         }
+        if process.service.name == CROSSING:
+            for setting, peer in process.service.calls:
+                to_peer = Link(f"{name}-{peer}", to_any(partial(self._ports, peer)))
+                self.links[to_peer.name] = to_peer
+                await to_peer.open()
+                settings[setting] = f"{LOOPBACK}:{to_peer.port}"
         if process.service.name == "modules":
             settings["WORK_DIRECTORY"] = str(self.stack.home / "work" / name)
         process.change_settings(settings)
+
+    def _ports(self, service: str) -> list[int]:
+        return [int(replica.address.rpartition(":")[2]) for replica in self.replicas(service).values()]

@@ -1,4 +1,7 @@
-"""The load: one class a service, which calls it for as long as it is let, and then waits for what it has begun."""
+"""The load: classes that each call for as long as they are let, and then wait for what they have begun.
+
+There is one for each service, one whose workflows ask all other services for something, and one that reads slowly.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.chaos.caller import Caller
 
 
 class Load(Protocol):
-    """Calls one service."""
+    """Calls one service, or several."""
 
     async def prepare(self) -> None:
         """Make what the calls need."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from random import Random
 
 import grpc
@@ -31,6 +32,33 @@ INSTALLS_SECONDS = 2.5
 ROLLBACK_SHARE = 0.3
 BALLAST_BYTES = 1_200_000
 PIECE_BYTES = 256 << 10
+
+
+async def bring(caller: Caller[ModulesClient], package: bytes, file_name: str) -> str:
+    """Upload a package, and give the upload's name once it is whole; empty if it was not let in."""
+    digest = hashlib.sha256(package).digest()
+    _, announced = await caller.call(
+        "CreateUpload",
+        lambda client: client.modules.CreateUpload,
+        lambda _: pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name=file_name),
+    )
+    if not announced:
+        return ""
+    name = announced.upload.name
+
+    async def send(client: ModulesClient) -> pb.Upload:
+        asking = pb.GetUploadRequest(name=name)
+        upload = (await client.call(client.modules.GetUpload, asking, seconds=ATTEMPT_SECONDS)).upload
+        if upload.complete:
+            return upload
+        pieces = _pieces(name, package, upload.received_bytes)
+        return (await client.send(client.modules.UploadPackage, pieces, seconds=ATTEMPT_SECONDS)).upload
+
+    # A piece of an earlier attempt may still be landed while this one asks where to go on.
+    call = partial(caller.book.open_call, caller.service, "UploadPackage")
+    while not await caller.insist(call(), send, refusals=(grpc.StatusCode.INVALID_ARGUMENT,)):
+        await caller.pause()
+    return name
 
 
 class ModulesLoad:
@@ -62,43 +90,19 @@ class ModulesLoad:
                 await self._roll_back(code, before)
 
     async def _install(self, code: str, version: str) -> None:
-        package = _package(code, version)
-        digest = hashlib.sha256(package).digest()
-        _, announced = await self._caller.call(
-            "CreateUpload",
-            lambda client: client.modules.CreateUpload,
-            lambda _: pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name=f"{code}.zip"),
-        )
-        if not announced:
+        upload = await bring(self._caller, package(code, version), f"{code}.zip")
+        if not upload:
             return
-        await self._upload(announced.upload.name, package)
         options = pb.InstallOptions(health_time=Duration(), reason=version)
         _, answer = await self._caller.call(
             "InstallModule",
             lambda client: client.modules.InstallModule,
-            lambda key: pb.InstallModuleRequest(upload=announced.upload.name, options=options, request_id=key),
+            lambda key: pb.InstallModuleRequest(upload=upload, options=options, request_id=key),
         )
         if answer:
             self._book.tell("operation", answer.operation.name)
             if await self._follow(answer.operation.name) == "COMPLETED":
                 self.live[code] = version
-
-    async def _upload(self, name: str, package: bytes) -> None:
-        """Send a package from where it stands, again and again until it is whole."""
-
-        async def send(client: ModulesClient) -> pb.Upload:
-            asking = pb.GetUploadRequest(name=name)
-            upload = (await client.call(client.modules.GetUpload, asking, seconds=ATTEMPT_SECONDS)).upload
-            if upload.complete:
-                return upload
-            pieces = _pieces(name, package, upload.received_bytes)
-            return (await client.send(client.modules.UploadPackage, pieces, seconds=ATTEMPT_SECONDS)).upload
-
-        # A piece of an earlier attempt may still be landed while this one asks where to go on.
-        while not await self._caller.insist(
-            self._book.open_call(SERVICE, "UploadPackage"), send, refusals=(grpc.StatusCode.INVALID_ARGUMENT,)
-        ):
-            await self._caller.pause()
 
     async def _roll_back(self, code: str, version: str) -> None:
         _, answer = await self._caller.call(
@@ -127,7 +131,7 @@ class ModulesLoad:
         return stage
 
 
-def _package(code: str, version: str) -> bytes:
+def package(code: str, version: str) -> bytes:
     """Give a package whose frontend was built before, with a picture that cannot be packed tighter."""
     picture = Random(f"{code}-{version}").randbytes(BALLAST_BYTES)
     described = manifest(code, version, code)
