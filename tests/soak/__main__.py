@@ -33,12 +33,22 @@ SHARE = 0.5
 ROUND_SECONDS = 10.0
 OVERLOAD_SECONDS = 30.0
 EVENTS_SECONDS = 600.0
-RETENTION = {"INSTANCE_RETENTION_DAYS": "1", "EVENT_LOG_RETENTION_DAYS": "1"}
-# What ended five minutes ago is two days old: so an hour shows what retention does in days.
+LOGS = {"EVENT_RETENTION_DAYS": "1", "EVENT_LOG_RETENTION_DAYS": "1", "AUDIT_RETENTION_DAYS": "90"}
+RETENTION = {
+    "workflow": {"INSTANCE_RETENTION_DAYS": "1"},
+    "judgment": {"EXECUTION_RETENTION_DAYS": "1"},
+    "etl": {"RUN_RETENTION_DAYS": "1"},
+    "modules": {"OPERATION_RETENTION_DAYS": "1"},
+}
+"""As short as it can be, of each service beside `LOGS`."""
+# What ended five minutes ago is as old as what is removed: so an hour shows what retention does in days. What is kept
+# by the day, logs and judgments, goes with its day, which no hour shows.
 AGE = """
-UPDATE workflow.instance SET end_time = end_time - interval '2 days'
+UPDATE {table} SET end_time = end_time - interval '{days} days'
 WHERE end_time BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() - interval '5 minutes'
 """
+AGED = {"workflow.instance": 2, "judgment.replay": 31, "etl.run": 2, "modules.operation": 2}
+"""By table: how many days older it becomes."""
 
 
 def main() -> None:
@@ -53,7 +63,7 @@ def main() -> None:
         overloaded = uvloop.run(measure(logs, _overload))
         write_overload(overloaded, options.docs)
         sys.exit("\n".join(overloaded.violations) or 0)
-    soaked = uvloop.run(measure(logs, partial(_soak, seconds=options.minutes * 60)))
+    soaked = uvloop.run(measure(logs, partial(_soak, seconds=options.minutes * 60), has_rare=True))
     write(soaked, options.docs)
     sys.exit("\n".join(soaked.violations) or 0)
 
@@ -66,13 +76,16 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-async def measure(logs: Path, what: Callable[[Stack, Mix], Awaitable[MeasuredT]]) -> MeasuredT:
+async def measure(
+    logs: Path, what: Callable[[Stack, Mix], Awaitable[MeasuredT]], *, has_rare: bool = False
+) -> MeasuredT:
     """Measure a stack of its own, once everything is loaded, connected and made. Its logs are kept."""
     with scratch_directory(on_disk=True) as home:
         stack = Stack(home, free_ports=True, environment={})
-        stack.services["workflow"].change_settings(RETENTION)
+        for name, settings in RETENTION.items():
+            stack.services[name].change_settings(LOGS | settings)
         with keeping(stack.logs, logs):
-            async with stack, Mix(stack.endpoints, token_of(stack), seed=1) as mix:
+            async with stack, Mix(stack.endpoints, token_of(stack), 1, has_rare=has_rare) as mix:
                 await mix.prepare()
                 await mix.capacity(CAPACITY_SECONDS / 3, CALLERS)
                 return await what(stack, mix)
@@ -118,7 +131,8 @@ async def _shorten(stack: Stack) -> None:
 async def _age(stack: Stack) -> None:
     assert stack.postgres
     async with stack.postgres.connect(DATABASE) as connection:
-        await connection.execute(AGE)
+        for table, days in AGED.items():
+            await connection.execute(AGE.format(table=table, days=days))
 
 
 if __name__ == "__main__":

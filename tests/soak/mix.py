@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,8 @@ from millwright_local.modules_client import ModulesClient
 from millwright_local.stack import TENANT, Stack
 from millwright_local.workflow_client import WorkflowClient, to_value
 
+from tests.soak.rare import EndedOtherwiseError, Rare
+
 WORKFLOW = "workflows/soak.part"
 CHANNEL = f"{WORKFLOW}/channels/prod"
 RULESET = "rulesets/quality.weld"
@@ -41,7 +44,9 @@ do: [{rest: {wait: {days: 1}}}]
 RESTS = 200
 PLANT_TIME = ZoneInfo("Asia/Seoul")
 ROWS = 20
-WEIGHTS = {"judge": 40, "start": 20, "read": 25, "land": 10, "list": 4, "run": 1}
+WEIGHTS = {"judge": 40.0, "start": 20.0, "read": 25.0, "land": 10.0, "list": 4.0, "run": 1.0}
+RARE_WEIGHTS = {"install": 0.05, "replay": 0.1, "rollback": 0.1, "work": 0.2, "watch": 0.3}
+"""Less than a hundredth of all, for they take long by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,17 @@ class Outcome:
 
 def token_of(stack: Stack) -> str:
     """Make a token that the calls are made with."""
-    return stack.keys.token(tenant=TENANT, roles=("operator", "admin"), lifetime=timedelta(days=2))
+    return stack.keys.token(tenant=TENANT, roles=("operator", "admin", "worker"), lifetime=timedelta(days=2))
 
 
 class Mix:
-    """The calls, of kinds by chance, once what they need was prepared. An async context manager."""
+    """The calls, of kinds by chance, once what they need was prepared. An async context manager.
 
-    def __init__(self, endpoints: Mapping[str, str], token: str, seed: int) -> None:
+    With `has_rare` those that take long are among them.
+    """
+
+    def __init__(self, endpoints: Mapping[str, str], token: str, seed: int, *, has_rare: bool = False) -> None:
+        self.weights = WEIGHTS | (RARE_WEIGHTS if has_rare else {})
         self.workflow = WorkflowClient(endpoints["workflow"], token)
         self.judgment = JudgmentClient(endpoints["judgment"], token)
         self.etl = EtlClient(endpoints["etl"], token)
@@ -73,12 +82,14 @@ class Mix:
         self.resting: list[str] = []
         """Instances that wait for a day, for whoever wants to cancel some."""
         self._chance = Random(seed)
+        self._opened = AsyncExitStack()
+        self._rare = Rare(self.workflow, self.judgment, self.modules, (endpoints["workflow"], token))
         self._instance = ""
         self._noon = datetime.now(PLANT_TIME).replace(hour=12) - timedelta(days=2)
 
     async def one(self) -> Outcome:
         """Make one call, of some kind."""
-        (kind,) = self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        (kind,) = self._chance.choices(list(self.weights), list(self.weights.values()))
         return await self.noted(kind, self._call(kind))
 
     async def noted(self, kind: str, call: Coroutine[Any, Any, Any]) -> Outcome:
@@ -90,6 +101,8 @@ class Mix:
         except grpc.aio.AioRpcError as error:
             code = error.code().name
             has_hint = "grpc-retry-pushback-ms" in dict(error.trailing_metadata() or ())
+        except EndedOtherwiseError as error:
+            code = str(error)
         outcome = Outcome(kind, begin, time.monotonic() - begin, code, has_hint)
         self.outcomes.append(outcome)
         return outcome
@@ -139,12 +152,15 @@ class Mix:
         resting = PublishVersionRequest(definition=RESTING, promote_to="prod")
         await self.workflow.call(self.workflow.workflows.PublishVersion, resting)
         self.resting = await self.workflow.start(RESTING_WORKFLOW, [None] * RESTS)
+        if self.weights != WEIGHTS:
+            await self._opened.enter_async_context(self._rare)
         await self.start()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
         for client in (self.workflow, self.judgment, self.etl, self.modules):
             await client.close()
 
@@ -158,6 +174,11 @@ class Mix:
             "land": lambda: self.etl.call(self.etl.ingest.IngestBatch, self._landing()),
             "list": lambda: self.modules.call(self.modules.modules.ListModules, ListModulesRequest()),
             "run": lambda: self.etl.call(self.etl.pipelines.RunPipeline, RunPipelineRequest()),
+            "install": self._rare.install,
+            "replay": lambda: self._rare.replay(RULESET),
+            "rollback": lambda: self._rare.roll_back(CHANNEL),
+            "work": self._rare.work,
+            "watch": lambda: self._rare.watch(WORKFLOW),
         }
         return calls[kind]()
 

@@ -14,7 +14,7 @@ from statistics import median
 import matplotlib as mpl
 
 from tests.soak.growth import Series
-from tests.soak.mix import Outcome
+from tests.soak.mix import RARE_WEIGHTS, WEIGHTS, Outcome
 from tests.soak.overload import TIMES, Overload, percentile
 from tests.soak.samples import Samples
 
@@ -28,9 +28,11 @@ INTRODUCTION = """# What hours of work leave
 Written by `make soak`; change nothing here by hand.
 
 One replica of each service, Postgres, Valkey and NATS ran on one machine, with every flush to disk and retention on. A
-mix of calls came at half the rate that the machine can serve: judgments, instances, reads, landed rows and runs. What
-grows under that would end a service after weeks. Instances that had ended five minutes before were made old enough for
-retention, and NATS kept events for ten minutes instead of seven days, so that both had work.
+mix of calls came at half the rate that the machine can serve: judgments, instances, reads, landed rows and runs, and
+seldom an install, a replay, a rollback, a watched instance and work for a worker. What grows under that would end a
+service after weeks. Instances, replays, runs and operations that had ended five minutes before were made old enough for
+retention, and NATS kept events for ten minutes instead of seven days, so that all had work. What is kept by the day,
+judgments and logs, goes with its day, which no hour shows; ended runs are looked at once an hour.
 
 Tables and indexes are given by call: that there are more rows after more calls is no leak, that a call takes more is.
 """
@@ -63,7 +65,17 @@ class Soak:
         """What should not have been."""
         grown = [f"{it.name} grows: by {it.growth:.1f} {it.unit}".rstrip() for it in self.samples.all if it.grows]
         failed = [f"{count:,} calls failed at half of capacity: {what}" for what, count in self.failures.most_common()]
-        return [*grown, *failed]
+        return [*grown, *failed, *self.missing]
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many calls of which kind there were."""
+        return Counter(it.kind for it in self.outcomes)
+
+    @property
+    def missing(self) -> list[str]:
+        """The kinds of which there was none."""
+        return [f"there was no call of the kind {kind}" for kind in (*WEIGHTS, *RARE_WEIGHTS) if not self.kinds[kind]]
 
     @property
     def failures(self) -> Counter[str]:
@@ -102,6 +114,7 @@ def _page(soak: Soak, plots: list[str]) -> str:
     facts = [
         ("calls a second that can be served", f"{soak.capacity:.0f}"),
         ("soaked for", f"{soak.seconds / 60:.0f} minutes, {len(soak.outcomes):,} calls"),
+        ("of kinds", ", ".join(f"{count:,} {kind}" for kind, count in soak.kinds.most_common())),
         ("latency at half of capacity", _latency(soak.outcomes)),
         *_circumstances(),
     ]
