@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import itertools
-import json
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from random import Random
@@ -25,6 +22,7 @@ from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.judgment_client import JudgmentClient
 from millwright_local.modules_client import ModulesClient
+from millwright_local.testing.packages import TRUST, packed
 from millwright_local.workflow_client import WorkflowClient, to_value
 from millwright_worker import Task, worker
 
@@ -113,6 +111,7 @@ class Rare:
     async def __aenter__(self) -> Self:
         publishing = PublishVersionRequest(definition=_DEFINITION, promote_to="prod")
         await self._workflow.call(self._workflow.workflows.PublishVersion, publishing)
+        await self._modules.call(self._modules.modules.AddSigningKey, TRUST)
         self._working = asyncio.create_task(self._work())
         return self
 
@@ -158,12 +157,8 @@ def _package(code: str, version: str) -> bytes:
         "platform": "*",
         "frontend": {"prebuilt": "dist/page.js"},
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("module.json", json.dumps(manifest))
-        archive.writestr("dist/page.js", f"export default {version!r};\n")
-        archive.writestr("dist/picture.png", Random(f"{code}-{version}").randbytes(_BALLAST_BYTES))
-    return packed.getvalue()
+    picture = Random(f"{code}-{version}").randbytes(_BALLAST_BYTES)
+    return packed(manifest, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
 
 
 async def _pieces(upload: str, package: bytes) -> AsyncIterator[modules_pb.UploadPackageRequest]:
