@@ -22,7 +22,7 @@ from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.judgment_client import JudgmentClient
 from millwright_local.modules_client import ModulesClient
-from millwright_local.testing.packages import TRUST, packed
+from millwright_local.testing.packages import TRUST, manifest, packed
 from millwright_local.workflow_client import WorkflowClient, to_value
 from millwright_worker import Task, worker
 
@@ -147,18 +147,9 @@ def _require(is_so: bool, otherwise: str) -> None:
 
 def _package(code: str, version: str) -> bytes:
     """Give a package whose frontend was built before."""
-    manifest = {
-        "schema_version": 1,
-        "code": code,
-        "version": version,
-        "titles": {"en": code},
-        "category": "feature",
-        "publisher": "Millwright",
-        "platform": "*",
-        "frontend": {"prebuilt": "dist/page.js"},
-    }
     picture = Random(f"{code}-{version}").randbytes(_BALLAST_BYTES)
-    return packed(manifest, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
+    page = f"export default {version!r};\n".encode()
+    return packed(manifest(code, version, code), {"dist/page.js": page, "dist/picture.png": picture})
 
 
 async def _pieces(upload: str, package: bytes) -> AsyncIterator[modules_pb.UploadPackageRequest]:
