@@ -151,7 +151,7 @@ TIMES = [
 async def test_what_is_wrong_with_dates_and_times_is_found_and_the_row_is_landed(client, sql, fields, faults):
     assert await client.land(record({**ORDER, **fields})) == "inserted 1"
     row = await _row(sql, client)
-    assert {(fault["code"], fault["field"]) for fault in json.loads(row["time_faults"] or "[]")} == faults
+    assert {(fault["code"], fault["field"]) for fault in json.loads(row["faults"] or "[]")} == faults
     assert row["stated_date"] == (date(2025, 11, 13) if fields.get("business_date") == "2025-11-13" else None)
 
 

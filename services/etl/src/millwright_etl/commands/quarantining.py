@@ -64,7 +64,7 @@ def _correction(door: Door, days: BusinessDays, opened: Opened, redrive: Redrive
     read = landing.read_payload(orjson.dumps(payload).decode())
     if isinstance(read, Refusal):
         raise InvalidFields([Violation(field, read.reason, f"{read.message}, once it is corrected")])
-    stated_date, faults = door.timing(read)
+    stated_date, faults = door.look_into(read)
     return Correction(
         redrive.id,
         orjson.dumps(redrive.corrections).decode(),

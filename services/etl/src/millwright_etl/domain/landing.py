@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from millwright_etl.domain.calendar import Calendars
+from millwright_etl.domain.payloads import NUMBERS
 from millwright_etl.domain.records import Record, RecordType, SourceType
 
 PAYLOAD_BYTES = 1024 * 1024
@@ -31,7 +32,8 @@ _SYSTEM = re.compile(r"[a-z0-9.-]{1,63}")
 _MOST_ID_CHARACTERS = 200
 _MOST_NUMBER_CHARACTERS = 1000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-_LONG_NUMBER = re.compile(r"[0-9]{300}")
+_MOST_DIGITS = 300
+_LONG_NUMBER = re.compile(rf"[0-9]{{{_MOST_DIGITS}}}")
 _TINY_NUMBER = re.compile(r"[eE]-[0-9]{3}")
 _TIMES = ("start_time", "end_time")
 
@@ -60,13 +62,21 @@ class Row:
     deleted: bool
     stated_date: date | None
     """The business day that the payload names, if it does."""
-    time_faults: str | None
-    """What is wrong with dates and times in it, as JSON."""
+    faults: str | None
+    """What is wrong with dates, times and endless numbers in it, as JSON."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Give its natural key within the tenant."""
         return self.source_system, self.record_type, self.external_id
+
+
+class Payload(NamedTuple):
+    """What is in a payload."""
+
+    fields: Mapping[str, Any]
+    may_be_endless: bool
+    """Whether there may be numbers that are longer than anything that is measured."""
 
 
 class Counts(NamedTuple):
@@ -118,7 +128,7 @@ class Door:
         read = read_payload(payload)
         if isinstance(read, Refusal):
             return read
-        stated_date, faults = self.timing(read)
+        stated_date, faults = self.look_into(read)
         told = orjson.dumps(faults).decode() if faults else None
         return Row(
             source_type,
@@ -146,13 +156,20 @@ class Door:
             deleted=record.deleted,
         )
 
-    def timing(self, payload: Mapping[str, Any]) -> tuple[date | None, list[dict[str, str]]]:
-        """Give the business day that a payload names, and what is wrong with dates and times in it."""
+    def look_into(self, payload: Payload) -> tuple[date | None, list[dict[str, str]]]:
+        """Give the business day that a payload names, and what is wrong with dates, times and endless numbers in it."""
         faults: list[dict[str, str]] = []
-        stated_date = self._stated_date(payload.get("business_date"), faults)
-        start, end = (self._time(payload.get(field), field, faults) for field in _TIMES)
+        fields = payload.fields
+        stated_date = self._stated_date(fields.get("business_date"), faults)
+        start, end = (self._time(fields.get(field), field, faults) for field in _TIMES)
         if start is not None and end is not None and end < start:
             faults.append(_fault("END_BEFORE_START", "end_time", "end_time must not be before start_time"))
+        if payload.may_be_endless:
+            faults += [
+                _fault("TOO_LONG", field, f"{field} must have fewer than {_MOST_DIGITS} digits")
+                for field in sorted(NUMBERS & fields.keys())
+                if isinstance(text := fields[field], str) and _may_be_endless(text)
+            ]
         return stated_date, faults
 
     def _stated_date(self, value: Any, faults: list[dict[str, str]]) -> date | None:
@@ -236,25 +253,25 @@ def _key_fault(source_type: str, source_system: str, record_type: str, external_
     return None
 
 
-def read_payload(payload: str) -> dict[str, Any] | Refusal:
+def read_payload(payload: str) -> Payload | Refusal:
     """Give the payload's fields, or why it cannot be landed."""
     if _size(payload) > PAYLOAD_BYTES:
         return Refusal("PAYLOAD_TOO_LARGE", "payload", f"must be at most {PAYLOAD_BYTES} bytes")
     try:
         value = orjson.loads(payload)
-        if _has_suspect_number(payload):
+        if may_be_endless := _may_be_endless(payload):
             json.loads(payload, parse_float=_check_number, parse_int=_check_number)
     except (ValueError, RecursionError):
         return Refusal("PAYLOAD_NOT_JSON", "payload", "must be a JSON object whose numbers can be held")
     if not isinstance(value, dict) or ("\\u0000" in payload and _NUL.search(payload)):
         return Refusal("PAYLOAD_NOT_JSON", "payload", "must be a JSON object, and hold no NUL character")
-    return value
+    return Payload(value, may_be_endless)
 
 
-def _has_suspect_number(payload: str) -> bool:
+def _may_be_endless(text: str) -> bool:
     """Tell whether there may be a number that Postgres does not hold; cheap, since every row is asked."""
-    has_exponent = "e-" in payload or "E-" in payload
-    return bool(has_exponent and _TINY_NUMBER.search(payload)) or bool(_LONG_NUMBER.search(payload))
+    has_exponent = "e-" in text or "E-" in text
+    return bool(has_exponent and _TINY_NUMBER.search(text)) or bool(_LONG_NUMBER.search(text))
 
 
 def _size(text: str) -> int:

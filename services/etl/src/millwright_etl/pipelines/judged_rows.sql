@@ -3,33 +3,29 @@
 judged AS MATERIALIZED (
     -- What is asked of every row comes first: the rest of a row that does not matter is not taken apart.
     SELECT NOT deleted AND NOT ignored AND (
-               line <> '' AND length(line) <= 63 AND product <> '' AND length(product) <= 63
-               AND shift = ANY (:shift_codes::text[])
-               AND time_faults IS NULL
+               line <> '' AND product <> '' AND shift = ANY (:shift_codes::text[]) AND faults IS NULL
                AND CASE record_type
                    WHEN 'WORK_ORDER' THEN
-                       -- Each part is looked at before they are added: of numbers of any size there may be no sum.
-                       CASE WHEN etl.fits(total_qty, 1e12) AND etl.fits(good_qty, total_qty)
-                                 AND etl.fits(defect_qty, total_qty)
-                                 AND (etl.fits(scrap_qty, total_qty)
-                                      OR scrap_qty IS NULL AND payload ->> 'scrap_qty' IS NULL) THEN
+                       -- Each number is looked at before some are added: of numbers of any size there may be no sum. The
+                       -- least and the greatest pass over what is not given; the greatest of all is NaN.
+                       CASE WHEN least(total_qty, good_qty, defect_qty, rework_qty, scrap_qty,
+                                       runtime_seconds, cycle_seconds, ideal_cycle_seconds) >= 0
+                                 AND greatest(total_qty, good_qty, defect_qty, rework_qty, scrap_qty) <= 1e12
+                                 AND greatest(0, runtime_seconds, cycle_seconds, ideal_cycle_seconds) <= 1e7 THEN
                            good_qty + defect_qty + coalesce(scrap_qty, 0) <= total_qty END
-                       AND (etl.fits(rework_qty, 1e12) OR rework_qty IS NULL AND payload ->> 'rework_qty' IS NULL)
-                       AND (etl.fits(runtime_seconds, 1e7)
-                            OR runtime_seconds IS NULL AND payload ->> 'runtime_seconds' IS NULL)
-                       AND (etl.fits(cycle_seconds, 1e7)
-                            OR cycle_seconds IS NULL AND payload ->> 'cycle_seconds' IS NULL)
-                       AND (etl.fits(ideal_cycle_seconds, 1e7)
-                            OR ideal_cycle_seconds IS NULL AND payload ->> 'ideal_cycle_seconds' IS NULL)
+                       AND (rework_qty IS NOT NULL OR payload ->> 'rework_qty' IS NULL)
+                       AND (scrap_qty IS NOT NULL OR payload ->> 'scrap_qty' IS NULL)
+                       AND (runtime_seconds IS NOT NULL OR payload ->> 'runtime_seconds' IS NULL)
+                       AND (cycle_seconds IS NOT NULL OR payload ->> 'cycle_seconds' IS NULL)
+                       AND (ideal_cycle_seconds IS NOT NULL OR payload ->> 'ideal_cycle_seconds' IS NULL)
                    WHEN 'PRODUCTION_ORDER' THEN
-                       etl.fits(planned_qty, 1e12)
-                       AND (etl.fits(planned_seconds, 1e7)
+                       planned_qty BETWEEN 0 AND 1e12
+                       AND (planned_seconds BETWEEN 0 AND 1e7
                             OR planned_seconds IS NULL AND payload ->> 'planned_seconds' IS NULL)
                    WHEN 'EQUIPMENT_STATUS' THEN
-                       equipment <> '' AND length(equipment) <= 63
-                       AND status IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE') AND etl.fits(duration_seconds, 1e7)
-                   WHEN 'QUALITY' THEN
-                       defect_type <> '' AND length(defect_type) <= 63 AND etl.fits(defect_qty, 1e12)
+                       equipment <> '' AND status IN ('RUNNING', 'DOWN', 'SETUP', 'IDLE')
+                       AND duration_seconds BETWEEN 0 AND 1e7
+                   WHEN 'QUALITY' THEN defect_type <> '' AND defect_qty BETWEEN 0 AND 1e12
                    ELSE false
                END{rule_conditions}) IS TRUE AS is_good,
            deleted, ignored, is_order, is_plan, is_status, is_defect, event_time, source_system, total_qty, line, product,
@@ -38,10 +34,12 @@ judged AS MATERIALIZED (
            revision{rule_columns}
     FROM (
         SELECT source_system, record_type, external_id, revision, event_time, deleted,
-               ignored, time_faults, record_type = 'WORK_ORDER' AS is_order,
+               ignored, faults, record_type = 'WORK_ORDER' AS is_order,
                record_type = 'PRODUCTION_ORDER' AS is_plan, record_type = 'EQUIPMENT_STATUS' AS is_status,
                record_type = 'QUALITY' AS is_defect, coalesce(payload || corrections, payload) AS payload, line,
-               CASE WHEN record_type = 'EQUIPMENT_STATUS' THEN coalesce(product, '-') ELSE product END AS product,
+               CASE WHEN record_type = 'EQUIPMENT_STATUS'
+                         AND coalesce(payload || corrections, payload) ->> 'product_code' IS NULL THEN '-'
+                    ELSE product END AS product,
                -- A shift that is there and cannot be read is no missing one: it is not made up from the time.
                coalesce(shift, CASE WHEN event_time < :end_time
                                          AND coalesce(payload || corrections, payload) ->> 'shift' IS NULL THEN
@@ -54,7 +52,7 @@ judged AS MATERIALIZED (
     ) AS row
 ),
 refused AS MATERIALIZED (
-    SELECT judged.*, etl.reasons(one.raw, judged.shift, judged.product, :shift_codes::text[]){rule_reasons} AS reasons
+    SELECT judged.*, etl.reasons(one.raw, judged.shift, :shift_codes::text[]){rule_reasons} AS reasons
     FROM judged
     -- One by one, each by its key: joined in any other way, all rows of the plant could be read for the sake of a few.
     CROSS JOIN LATERAL (

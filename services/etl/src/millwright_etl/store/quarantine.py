@@ -33,7 +33,7 @@ class Correction:
     corrections: str
     """Laid over the payload, JSON."""
     stated_date: date | None
-    time_faults: str | None
+    faults: str | None
     date: date
     """The business day that it belongs to now."""
 
@@ -114,9 +114,9 @@ _GIVEN = "unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::date[])"
 _CORRECT = f"""
 UPDATE core.erp_mes_data AS raw
 SET corrections = coalesce(raw.corrections, '{{}}') || given.corrections::jsonb, stated_date = given.stated_date,
-    time_faults = given.time_faults::jsonb
+    faults = given.faults::jsonb
 FROM etl.quarantine AS kept
-JOIN {_GIVEN} AS given (quarantined, corrections, stated_date, time_faults, date) USING (quarantined)
+JOIN {_GIVEN} AS given (quarantined, corrections, stated_date, faults, date) USING (quarantined)
 WHERE kept.tenant = {TENANT} AND raw.tenant = kept.tenant
   AND (raw.source_system, raw.record_type, raw.external_id)
       = (kept.source_system, kept.record_type, kept.external_id)
@@ -125,7 +125,7 @@ _NOTE_CORRECTIONS = f"""
 UPDATE etl.quarantine AS kept
 SET corrections = coalesce(kept.corrections, '{{}}') || given.corrections::jsonb, date = given.date, actor = $6,
     note = $7, update_time = clock_timestamp()
-FROM {_GIVEN} AS given (quarantined, corrections, stated_date, time_faults, date)
+FROM {_GIVEN} AS given (quarantined, corrections, stated_date, faults, date)
 WHERE kept.tenant = {TENANT} AND kept.quarantined = given.quarantined
 """
 _IGNORE = f"""

@@ -45,11 +45,11 @@ given AS (
     SELECT source_type, source_system, record_type, external_id, payload::jsonb AS payload,
            sha256(convert_to(payload::jsonb::text || extract(epoch FROM event_time) || deleted, 'UTF8'))
                AS payload_hash,
-           event_time, source_time, deleted, stated_date, time_faults::jsonb AS time_faults
+           event_time, source_time, deleted, stated_date, faults::jsonb AS faults
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
                 $9::boolean[], $10::date[], $11::text[])
         AS row (source_type, source_system, record_type, external_id, payload, event_time, source_time, deleted,
-                stated_date, time_faults)
+                stated_date, faults)
 )
 """
 
@@ -59,14 +59,14 @@ _LAND = f"""
 WITH {_GIVEN}, landed AS (
     INSERT INTO core.erp_mes_data AS raw
         (tenant, source_type, source_system, record_type, external_id, payload, payload_hash, event_time, source_time,
-         deleted, stated_date, time_faults)
+         deleted, stated_date, faults)
     SELECT $1, source_type, source_system, record_type, external_id, payload, payload_hash, event_time,
-           coalesce(source_time, clock_timestamp()), deleted, stated_date, time_faults
+           coalesce(source_time, clock_timestamp()), deleted, stated_date, faults
     FROM given ORDER BY source_system, record_type, external_id
     ON CONFLICT (tenant, source_system, record_type, external_id) DO UPDATE
     SET source_type = excluded.source_type, payload = excluded.payload, payload_hash = excluded.payload_hash,
         event_time = excluded.event_time, source_time = excluded.source_time, deleted = excluded.deleted,
-        stated_date = excluded.stated_date, time_faults = excluded.time_faults, corrections = NULL, ignored = false,
+        stated_date = excluded.stated_date, faults = excluded.faults, corrections = NULL, ignored = false,
         revision = raw.revision + 1, ingest_time = clock_timestamp()
     WHERE raw.source_time <= excluded.source_time AND raw.payload_hash <> excluded.payload_hash
     RETURNING old.tenant IS NULL AS is_new, source_system, record_type, external_id,

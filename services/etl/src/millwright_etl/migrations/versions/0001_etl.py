@@ -11,40 +11,36 @@ from millwright_runtime.postgres.migrations import execute, service_role
 revision = "0001"
 down_revision = None
 
-TEXTS = {
-    "line": "line_code",
-    "product": "product_code",
-    "shift": "shift",
-    "equipment": "equipment_code",
-    "status": "status",
-    "defect_type": "defect_type",
+FIELDS = {
+    "line": ("line_code", "varchar(63)"),
+    "product": ("product_code", "varchar(63)"),
+    "shift": ("shift", "text"),
+    "equipment": ("equipment_code", "varchar(63)"),
+    "status": ("status", "text"),
+    "defect_type": ("defect_type", "varchar(63)"),
+    "total_qty": ("total_qty", "numeric"),
+    "good_qty": ("good_qty", "numeric"),
+    "defect_qty": ("defect_qty", "numeric"),
+    "rework_qty": ("rework_qty", "numeric"),
+    "scrap_qty": ("scrap_qty", "numeric"),
+    "planned_qty": ("planned_qty", "numeric"),
+    "planned_seconds": ("planned_seconds", "numeric"),
+    "runtime_seconds": ("runtime_seconds", "numeric"),
+    "duration_seconds": ("duration_seconds", "numeric"),
+    "cycle_seconds": ("cycle_seconds", "numeric"),
+    "ideal_cycle_seconds": ("ideal_cycle_seconds", "numeric"),
 }
-NUMBERS = (
-    "total_qty",
-    "good_qty",
-    "defect_qty",
-    "rework_qty",
-    "scrap_qty",
-    "planned_qty",
-    "planned_seconds",
-    "runtime_seconds",
-    "duration_seconds",
-    "cycle_seconds",
-    "ideal_cycle_seconds",
-)
+"""By column: the field of the payload that it holds, and as what; a scale of numbers would pad them with zeros."""
 
 
-def _read_once(column: str, kind: str, field: str) -> str:
-    """Give a column that holds a field of the payload, read when the row is landed; NULL if it cannot be read."""
+def _read_once(column: str, field: str, kind: str) -> str:
+    """Give a column that holds a field of the payload, read when the row is landed; NULL if it does not fit."""
     payload = "coalesce(payload || corrections, payload)"
     read = f"json_value({payload}, '$.{field}' RETURNING {kind} NULL ON ERROR)"
     return f"{column} {kind} GENERATED ALWAYS AS ({read}) STORED"
 
 
-FIELDS = ",\n    ".join(
-    [_read_once(column, "text", field) for column, field in TEXTS.items()]
-    + [_read_once(column, "numeric", column) for column in NUMBERS]
-)
+COLUMNS = ",\n    ".join(_read_once(column, *field) for column, field in FIELDS.items())
 
 LANDING = f"""
 CREATE SCHEMA IF NOT EXISTS core;
@@ -58,21 +54,21 @@ CREATE TABLE core.erp_mes_data (
     payload_hash bytea NOT NULL,
     event_time timestamptz NOT NULL,
     stated_date date,
-    time_faults jsonb,
+    faults jsonb,
     source_time timestamptz NOT NULL,
     deleted boolean NOT NULL,
     revision integer NOT NULL DEFAULT 1,
     corrections jsonb,
     ignored boolean NOT NULL DEFAULT false,
     ingest_time timestamptz NOT NULL DEFAULT clock_timestamp(),
-    {FIELDS},
+    {COLUMNS},
     PRIMARY KEY (tenant, source_system, record_type, external_id)
 );
 CREATE INDEX erp_mes_data_event_time ON core.erp_mes_data (tenant, event_time);
 CREATE INDEX erp_mes_data_stated_date ON core.erp_mes_data (tenant, stated_date) WHERE stated_date IS NOT NULL;
 COMMENT ON TABLE core.erp_mes_data IS 'Rows of ERP and MES systems as they are: the newest of each natural key';
 COMMENT ON COLUMN core.erp_mes_data.stated_date IS 'the business day that the payload itself names, if it does';
-COMMENT ON COLUMN core.erp_mes_data.time_faults IS 'what is wrong with dates and times in it, found at landing';
+COMMENT ON COLUMN core.erp_mes_data.faults IS 'what is wrong with dates, times and endless numbers, found at landing';
 COMMENT ON COLUMN core.erp_mes_data.corrections IS 'what people have mended of this revision: laid over the payload';
 COMMENT ON COLUMN core.erp_mes_data.ignored IS 'people have left this revision out for good';
 
@@ -366,37 +362,29 @@ COMMENT ON COLUMN etl.calendar.valid_from IS '-infinity for the calendar that ho
 """
 
 FUNCTIONS = """
-CREATE FUNCTION etl.fits(number numeric, most numeric) RETURNS boolean IMMUTABLE LANGUAGE sql
-RETURN number BETWEEN 0 AND most AND scale(number) <= 30;
-COMMENT ON FUNCTION etl.fits IS 'Whether a number is from 0 to the most, and short enough to be multiplied';
-
-CREATE FUNCTION etl.reasons(raw core.erp_mes_data, shift text, product text, shift_codes text[]) RETURNS jsonb
+CREATE FUNCTION etl.reasons(raw core.erp_mes_data, shift text, shift_codes text[]) RETURNS jsonb
 STABLE LANGUAGE sql AS $$
     WITH row AS (SELECT coalesce(raw.payload || raw.corrections, raw.payload) AS payload, raw.record_type AS kind),
-    texts (field, text, kinds) AS (
-        VALUES ('line_code', raw.line, NULL), ('product_code', product, NULL),
-               ('equipment_code', raw.equipment, 'EQUIPMENT_STATUS'), ('defect_type', raw.defect_type, 'QUALITY')
+    codes (field, kinds) AS (
+        VALUES ('line_code', NULL), ('product_code', NULL), ('equipment_code', 'EQUIPMENT_STATUS'),
+               ('defect_type', 'QUALITY')
     ),
-    numbers (field, number, kinds, required, most) AS (
-        VALUES ('total_qty', raw.total_qty, 'WORK_ORDER', true, 1e12),
-               ('good_qty', raw.good_qty, 'WORK_ORDER', true, 1e12),
-               ('defect_qty', raw.defect_qty, 'WORK_ORDER', true, 1e12),
-               ('rework_qty', raw.rework_qty, 'WORK_ORDER', false, 1e12),
-               ('scrap_qty', raw.scrap_qty, 'WORK_ORDER', false, 1e12),
-               ('runtime_seconds', raw.runtime_seconds, 'WORK_ORDER', false, 1e7),
-               ('cycle_seconds', raw.cycle_seconds, 'WORK_ORDER', false, 1e7),
-               ('ideal_cycle_seconds', raw.ideal_cycle_seconds, 'WORK_ORDER', false, 1e7),
-               ('planned_qty', raw.planned_qty, 'PRODUCTION_ORDER', true, 1e12),
-               ('planned_seconds', raw.planned_seconds, 'PRODUCTION_ORDER', false, 1e7),
-               ('duration_seconds', raw.duration_seconds, 'EQUIPMENT_STATUS', true, 1e7),
-               ('defect_qty', raw.defect_qty, 'QUALITY', true, 1e12)
+    numbers (field, kinds, required, most) AS (
+        VALUES ('total_qty', 'WORK_ORDER', true, 1e12), ('good_qty', 'WORK_ORDER', true, 1e12),
+               ('defect_qty', 'WORK_ORDER', true, 1e12), ('rework_qty', 'WORK_ORDER', false, 1e12),
+               ('scrap_qty', 'WORK_ORDER', false, 1e12), ('runtime_seconds', 'WORK_ORDER', false, 1e7),
+               ('cycle_seconds', 'WORK_ORDER', false, 1e7), ('ideal_cycle_seconds', 'WORK_ORDER', false, 1e7),
+               ('planned_qty', 'PRODUCTION_ORDER', true, 1e12), ('planned_seconds', 'PRODUCTION_ORDER', false, 1e7),
+               ('duration_seconds', 'EQUIPMENT_STATUS', true, 1e7), ('defect_qty', 'QUALITY', true, 1e12)
     ),
     found (place, code, field, message) AS (
-        SELECT 1, CASE WHEN payload -> field IS NULL OR payload -> field = 'null' OR text = '' THEN 'MISSING'
+        SELECT 1, CASE WHEN payload ->> field IS NULL OR text = '' THEN 'MISSING'
                        WHEN text IS NULL THEN 'NOT_A_TEXT' ELSE 'TOO_LONG' END, field,
                field || CASE WHEN length(text) > 63 THEN ' must have at most 63 characters' ELSE ' must be given' END
-        FROM row, texts
-        WHERE (kinds IS NULL OR kinds = kind) AND (text IS NULL OR text = '' OR length(text) > 63)
+        FROM row, codes, json_value(payload -> field, '$' RETURNING text NULL ON ERROR) AS text
+        WHERE (kinds IS NULL OR kinds = kind) AND (length(text) BETWEEN 1 AND 63) IS NOT TRUE
+          -- What equipment does may be about no product.
+          AND NOT (kind = 'EQUIPMENT_STATUS' AND field = 'product_code' AND payload ->> field IS NULL)
         UNION ALL
         SELECT 2, CASE WHEN payload ->> 'shift' IS NULL THEN 'MISSING'
                        WHEN jsonb_typeof(payload -> 'shift') IN ('object', 'array') THEN 'NOT_A_TEXT'
@@ -405,23 +393,22 @@ STABLE LANGUAGE sql AS $$
         FROM row WHERE shift IS NULL OR shift <> ALL (shift_codes)
         UNION ALL
         SELECT 3, fault ->> 'code', fault ->> 'field', fault ->> 'message'
-        FROM jsonb_array_elements(raw.time_faults) AS fault
+        FROM jsonb_array_elements(raw.faults) AS fault
         UNION ALL
         SELECT 4, CASE WHEN payload ->> field IS NULL THEN 'MISSING'
                        WHEN number IS NULL OR number IN ('NaN', 'Infinity', '-Infinity') THEN 'NOT_A_NUMBER'
-                       WHEN number < 0 THEN 'NEGATIVE' WHEN number > most THEN 'OUT_OF_RANGE'
-                       ELSE 'TOO_LONG' END, field,
-               field || CASE WHEN number BETWEEN 0 AND most THEN ' must have at most 30 digits after the point'
-                             ELSE ' must be a number from 0 to ' || most::bigint END
-        FROM row, numbers
-        WHERE kinds = kind AND etl.fits(number, most) IS NOT TRUE AND (required OR payload ->> field IS NOT NULL)
+                       WHEN number < 0 THEN 'NEGATIVE' ELSE 'OUT_OF_RANGE' END, field,
+               field || ' must be a number from 0 to ' || most::bigint
+        FROM row, numbers, json_value(payload -> field, '$' RETURNING numeric NULL ON ERROR) AS number
+        WHERE kinds = kind AND (number BETWEEN 0 AND most) IS NOT TRUE
+          AND (required OR payload ->> field IS NOT NULL)
         UNION ALL
         SELECT 5, 'SUM_EXCEEDS_TOTAL', 'total_qty',
                'good_qty, defect_qty and scrap_qty must not exceed total_qty together'
         FROM row
-        WHERE kind = 'WORK_ORDER' AND etl.fits(raw.total_qty, 1e12)
-          AND CASE WHEN etl.fits(raw.good_qty, 1e12) AND etl.fits(raw.defect_qty, 1e12)
-                        AND (etl.fits(raw.scrap_qty, 1e12) OR raw.scrap_qty IS NULL) THEN
+        WHERE kind = 'WORK_ORDER'
+          AND CASE WHEN least(raw.total_qty, raw.good_qty, raw.defect_qty, raw.scrap_qty) >= 0
+                        AND greatest(raw.total_qty, raw.good_qty, raw.defect_qty, raw.scrap_qty) <= 1e12 THEN
               raw.good_qty + raw.defect_qty + coalesce(raw.scrap_qty, 0) > raw.total_qty END
         UNION ALL
         SELECT 6, 'UNKNOWN_STATUS', 'status', 'status must be RUNNING, DOWN, SETUP or IDLE'
