@@ -67,6 +67,16 @@ class Harm:
     begin: float
     end: float | None = None
 
+    @property
+    def party(self) -> str:
+        """The service, or the server, that was harmed."""
+        return party_of(self.target)
+
+
+def party_of(target: str) -> str:
+    """Name the service, or the server, that the target of a fault is or is a part of."""
+    return target.partition("-")[0]
+
 
 class Book:
     """The book of one run; `journal` is its file."""

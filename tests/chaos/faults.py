@@ -12,7 +12,7 @@ from random import Random
 
 from millwright_local.services import SERVICES, named
 
-from tests.chaos.book import Book
+from tests.chaos.book import Book, party_of
 from tests.chaos.world import CROSSING, World
 
 FIRST_SECONDS = 2.0
@@ -130,6 +130,11 @@ class Fault:
     kind: str
     target: str
 
+    @property
+    def party(self) -> str:
+        """The service, or the server, that is harmed."""
+        return party_of(self.target)
+
 
 def plan(seed: int, seconds: float) -> list[Fault]:
     """Make a plan: faults that follow one another and overlap."""
@@ -146,14 +151,16 @@ def plan(seed: int, seconds: float) -> list[Fault]:
 async def do(faults: Sequence[Fault], world: World, book: Book, seconds: float) -> None:
     """Do the plan, and return once all that was harmed is mended.
 
-    A fault waits until its service, or its server, is whole again; if that takes until the end, it does not take place.
+    A fault waits until its service, or its server, is whole again; if it waits until the end, it does not take place.
     """
     turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def do_one(fault: Fault) -> None:
         await asyncio.sleep(max(0.0, fault.begin_seconds - book.now))
-        async with turns[fault.target.partition("-")[0]]:
-            if book.now < seconds:
+        turn = turns[fault.party]
+        has_waited = turn.locked()
+        async with turn:
+            if not has_waited or book.now < seconds:
                 await _harm(fault, world, book)
 
     async with asyncio.TaskGroup() as group:

@@ -28,7 +28,7 @@ def recoveries(harms: Iterable[Harm], calls: Sequence[Call], works: Sequence[Wor
 
 
 def _recovery(harm: Harm, services: Sequence[str], calls: Sequence[Call], works: Sequence[Work]) -> Recovery:
-    name = harm.target.partition("-")[0]
+    name = harm.party
     harmed = services if name in SERVERS else [name]
     answers = [answer for service in harmed if (answer := _first_answer(harm, service, calls)) is not None]
     ends = [

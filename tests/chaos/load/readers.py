@@ -9,19 +9,15 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 
-from millwright.workflow.v1.release_service_pb2 import (
-    ListReleasesRequest,
-    PromoteVersionRequest,
-    WatchReleasesRequest,
-)
+from millwright.workflow.v1.release_service_pb2 import PromoteVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.workflow_client import WorkflowClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
-from tests.chaos.load import follow_log, turns
+from tests.chaos.load import turns
+from tests.chaos.load.workflow import SERVICE, follow_releases, read_newest_revision
 
-SERVICE = "workflow"
 WORKFLOW = "workflows/chaos.log"
 CHANNELS = tuple(f"{WORKFLOW}/channels/c{number}" for number in range(6))
 MOVES = 50
@@ -51,13 +47,11 @@ class SlowReaders:
         newest: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as group:
             for _ in range(READERS):
-                group.create_task(self._read(newest))
+                stream = self._book.open_stream(SERVICE, "WatchReleases, slowly", WORKFLOW)
+                group.create_task(follow_releases(self._caller, stream, newest, READ_SECONDS))
             async for number in turns(stop, self._chance, MOVES_SECONDS):
                 await self._promote(CHANNELS[0], 1 + number % 2)
-            answer = await self._caller.read(
-                lambda client: client.releases.ListReleases, ListReleasesRequest(workflow=WORKFLOW, page_size=1)
-            )
-            newest.set_result(answer.releases[0].revision)
+            newest.set_result(await read_newest_revision(self._caller, WORKFLOW))
 
     async def _fill(self, channel: str) -> None:
         for number in range(MOVES):
@@ -78,14 +72,4 @@ class SlowReaders:
             "PromoteVersion",
             lambda client: client.releases.PromoteVersion,
             lambda key: PromoteVersionRequest(channel=channel, version=version, reason=REASON, request_id=key),
-        )
-
-    async def _read(self, newest: asyncio.Future[int]) -> None:
-        await follow_log(
-            self._caller,
-            self._book.open_stream(SERVICE, "WatchReleases, slowly", WORKFLOW),
-            lambda client: client.releases.WatchReleases,
-            lambda sequence: WatchReleasesRequest(workflow=WORKFLOW, from_sequence=sequence),
-            newest,
-            pause_seconds=READ_SECONDS,
         )

@@ -24,7 +24,7 @@ from millwright.workflow.v1.release_service_pb2 import (
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.workflow_client import WorkflowClient, to_value
 
-from tests.chaos.book import Book
+from tests.chaos.book import Book, Stream
 from tests.chaos.caller import Caller
 from tests.chaos.checker import Result
 from tests.chaos.load import follow_log, turns
@@ -74,14 +74,12 @@ class WorkflowLoad:
         newest: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as group:
             for pause_seconds in (0.0, SLOW_READER_SECONDS):
-                group.create_task(self._watch_releases(newest, pause_seconds))
+                stream = self._book.open_stream(SERVICE, "WatchReleases", WORKFLOW)
+                group.create_task(follow_releases(self._caller, stream, newest, pause_seconds))
             for _ in range(2):
                 group.create_task(self._start(stop, group))
             await self._move(stop)
-            answer = await self._caller.read(
-                lambda client: client.releases.ListReleases, ListReleasesRequest(workflow=WORKFLOW, page_size=1)
-            )
-            newest.set_result(answer.releases[0].revision)
+            newest.set_result(await read_newest_revision(self._caller, WORKFLOW))
 
     async def _move(self, stop: asyncio.Event) -> None:
         async for _ in turns(stop, self._chance, MOVES_SECONDS):
@@ -170,15 +168,27 @@ class WorkflowLoad:
         stream.has_ended = True
         self._book.close_work(work, InstanceEvent.Kind.Name(event.kind).removeprefix("KIND_"))
 
-    async def _watch_releases(self, newest: asyncio.Future[int], pause_seconds: float) -> None:
-        await follow_log(
-            self._caller,
-            self._book.open_stream(SERVICE, "WatchReleases", WORKFLOW),
-            lambda client: client.releases.WatchReleases,
-            lambda sequence: WatchReleasesRequest(workflow=WORKFLOW, from_sequence=sequence),
-            newest,
-            pause_seconds=pause_seconds,
-        )
+
+async def follow_releases(
+    caller: Caller[WorkflowClient], stream: Stream, newest: asyncio.Future[int], pause_seconds: float
+) -> None:
+    """Watch the releases of the workflow that the stream is named after, up to the newest, resting after each."""
+    await follow_log(
+        caller,
+        stream,
+        lambda client: client.releases.WatchReleases,
+        lambda sequence: WatchReleasesRequest(workflow=stream.name, from_sequence=sequence),
+        newest,
+        pause_seconds=pause_seconds,
+    )
+
+
+async def read_newest_revision(caller: Caller[WorkflowClient], workflow: str) -> int:
+    """Return the revision of a workflow's newest release."""
+    answer = await caller.read(
+        lambda client: client.releases.ListReleases, ListReleasesRequest(workflow=workflow, page_size=1)
+    )
+    return answer.releases[0].revision
 
 
 def _definition(number: int) -> str:
