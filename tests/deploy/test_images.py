@@ -1,7 +1,9 @@
 """What an image has in it: each service starts from its own pinned dependencies alone, and says that it serves."""
 
 import os
+import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from millwright_local.services import SERVICES
 from millwright_local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
+PLATFORMS = ("x86_64-manylinux_2_36", "aarch64-manylinux_2_36")
+"""Of Debian 12, for the processors that its Python image is made for."""
 
 
 @pytest.mark.timeout(600)
@@ -34,3 +38,18 @@ async def test_a_service_starts_from_what_its_image_has(service, tmp_path):
             ask = [target / "bin/python", "-m", "millwright_runtime.health", stack.endpoints[service.name]]
             assert subprocess.run([*ask, service.health], check=False).returncode == 0  # noqa: ASYNC221
             assert subprocess.run([*ask, "of.another"], check=False).returncode == 1  # noqa: ASYNC221
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_the_python_of_the_images_has_a_wheel_of_all_that_is_pinned(service, platform, tmp_path):
+    (python,) = re.findall(
+        r"^ARG PYTHON_IMAGE=python:(3\.\d+)-", (ROOT / "deploy/images/Dockerfile").read_text(), re.MULTILINE
+    )
+    uv = Path(sys.executable).parent / "uv"
+    target = ["--python-version", python, "--python-platform", platform, "--target", tmp_path]
+    pinned = ["--require-hashes", "--only-binary", ":all:", "-r", ROOT / "services" / service.name / "requirements.txt"]
+    done = subprocess.run(
+        [uv, "pip", "install", "--dry-run", *target, *pinned], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -264,6 +264,27 @@ def test_the_night_is_at_two_in_seoul_and_when_six_oclock_plants_are_done_once_a
     assert container["args"] == ["run", "--due"]
 
 
+def test_prometheus_scrapes_every_replica_once_under_the_name_that_the_alerts_know(kinds, overlay):
+    monitors = kinds["ServiceMonitor"].values()
+    assert len(monitors) == (0 if overlay == "dev" else 1)
+    for monitor in monitors:
+        label = monitor["spec"]["jobLabel"]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        wanted = monitor["spec"]["selector"]["matchExpressions"]
+        assert {it["operator"] for it in wanted} == {"In"}
+        scraped = [
+            service
+            for service in kinds["Service"].values()
+            if all(service["metadata"]["labels"].get(it["key"]) in it["values"] for it in wanted)
+        ]
+        assert sorted(service["metadata"]["labels"][label] for service in scraped) == sorted(NAMES)
+        for service in scraped:
+            assert service["metadata"]["namespace"] == monitor["metadata"]["namespace"]
+            assert service["spec"]["clusterIP"] == "None"  # each pod has an address of its own
+            (port,) = (it for it in service["spec"]["ports"] if it["name"] == endpoint["port"])
+            assert port["targetPort"] in ("metrics", 9090)
+
+
 def test_an_upgrade_deletes_and_awaits_the_migrations_and_no_night(kinds):
     night = kinds["CronJob"]["millwright-night-etl"]["spec"]["jobTemplate"]["metadata"]["labels"]
     page = (ROOT / "docs/operations.md").read_text()

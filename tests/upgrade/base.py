@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".millwright" / "upgrade"
-RUNS = ("services", "protos")
-"""Where what runs is."""
+RUNS = ("services/*/src/*", "protos/millwright")
+"""What runs, for git: tests beside it do not."""
 LOOKED_AT = 200
 
 

@@ -66,7 +66,7 @@ def test_before_a_release_the_newest_commit_with_the_same_migrations_and_other_s
     earlier = commit({CODE: "c"})
     commit({CODE: "d"})
     commit({"docs/page.md": "d"})
-    commit({"docs/page.md": "e"})
+    commit({"services/etl/tests/test_app.py": "d"})
     assert base.find(tmp_path) == earlier
 
 

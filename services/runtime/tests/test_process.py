@@ -70,6 +70,24 @@ async def test_migrating_brings_the_schema_up_to_date_and_ends(start):
     assert await start("migrate").wait(SECONDS) == 0
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://nobody@127.0.0.1:1/sample", "refused"),
+        ("postgresql://nobody@127.0.0.1:1/sample?sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "a file that"),
+        ("postgresql://nobody@/sample?host={directory}", 'role "nobody" does not exist'),
+    ],
+    ids=["nobody listens", "no authorities", "no such role"],
+)
+async def test_migrating_that_cannot_log_in_ends_with_code_1_and_one_line(start, own_postgres, url, expected):
+    url = url.format(directory=own_postgres.server.socket_directory)
+    process = start("migrate", MILLWRIGHT_SAMPLE_MIGRATION_DATABASE_URL=url)
+    assert await process.wait(SECONDS) == 1
+    (line,) = process.log.read_text().splitlines()
+    assert line.startswith("cannot log in to Postgres to migrate: ")
+    assert expected in line
+
+
 async def test_wrong_settings_end_it_with_code_2(start):
     process = start("serve", MILLWRIGHT_SAMPLE_LISTEN="nowhere")
     assert await process.wait(SECONDS) == 2

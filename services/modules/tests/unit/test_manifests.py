@@ -56,6 +56,7 @@ def test_a_byte_order_mark_may_stand_there():
         (b"{", ("MANIFEST_MALFORMED", "module.json")),
         (b"\xff{}", ("MANIFEST_MALFORMED", "module.json")),
         (b'{"schema_version": NaN}', ("MANIFEST_MALFORMED", "module.json")),
+        (b'{"schema_version": 1e999}', ("MANIFEST_MALFORMED", "module.json")),
         (b'{"schema_version": 1' + b"0" * 5000 + b"}", ("MANIFEST_MALFORMED", "module.json")),
         (b'{"code": "a\\u0000b"}', ("MANIFEST_MALFORMED", "module.json")),
         (b'{"code": "\\ud800"}', ("MANIFEST_MALFORMED", "module.json")),

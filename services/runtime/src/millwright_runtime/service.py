@@ -37,7 +37,7 @@ from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Signals
 from millwright_runtime.events.watch import Feed, ItemT
 from millwright_runtime.postgres import schema
-from millwright_runtime.postgres.database import Connection, Database, RoleTooPowerful
+from millwright_runtime.postgres.database import Connection, Database, NotLoggedIn, RoleTooPowerful
 from millwright_runtime.postgres.idempotency import Requests, ResponseT
 from millwright_runtime.postgres.partitions import Partitions
 from millwright_runtime.settings import PortTaken, ServiceSettings
@@ -171,7 +171,7 @@ def main(service: Service[SettingsT]) -> None:
         if own:
             sys.exit(uvloop.run(_do(service, own, configured, arguments)))
         uvloop.run((serve if arguments.verb == "serve" else migrate)(service, configured))
-    except (CertificateUnusable, PortTaken, RoleTooPowerful) as error:
+    except (CertificateUnusable, NotLoggedIn, PortTaken, RoleTooPowerful) as error:
         sys.exit(str(error))
 
 

@@ -1,6 +1,7 @@
 """Migrating is safe to repeat and to race, and a service waits for the schema it needs."""
 
 import asyncio
+import shutil
 
 import asyncpg
 import pytest
@@ -62,6 +63,50 @@ async def test_a_revision_that_fails_leaves_nothing(empty, fresh, tmp_path):
     with pytest.raises(asyncpg.DuplicateTableError):
         await Migrations(tmp_path, "sample").upgrade(empty.owner, empty.service)
     assert await fresh.fetchval("SELECT to_regnamespace('sample')") is None
+
+
+@pytest.fixture
+def later(tmp_path):
+    """Gives the sample's migrations with a second revision that runs these statements."""
+
+    def later(statements):
+        shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "versions" / "0002_more.py").write_text(
+            "from millwright_runtime.postgres import migrations\n"
+            "revision, down_revision = '0002', '0001'\n"
+            f"def upgrade():\n    migrations.execute({statements!r})\n"
+        )
+        return Migrations(tmp_path, "sample")
+
+    return later
+
+
+LENGTHS = """
+ALTER TABLE sample.note ADD COLUMN length integer;
+UPDATE sample.note SET length = char_length(text);
+ALTER TABLE sample.note ALTER COLUMN length SET NOT NULL;
+"""
+
+
+async def test_a_filled_database_is_migrated_with_what_is_in_it(empty, fresh, later):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await fresh.execute("SET millwright.tenant = '*'")
+    await fresh.execute(
+        "INSERT INTO sample.note SELECT 'plant-' || n % 2, repeat('x', n) FROM generate_series(1, 1000) n"
+    )
+    await later(LENGTHS).upgrade(empty.owner, empty.service)
+    assert await revision(empty.service) == "0002"
+    assert await fresh.fetchrow("SELECT count(*), sum(length) FROM sample.note") == (1000, 500_500)
+
+
+async def test_a_revision_that_a_row_does_not_allow_changes_nothing(empty, fresh, later):
+    await SAMPLE.upgrade(empty.owner, empty.service)
+    await fresh.execute("SET millwright.tenant = '*'")
+    await fresh.execute("INSERT INTO sample.note VALUES ('plant', 'a'), ('plant', 'a')")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await later(LENGTHS + "CREATE UNIQUE INDEX ON sample.note (text);").upgrade(empty.owner, empty.service)
+    assert await revision(empty.service) == "0001"
+    assert await fresh.fetch("SELECT * FROM sample.note") == [("plant", "a")] * 2
 
 
 async def test_waiting_ends_when_the_schema_is_there(empty):

@@ -76,6 +76,10 @@ class RoleTooPowerful(Exception):
     """The service's role could reach past row-level security or change the history: serving with it is refused."""
 
 
+class NotLoggedIn(Exception):
+    """A command cannot log in to the database, and does not wait. The message says why, without the URL."""
+
+
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached at the moment. Try again, with the same request_id where the call has one."""
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from millwright_runtime.postgres import schema
+from millwright_runtime.postgres.database import ALL_TENANTS, NotLoggedIn
 from millwright_runtime.postgres.partitions import AHEAD_DAYS
 
 
@@ -45,18 +46,20 @@ class Migrations:
         """Bring the schema to the newest revision and grant the role of `service_url` what it needs.
 
         Runs under an advisory lock: any number of callers, one at a time. All revisions are one transaction. A schema
-        newer than this code stays as it is, so that an older release can be rolled out again.
+        newer than this code stays as it is, so that an older release can be rolled out again. Raises NotLoggedIn.
         """
         role = make_url(service_url).username or ""
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(owner_url),  # reads all that a URL may say, such as sslmode
+            async_creator=lambda: _connect(owner_url),
             poolclass=pool.NullPool,
         )
         try:
             async with engine.begin() as connection:
                 lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
                 await connection.execute(lock, {"name": f"migrate:{self._schema}"})
+                # A revision changes rows of every tenant: row-level security holds the owner, too.
+                await connection.execute(text(f"SET LOCAL millwright.tenant = '{ALL_TENANTS}'"))
                 await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"'))
                 await connection.run_sync(self._upgrade, role)
                 if await connection.scalar(text(f"SELECT to_regproc('{self._schema}.make_partitions')")):
@@ -85,3 +88,13 @@ class Migrations:
             environment.run_migrations()
         connection.execute(text(f"GRANT USAGE ON SCHEMA {own_schema} TO {role}"))
         connection.execute(text(f"GRANT SELECT ON {own_schema}.alembic_version TO {role}"))
+
+
+async def _connect(owner_url: str) -> Any:
+    """Connect as asyncpg does: it reads all that a URL may say, such as sslmode."""
+    try:
+        return await asyncpg.connect(owner_url)
+    except FileNotFoundError as error:  # it does not say which
+        raise NotLoggedIn("cannot log in to Postgres to migrate: a file that the URL names is not there") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise NotLoggedIn(f"cannot log in to Postgres to migrate: {error or type(error).__name__}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -29,6 +30,7 @@ def read(content: bytes, file: str = FILE, largest: int = _LARGEST) -> Json:
             content.decode("utf-8-sig"),
             object_pairs_hook=lambda pairs: _object(pairs, repeated),
             parse_int=_whole,
+            parse_float=_fraction,
             parse_constant=_refuse_constant,
         )
     except RecursionError:
@@ -59,6 +61,14 @@ def _whole(text: str) -> int:
         message = f"a whole number of {len(text)} digits"
         raise ValueError(message)
     return int(text)
+
+
+def _fraction(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        message = f"{shown(text)}, a number beyond 64 bits"
+        raise ValueError(message)
+    return number
 
 
 def _refuse_constant(text: str) -> NoReturn:
