@@ -10,7 +10,6 @@ from millwright_etl.domain.runs import (
     NOTHING,
     UNKNOWN_PACE,
     Happening,
-    ImpossibleTransition,
     Kind,
     Pace,
     Run,
@@ -20,6 +19,7 @@ from millwright_etl.domain.runs import (
     WindowState,
     pace,
 )
+from millwright_runtime.transitions import ImpossibleTransition
 
 NOW = datetime(2026, 11, 25, 2, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)

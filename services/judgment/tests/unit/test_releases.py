@@ -18,6 +18,7 @@ from millwright_judgment.domain.releases import (
     Version,
     VersionState,
 )
+from millwright_runtime.transitions import ImpossibleTransition
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 ACTOR = Actor("kim", "it leaks")
@@ -170,7 +171,7 @@ def test_a_retired_version_is_never_good_again():
 def test_a_move_that_no_table_allows_is_a_mistake_of_ours():
     state = ledger(v3=VersionState.RETIRED)
     row = releases.row(state, Operation.MARK_GOOD, ACTOR, to_version=3)
-    with pytest.raises(releases.ImpossibleTransition):
+    with pytest.raises(ImpossibleTransition):
         releases.decided(state, row, marks={3: Mark(VersionState.PUBLISHED)})
 
 

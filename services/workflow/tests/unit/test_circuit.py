@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from millwright_runtime.transitions import ImpossibleTransition
 from millwright_workflow.domain import circuit as domain
 from millwright_workflow.domain.circuit import FAILURES_TO_OPEN, HEALTHY, LONGEST_OPEN, SHORTEST_OPEN, Circuit, State
 
@@ -92,5 +93,5 @@ def test_every_move_is_in_the_table():
 
 
 def test_no_other_move_is_made():
-    with pytest.raises(domain.ImpossibleTransition):
+    with pytest.raises(ImpossibleTransition):
         domain._move(HEALTHY, State.HALF_OPEN, domain.Cause.PROBED)

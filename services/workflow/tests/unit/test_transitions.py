@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from millwright_runtime.transitions import ImpossibleTransition
 from millwright_workflow.domain import canary_decisions, instances, releases
 from millwright_workflow.domain.canaries import Canary, CanaryState, CanaryStep
 from millwright_workflow.domain.canary_decisions import CanaryMove, CanaryStart
@@ -26,7 +27,6 @@ from millwright_workflow.domain.releases import (
     Version,
     VersionState,
 )
-from millwright_workflow.domain.transitions import ImpossibleTransition
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 NO_MOVES = [pair for pair in itertools.product(State, State) if pair not in TRANSITIONS]

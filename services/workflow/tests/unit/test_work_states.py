@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from millwright_runtime.transitions import ImpossibleTransition
 from millwright_workflow.domain import approvals, work
 from millwright_workflow.domain.approvals import Decision
 from millwright_workflow.domain.errors import ApprovalClosed, ApproverRoleMissing
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.transitions import ImpossibleTransition
 from millwright_workflow.domain.work import Cause, Complete, Fail, Failure, Release, Saved, State, TaskKey
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

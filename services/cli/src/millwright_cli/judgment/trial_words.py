@@ -111,8 +111,8 @@ class Trial(Vocabulary):
     IGNORED = Phrase("columns left out, no field of the ruleset: {columns}", "룰셋에 없어 제외한 열: {columns}")
     PAGE_WRITTEN = Phrase("the page is in {path}", "페이지: {path}")
     REPORT_SELECTED = Phrase(
-        "{replay}: {n} selected; {reproduced} re-run on the recorded version first, {failed} of them not as recorded",
-        "{replay}: 대상 {n}건, 기록된 버전으로 먼저 재현 {reproduced}건, 그중 불일치 {failed}건",
+        "{replay}: {n} selected; {reproduced} came out again as recorded",
+        "{replay}: 대상 {n}건, 기록대로 재현됨 {reproduced}건",
     )
     CHANGE_TOLD = Phrase("{n} of {judged} change their outcome", "{judged}건 중 {n}건 결과 변경")
     ERRORS_TOLD = Phrase("{n} of {compared} cannot be judged", "{compared}건 중 {n}건 판정 오류")

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from millwright_runtime.transitions import ImpossibleTransition
+
 from millwright_etl.domain.quality import Result
 from millwright_etl.domain.windows import Counts, Written
 
@@ -94,10 +96,6 @@ WINDOW_TRANSITIONS: Mapping[tuple[WindowState, WindowState], Happening] = Mappin
 """Every move that a window can make, with the event that tells of it."""
 
 
-class ImpossibleTransition(Exception):
-    """A mistake of ours: something was to move to a state that cannot be reached from where it is."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What was counted in windows, and the control totals."""
@@ -156,8 +154,7 @@ class RunWindow:
         """Give it in its next state, and what tells of that; raise ImpossibleTransition."""
         happening = WINDOW_TRANSITIONS.get((self.state, state))
         if happening is None:
-            message = f"a window cannot go from {self.state} to {state}"
-            raise ImpossibleTransition(message)
+            raise ImpossibleTransition("a window", self.state, state)
         return replace(self, state=state), happening
 
 
@@ -244,8 +241,7 @@ class Run:
 
     def _moved(self, state: RunState) -> Run:
         if (self.state, state) not in RUN_TRANSITIONS:
-            message = f"a run cannot go from {self.state} to {state}"
-            raise ImpossibleTransition(message)
+            raise ImpossibleTransition("a run", self.state, state)
         return replace(self, state=state)
 
 

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
+from millwright_runtime.transitions import ImpossibleTransition
+
 from millwright_judgment.domain.errors import (
     ChannelFrozen,
     ChannelNotFound,
@@ -26,10 +28,6 @@ from millwright_judgment.domain.errors import (
 
 DEFAULT_CHANNEL = "prod"
 DEFAULT_FREEZE = timedelta(hours=1)
-
-
-class ImpossibleTransition(Exception):
-    """A decision moves a version as no table allows: a mistake of ours."""
 
 
 class Operation(Enum):
@@ -407,7 +405,7 @@ def decided(
     for number, mark in (marks or {}).items():
         move = ledger.version(number).state, mark.state
         if release.operation not in VERSION_TRANSITIONS.get(move, ()):
-            raise ImpossibleTransition(*move, release.operation)
+            raise ImpossibleTransition("a version", *move, release.operation)
     return Decision(release, channel, marks, ended_experiment)
 
 

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 from millwright_runtime.json import JsonObject
+from millwright_runtime.transitions import ImpossibleTransition
 
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.errors import ApprovalClosed, ApproverRoleMissing
-from millwright_workflow.domain.transitions import ImpossibleTransition
 from millwright_workflow.domain.work import TaskKey
 
 COMMENT_LIMIT = 1000

@@ -12,7 +12,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from millwright_workflow.domain.transitions import ImpossibleTransition
+from millwright_runtime.transitions import ImpossibleTransition
 
 FAILURES_TO_OPEN = 5
 SHORTEST_OPEN, LONGEST_OPEN = timedelta(seconds=5), timedelta(minutes=1)

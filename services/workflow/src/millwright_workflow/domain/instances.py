@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from millwright_runtime.json import Json
+from millwright_runtime.transitions import ImpossibleTransition
 
 from millwright_workflow.domain.compensation import Compensation, CompensationState
 from millwright_workflow.domain.errors import (
@@ -21,7 +22,6 @@ from millwright_workflow.domain.errors import (
     InstanceNotRunning,
 )
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.transitions import ImpossibleTransition
 
 INPUT_LIMIT_BYTES = 256 * 1024
 

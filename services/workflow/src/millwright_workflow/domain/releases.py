@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
+from millwright_runtime.transitions import ImpossibleTransition
+
 from millwright_workflow.domain.canaries import Canary, CanaryState
 from millwright_workflow.domain.errors import (
     CanaryUnderWay,
@@ -25,7 +27,6 @@ from millwright_workflow.domain.errors import (
     VersionNotFound,
 )
 from millwright_workflow.domain.gates import GateResult
-from millwright_workflow.domain.transitions import ImpossibleTransition
 
 DEFAULT_CHANNEL = "prod"
 DEFAULT_FREEZE = timedelta(hours=1)

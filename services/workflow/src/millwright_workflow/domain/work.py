@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 from millwright_runtime.names import is_label
+from millwright_runtime.transitions import ImpossibleTransition
 
 from millwright_workflow.domain import partitions
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import WorkflowError
-from millwright_workflow.domain.transitions import ImpossibleTransition
 
 STATE_LIMIT_BYTES = 64 * 1024
 OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024

@@ -20,11 +20,7 @@ _CAUSES_SHOWN = 10
 
 def replay(found: replay_pb2.ReplayReport, say: Words) -> list[RenderableType]:
     """Draw the report of a replay, a target after another."""
-    counts = {
-        "n": f"{found.selected:,}",
-        "reproduced": f"{found.reproduced:,}",
-        "failed": f"{found.not_reproducible:,}",
-    }
+    counts = {"n": f"{found.selected:,}", "reproduced": f"{found.reproduced:,}"}
     told = say(Trial.REPORT_SELECTED, replay=short(found.replay), **counts)
     if found.HasField("oldest_time"):
         told += f" · {moment(found.oldest_time, say)} – {moment(found.newest_time, say)}"

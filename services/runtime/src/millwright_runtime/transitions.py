@@ -1,4 +1,4 @@
-"""Moves between states. Each state machine of the domain is a table of them, and a page of the docs draws it."""
+"""Moves between states. Each state machine of a domain is a table of them, and a page of the docs draws it."""
 
 from __future__ import annotations
 
