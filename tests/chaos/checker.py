@@ -17,6 +17,7 @@ from tests.chaos.book import Call, Stream, Work
 ENDS = {
     "instance": {"COMPLETED", "CANCELLED"},
     "crossing": {"COMPLETED"},
+    "inspection": {"COMPLETED"},
     "replay": {"COMPLETED"},
     "run": {"COMPLETED"},
     "install": {"COMPLETED"},
@@ -24,6 +25,8 @@ ENDS = {
 """How works of a kind may end."""
 CLOCKS_DIFFER = timedelta(seconds=0.5)
 """By how much: results have the database's time, as a replica carries it on."""
+HEARD_WITHIN = timedelta(seconds=30)
+"""How long what runs an instance can be kept from hearing that it is to end: frozen, its server too, and killed."""
 SHOWN = 5
 
 
@@ -42,6 +45,24 @@ class Request:
     path: str
     time: datetime
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What a caller was told: that an instance will be cancelled for a reason."""
+
+    instance: str
+    reason: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What is there of an instance that was to be cancelled: for which reason, and how and when it ended."""
+
+    reason: str
+    state: str
+    end_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,22 @@ def check_outside(requests: Iterable[Request], results: Iterable[Result]) -> lis
             violations.append(f"{request.path} was called with two keys")
     missing = times.keys() - keys.keys()
     return violations + _some("has a result and was never called", missing)
+
+
+def check_cancellations(told: Iterable[Cancellation], held: Mapping[str, Cancelled]) -> list[str]:
+    """Return the cancellations that are lost, and the instances that went on after theirs.
+
+    `held` is by instance. One that was about to complete may do so before what runs it hears of the wish.
+    """
+    violations = []
+    for each in told:
+        there = held.get(each.instance)
+        if there is None or there.reason != each.reason:
+            violations.append(f"the cancellation of {each.instance} was acknowledged and is lost")
+        elif there.state != "CANCELLED" and there.end_time > each.time + HEARD_WITHIN:
+            after = (there.end_time - each.time).total_seconds()
+            violations.append(f"{each.instance} is {there.state} {after:.0f} s after its cancellation was acknowledged")
+    return violations
 
 
 def check_amount(what: str, told: float, held: float) -> list[str]:

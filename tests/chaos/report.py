@@ -23,7 +23,8 @@ Written by `make chaos`; change nothing here by hand.
 All four services ran in two replicas each, with Postgres, Valkey and NATS, as processes of their own on one machine.
 Callers published, promoted and rolled back versions, started and cancelled instances, judged and replayed, landed rows
 and ran the pipeline, installed modules and rolled them back, and watched all of it, some of them slowly; instances
-judged, ran the pipeline, read the facts and installed a module over the other services. Each call was repeated, under
+judged, ran the pipeline, read the facts and installed a module over the other services, and others had workers measure
+parts and people say yes to them. Each call was repeated, under
 the same id, until it was answered. Meanwhile a plan made from a seed killed (SIGKILL), froze (SIGSTOP) and restarted
 replicas and servers, cut, reset and slowed the links between them, wiped Valkey and NATS, and made the flushes of
 Postgres slow. Then all was mended, and what the services held was compared with what the callers had been told.
@@ -36,10 +37,10 @@ own what a package brings; a disk that lies about a flush; two machines.
 """
 MEANING = """Violations are: something acknowledged that is not there, something that is there twice or that no call
 was told of, an instance that began on a version that it may not begin on, a task called again after its result or under
-another key, a watch with a gap or a repeat, an instance, replay, run or install that did not end or did not end well,
-rows or pieces that are not in the facts, an event that stayed in an outbox, an answer that the contract does not name,
-and of an instance that asked other services: a judgment that is there twice, a run or an install that is not what it
-was told, a part of a row in what it read.
+another key, a cancellation of which nothing came for half a minute, a watch with a gap or a repeat, an instance,
+replay, run or install that did not end or did not end well, rows or pieces that are not in the facts, an event that
+stayed in an outbox, an answer that the contract does not name, and of an instance that asked other services: a judgment
+that is there twice, a run or an install that is not what it was told, a part of a row in what it read.
 """
 REFUSED = """A refused call was refused for a reason that its contract names, such as a rollback with nothing to go back
 to.

@@ -23,6 +23,8 @@ from tests.chaos.load import Load
 from tests.chaos.load.crossing import TASKS as CROSSING_TASKS
 from tests.chaos.load.crossing import CrossingLoad
 from tests.chaos.load.etl import PIECES, EtlLoad
+from tests.chaos.load.inspections import TASKS as INSPECTION_TASKS
+from tests.chaos.load.inspections import InspectionLoad, Way
 from tests.chaos.load.judgment import JudgmentLoad
 from tests.chaos.load.modules import ModulesLoad
 from tests.chaos.load.readers import SlowReaders
@@ -58,12 +60,17 @@ class Loads:
         self.modules = ModulesLoad(book, world.clients("modules", ModulesClient), chance("modules"))
         clients = (world.clients("workflow", WorkflowClient), world.clients("modules", ModulesClient))
         self.crossing = CrossingLoad(book, *clients, chance("crossing"))
+        token = world.stack.keys.token(tenant=TENANT, roles=("worker",))
+        ways = [Way(process.address, token) for process in world.replicas("workflow").values()]
+        people = world.clients("workflow", WorkflowClient)
+        self.inspections = InspectionLoad(book, people, ways, chance("inspections"))
         self.readers = SlowReaders(book, world.clients("workflow", WorkflowClient), chance("readers"))
 
     @property
     def all(self) -> Sequence[Load]:
         """All of them."""
-        return self.workflow, self.judgment, self.etl, self.modules, self.crossing, self.readers
+        services = (self.workflow, self.judgment, self.etl, self.modules)
+        return *services, self.crossing, self.inspections, self.readers
 
 
 Trouble = Callable[[World, Book], Awaitable[None]]
@@ -128,12 +135,15 @@ async def _judge(world: World, loads: Loads, book: Book, machine: Machine) -> li
     return [
         *book.surprises,
         *checker.check_calls(book.calls),
-        *checker.check_works(book.works, {"instance": TASKS, "crossing": CROSSING_TASKS}),
+        *checker.check_works(
+            book.works, {"instance": TASKS, "crossing": CROSSING_TASKS, "inspection": INSPECTION_TASKS}
+        ),
         *checker.check_streams(book.streams),
         *checker.check_told(book.told, held.names),
         *checker.check_told({"activation": checker.Counter(completed)}, {"activation": held.installs}),
         *checker.check_crossings(loads.crossing.ends, held.requesters, PIECES, held.pieces),
         *checker.check_outside(requests, loads.workflow.results),
+        *checker.check_cancellations(loads.workflow.cancellations, held.cancelled),
         *checker.check_amount("rows", loads.etl.rows, held.rows),
         *checker.check_amount("pieces", loads.etl.rows * PIECES, held.pieces),
         *checker.check_live(loads.modules.live, held.live),

@@ -43,6 +43,27 @@ def test_what_is_lost_doubled_or_unasked_for_is_found(told, held, violation) -> 
     assert checker.check_told({"run": Counter(told)}, {"run": held}) == [violation]
 
 
+CANCELLATION = checker.Cancellation("instances/1", "why", NOON)
+
+
+@pytest.mark.parametrize(
+    ("held", "violation"),
+    [
+        (checker.Cancelled("why", "CANCELLED", NOON + timedelta(minutes=5)), None),
+        (checker.Cancelled("why", "COMPLETED", NOON + timedelta(seconds=1)), None),
+        (
+            checker.Cancelled("why", "COMPLETED", NOON + timedelta(minutes=1)),
+            "is COMPLETED 60 s after its cancellation",
+        ),
+        (checker.Cancelled("another", "CANCELLED", NOON), "is lost"),
+        (None, "is lost"),
+    ],
+)
+def test_a_cancellation_that_is_lost_or_that_nothing_comes_of_is_found(held, violation) -> None:
+    found = checker.check_cancellations([CANCELLATION], {"instances/1": held} if held else {})
+    assert [violation in it for it in found] == [True] * bool(violation)
+
+
 def test_a_kind_of_which_nobody_was_told_is_looked_at_too() -> None:
     assert checker.check_told({}, {"run": ["a"]}) == ["run is there and was told to nobody: 1, such as a"]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.chaos.__main__ import seconds
 from tests.chaos.book import Book
-from tests.chaos.report import page
+from tests.chaos.report import INTRODUCTION, MEANING, page
 from tests.chaos.run import Course
+
+PAGE = Path(__file__).parents[2] / "docs" / "chaos.md"
 
 
 @pytest.fixture
@@ -43,6 +47,12 @@ def test_violations_are_told_in_full(book) -> None:
     assert "- run is there twice: 1, such as a" in text
     assert "| violations | 1 |" in text
     assert "None." not in text
+
+
+def test_the_page_that_is_shown_is_of_the_faults_and_the_violations_that_there_are() -> None:
+    shown = PAGE.read_text()
+    assert shown.startswith(INTRODUCTION)
+    assert MEANING in shown
 
 
 def test_what_was_before_the_run_is_not_in_its_time(book) -> None:

@@ -22,6 +22,7 @@ from millwright.judgment.v1.replay_service_pb2 import ListReplaysRequest
 from millwright.judgment.v1.ruleset_service_pb2 import ListVersionsRequest as ListRulesetVersionsRequest
 from millwright.modules.v1.module_pb2 import Activation
 from millwright.modules.v1.module_service_pb2 import GetModuleRequest, ListActivationsRequest, ListOperationsRequest
+from millwright.workflow.v1.approval_service_pb2 import Approval, ListApprovalsRequest
 from millwright.workflow.v1.instance_service_pb2 import ListInstancesRequest
 from millwright.workflow.v1.release_pb2 import Release
 from millwright.workflow.v1.release_service_pb2 import ListReleasesRequest
@@ -36,14 +37,19 @@ from millwright_local.workflow_client import WorkflowClient
 
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
+from tests.chaos.checker import Cancelled
 from tests.chaos.load.crossing import MODULE as CROSSING_MODULE
 from tests.chaos.load.crossing import WORKFLOW as CROSSING
+from tests.chaos.load.inspections import WORKFLOW as INSPECTION
 from tests.chaos.load.judgment import RULESET
 from tests.chaos.load.modules import CODES
 from tests.chaos.load.workflow import WORKFLOW
 from tests.chaos.world import World
 
 PAGE = 500
+_CANCELLED = """
+SELECT instance, cancel_reason AS reason, state, end_time FROM workflow.instance WHERE cancel_reason IS NOT NULL
+"""
 OUTBOX_SECONDS = 60.0
 
 
@@ -55,6 +61,8 @@ class Held:
     """By kind, what acknowledged calls have made."""
     requesters: dict[str, str]
     """By run and operation: the instance that asked for it, of those that instances asked for."""
+    cancelled: dict[str, Cancelled]
+    """By instance, of those that were to be cancelled."""
     ruleset_moves: list[RulesetRelease]
     installs: list[str]
     """The operation of each activation that an install made."""
@@ -94,6 +102,7 @@ class Witness:
                 "module rollback": [it.name for it in activations if it.kind == Activation.KIND_ROLLBACK],
             },
             requesters={name: it for name, it in {**runs, **operations}.items() if _is_instance(it)},
+            cancelled=await self._cancelled(),
             ruleset_moves=[it async for it in self._pages(self._judgment, _list_ruleset_releases, "releases")],
             installs=[it.operation for it in activations if it.kind != Activation.KIND_ROLLBACK],
             live={code: await self._live(code) for code in CODES},
@@ -107,6 +116,10 @@ class Witness:
         return {
             "instance": [it.name async for it in self._pages(self._workflow, _list_instances(WORKFLOW), "instances")],
             "crossing": [it.name async for it in self._pages(self._workflow, _list_instances(CROSSING), "instances")],
+            "inspection": [
+                it.name async for it in self._pages(self._workflow, _list_instances(INSPECTION), "instances")
+            ],
+            "approval": [it.name async for it in self._pages(self._workflow, _list_approved, "approvals")],
             "workflow version": [
                 str(it.number) async for it in self._pages(self._workflow, _list_versions, "versions")
             ],
@@ -123,6 +136,11 @@ class Witness:
             ],
             "ruleset release": [it.name for it in releases if it.operation != RulesetRelease.OPERATION_PUBLISH],
         }
+
+    async def _cancelled(self) -> dict[str, Cancelled]:
+        async with self._world.postgres.connect(DATABASE) as connection:
+            rows = await connection.fetch(_CANCELLED)
+        return {f"instances/{it['instance']}": Cancelled(it["reason"], it["state"], it["end_time"]) for it in rows}
 
     async def _activations(self, code: str) -> list[Activation]:
         def ask(token: str) -> Any:
@@ -194,6 +212,10 @@ def _is_instance(requester: str) -> bool:
 _list_versions: Listing = (
     lambda client: client.workflows.ListVersions,
     lambda token: ListVersionsRequest(workflow=WORKFLOW, page_size=PAGE, page_token=token),
+)
+_list_approved: Listing = (
+    lambda client: client.approvals.ListApprovals,
+    lambda token: ListApprovalsRequest(states=[Approval.STATE_APPROVED], page_size=PAGE, page_token=token),
 )
 _list_releases: Listing = (
     lambda client: client.releases.ListReleases,

@@ -47,4 +47,11 @@ async def test_an_upgrade_replica_by_replica_loses_nothing_and_fails_no_call_tha
     course = await run(1, tmp_path, roll, old)
     assert course.violations == [], f"from {commit}"
     assert len(course.book.harms) == 2 * len(SERVICES)
-    assert {work.kind for work in course.book.works} == {"instance", "crossing", "replay", "run", "install"}
+    assert {work.kind for work in course.book.works} == {
+        "instance",
+        "crossing",
+        "inspection",
+        "replay",
+        "run",
+        "install",
+    }

@@ -1,6 +1,7 @@
 """The load: classes that each call for as long as they are let, and then wait for what they have begun.
 
-There is one for each service, one whose workflows ask all other services for something, and one that reads slowly.
+There is one for each service, one whose workflows ask all other services for something, one whose workflows ask workers
+and people, and one that reads slowly.
 """
 
 from __future__ import annotations

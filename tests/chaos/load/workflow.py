@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import UTC
+from datetime import UTC, datetime
 from random import Random
 
 import grpc
@@ -26,7 +26,7 @@ from millwright_local.workflow_client import WorkflowClient, to_value
 
 from tests.chaos.book import Book, Stream
 from tests.chaos.caller import Caller
-from tests.chaos.checker import Result
+from tests.chaos.checker import Cancellation, Result
 from tests.chaos.load import follow_log, turns
 from tests.history import Answer
 from tests.machine import Machine
@@ -49,14 +49,15 @@ REFUSED = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED)
 class WorkflowLoad:
     """The load.
 
-    `results` are the tasks whose results watches have told of, `starts` says when each instance was asked for, and
-    `rollbacks` when each rollback was answered.
+    `results` are the tasks whose results watches have told of, `starts` says when each instance was asked for,
+    `rollbacks` when each rollback was answered, and `cancellations` are those that were acknowledged.
     """
 
     def __init__(self, book: Book, clients: Sequence[WorkflowClient], chance: Random, machine: Machine) -> None:
         self.results: list[Result] = []
         self.starts: dict[str, float] = {}
         self.rollbacks: list[Answer] = []
+        self.cancellations: list[Cancellation] = []
         self._book = book
         self._chance = chance
         self._machine = machine
@@ -140,12 +141,14 @@ class WorkflowLoad:
                     group.create_task(self._cancel(answer.instance.name))
 
     async def _cancel(self, name: str) -> None:
-        await self._caller.call(
+        call, answer = await self._caller.call(
             "CancelInstance",
             lambda client: client.instances.CancelInstance,
             lambda key: CancelInstanceRequest(name=name, reason=key),
             refusals=REFUSED,  # it may have ended meanwhile
         )
+        if answer:
+            self.cancellations.append(Cancellation(name, call.id, datetime.now(UTC)))
 
     async def _follow(self, name: str, part: str) -> None:
         work = self._book.open_work(SERVICE, "instance", name)
