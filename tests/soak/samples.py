@@ -35,8 +35,8 @@ class Samples:
         self.files = {name: Series(f"file handles of {name}", "", 0.1, 8.0) for name in (*names, "valkey", "nats")}
         self.connections = {name: Series(f"connections of {name}", "", 0.1, 3.0) for name in names}
         self.outboxes = {name: Series(f"outbox of {name}", "events", 0.5, 200.0) for name in names}
-        self.tables = {name: Series(f"tables of {name}", BYTES_A_CALL, 0.25, 64.0) for name in names}
-        self.indexes = {name: Series(f"indexes of {name}", BYTES_A_CALL, 0.25, 64.0) for name in names}
+        self.tables = {name: Series(f"tables of {name}", BYTES_A_CALL, 0.25, 16.0) for name in names}
+        self.indexes = {name: Series(f"indexes of {name}", BYTES_A_CALL, 0.25, 16.0) for name in names}
         self._first: dict[str, tuple[float, float, int]] = {}
 
     @property
