@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from etl_rig.client import DAY, ORDER, SEOUL, record
 from millwright.etl.v1 import run_pb2
+from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 
 DAY_AFTER = DAY + timedelta(days=1)
@@ -112,6 +113,31 @@ async def test_what_is_due_and_asked_for_twice_at_once_is_in_one_run(client):
     for answer in answers:
         await client.ended(answer.run.name)
     assert sorted(set(dates)) == sorted([str(DAY), str(yesterday())])
+
+
+async def test_a_row_that_comes_while_its_day_is_made_is_in_the_next_run(client, sql, facts):
+    await client.land(record())
+    await due(client)
+    await client.land(record(external_id="late"))
+    async with sql.transaction():
+        await sql.execute("SELECT FROM etl.day WHERE tenant = $1 AND date = $2 FOR UPDATE", client.tenant, DAY)
+        first = await client.RunPipeline()
+
+        async def is_to_be_published():
+            return await sql.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
+
+        await until(is_to_be_published, 30)
+        unchanged = await client.RunPipeline()
+        await client.land(record(external_id="later"))
+        second = await client.RunPipeline()
+    runs = [await client.ended(answer.run.name) for answer in (first, second)]
+    assert {run.state for run in runs} == {run_pb2.Run.STATE_COMPLETED}
+    assert [[window.date for window in answer.windows] for answer in (first, unchanged, second)] == [
+        [str(DAY)],
+        [],
+        [str(DAY)],
+    ]
+    assert await facts() == {(DAY, "L1"): 300}
 
 
 async def test_a_preview_lists_the_windows_and_runs_nothing(client, facts):

@@ -47,7 +47,7 @@ class Day:
     is_dirty: bool = False
     """It changed since its facts were made."""
     is_queued: bool = False
-    """A run that will not keep it waiting has it already."""
+    """A run that will not keep it waiting has it already, with all that has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def due(yesterday: date, days: Mapping[date, Day]) -> list[Planned]:
     """Give every day up to yesterday that needs a run, the oldest first.
 
     That is yesterday unless it is published and unchanged, and of the days before those that have rows and were never
-    published, failed, or changed. A day that another run has already is left to it.
+    published, failed, or changed. A day that another run has already is left to it, unless it changed since.
     """
     known = {yesterday: Day(), **days}
     causes = ((each, _due_cause(each == yesterday, known[each])) for each in sorted(known) if each <= yesterday)
