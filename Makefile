@@ -48,7 +48,7 @@ soak: setup ## Call for MINUTES=60 at half of what can be served, and see what g
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
-overload: setup ## Call up to three times as often as can be served, and see what is let in. Writes docs/overload.md.
+overload: setup ## Call three times as often as can be served, and see what is let in. Writes docs/overload.md.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/soak.txt
 	@$(BIN)/python -m tests.soak --overload
 

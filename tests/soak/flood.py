@@ -1,7 +1,7 @@
 """`python -m tests.soak.flood RATE SECONDS SEED`: calls at a rate, or as often as it can, from a process of its own.
 
-It waits for no answer before the next call. What keeps it from the rate is that it shares the machine with what it
-calls; so it tells how many calls it has begun.
+It says when it is ready, begins when it is told to, and waits for no answer before the next call. Where it shares its
+CPU with what it calls it may not come to the rate; so it tells how many calls it has begun.
 
 Whoever measures how long a call takes must not be what makes it wait: so who floods is apart from who measures.
 """
@@ -13,8 +13,10 @@ import json
 import os
 import sys
 import time
+from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import uvloop
@@ -23,7 +25,7 @@ from tests.soak.mix import Mix, Outcome
 
 REFUSED = "RESOURCE_EXHAUSTED"
 _VARIABLE = "MILLWRIGHT_FLOOD"
-_AT_ONCE = 1_000
+_AT_ONCE = 2_000
 """Calls of one process that are under way, at most."""
 _PROCESSES = 2
 
@@ -46,23 +48,36 @@ def failures(outcomes: Iterable[Outcome]) -> Counter[str]:
     return Counter(f"{it.kind} {it.code}" for it in outcomes if it.code not in {"OK", REFUSED})
 
 
-async def flood(endpoints: Mapping[str, str], token: str, rate: float, seconds: float) -> Flood:
-    """Flood from processes of their own."""
+@asynccontextmanager
+async def flooders(
+    endpoints: Mapping[str, str], token: str, rate: float, seconds: float
+) -> AsyncIterator[Sequence[Process]]:
+    """Start processes that together flood at the rate, and give them once they are ready."""
     told = json.dumps({"endpoints": dict(endpoints), "token": token})
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.soak.flood", str(rate / _PROCESSES), str(seconds), str(seed)),
             env=os.environ | {_VARIABLE: told},
-            stdout=asyncio.subprocess.PIPE,
+            stdin=PIPE,
+            stdout=PIPE,
         )
         for seed in range(_PROCESSES)
     ]
     try:
-        answers = [json.loads((await process.communicate())[0]) for process in processes]
+        for process in processes:
+            assert process.stdout
+            await process.stdout.readline()
+        yield processes
     finally:
         for process in processes:
             if process.returncode is None:
                 process.kill()
+
+
+async def flood(processes: Sequence[Process]) -> Flood:
+    """Flood from processes that are ready."""
+    told = await asyncio.gather(*(process.communicate(b"\n") for process in processes))
+    answers = [json.loads(answer) for answer, _ in told]
     codes, failures = (sum((Counter(it[key]) for it in answers), Counter[str]()) for key in ("codes", "failures"))
     begun, unhinted = (sum(answer[key] for answer in answers) for key in ("begun", "unhinted"))
     return Flood(begun, codes, failures, unhinted)
@@ -72,13 +87,19 @@ async def _flood(rate: float, seconds: float, seed: int) -> None:
     told = json.loads(os.environ[_VARIABLE])
     async with Mix(told["endpoints"], told["token"], seed) as mix:
         await mix.start()
+        _say("ready")
+        await asyncio.to_thread(sys.stdin.readline)
         end = time.monotonic() + seconds
         outcomes = await mix.at(rate, seconds, _AT_ONCE)
     codes = Counter(it.code for it in outcomes)
     unhinted = sum(it.code == REFUSED and not it.has_hint for it in outcomes)
     begun = sum(it.begin < end for it in outcomes)
     answer = {"begun": begun, "codes": codes, "failures": failures(outcomes), "unhinted": unhinted}
-    print(json.dumps(answer))  # noqa: T201 - it is the answer
+    _say(json.dumps(answer))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - whoever started it listens
 
 
 if __name__ == "__main__":

@@ -36,12 +36,6 @@ WORKFLOW = "workflows/soak.part"
 CHANNEL = f"{WORKFLOW}/channels/prod"
 RULESET = "rulesets/quality.weld"
 RULES = Path(__file__).parents[2] / "examples" / "rulesets" / "weld" / "v1.json"
-RESTING_WORKFLOW = "workflows/soak.rest"
-RESTING = """
-document: {dsl: 1.0.1, namespace: soak, name: rest, version: 1.0.0}
-do: [{rest: {wait: {days: 1}}}]
-"""
-RESTS = 200
 PLANT_TIME = ZoneInfo("Asia/Seoul")
 ROWS = 20
 WEIGHTS = {"judge": 40.0, "start": 20.0, "read": 25.0, "land": 10.0, "list": 4.0, "run": 1.0}
@@ -79,8 +73,6 @@ class Mix:
         self.etl = EtlClient(endpoints["etl"], token)
         self.modules = ModulesClient(endpoints["modules"], token)
         self.outcomes: list[Outcome] = []
-        self.resting: list[str] = []
-        """Instances that wait for a day, for whoever wants to cancel some."""
         self._chance = Random(seed)
         self._opened = AsyncExitStack()
         self._rare = Rare(self.workflow, self.judgment, self.modules, (endpoints["workflow"], token))
@@ -91,6 +83,10 @@ class Mix:
         """Make one call, of some kind."""
         (kind,) = self._chance.choices(list(self.weights), list(self.weights.values()))
         return await self.noted(kind, self._call(kind))
+
+    async def each(self) -> None:
+        """Make one call of each kind, all at once."""
+        await asyncio.gather(*(self.noted(kind, self._call(kind)) for kind in self.weights))
 
     async def noted(self, kind: str, call: Coroutine[Any, Any, Any]) -> Outcome:
         """Make a call and note what became of it."""
@@ -124,7 +120,8 @@ class Mix:
 
         With `at_once`, no more than that are under way: those that would be are not made.
         """
-        begin, before, number = time.monotonic(), len(self.outcomes), 0
+        begin, number = time.monotonic(), 0
+        made: list[asyncio.Task[Outcome]] = []
         under_way: set[asyncio.Task[Outcome]] = set()
         async with asyncio.TaskGroup() as group:
             while (now := time.monotonic()) < begin + seconds:
@@ -132,10 +129,11 @@ class Mix:
                     number += 1
                     if at_once is None or len(under_way) < at_once:
                         task = group.create_task(self.one())
+                        made.append(task)
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)
                 await asyncio.sleep(0.01)
-        return self.outcomes[before:]
+        return [task.result() for task in made]
 
     async def start(self) -> None:
         """Start an instance; it is the one that is read until the next is started."""
@@ -149,9 +147,6 @@ class Mix:
             await self.workflow.call(self.workflow.workflows.PublishVersion, request)
         rules = PublishRulesetRequest(document=RULES.read_text(), promote_to="prod")
         await self.judgment.call(self.judgment.rulesets.PublishVersion, rules)
-        resting = PublishVersionRequest(definition=RESTING, promote_to="prod")
-        await self.workflow.call(self.workflow.workflows.PublishVersion, resting)
-        self.resting = await self.workflow.start(RESTING_WORKFLOW, [None] * RESTS)
         if self.weights != WEIGHTS:
             await self._opened.enter_async_context(self._rare)
         await self.start()

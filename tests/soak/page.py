@@ -13,16 +13,15 @@ from statistics import median
 
 import matplotlib as mpl
 
+from tests.soak.flood import REFUSED
 from tests.soak.growth import Series
 from tests.soak.mix import RARE_WEIGHTS, WEIGHTS, Outcome
-from tests.soak.overload import TIMES, Overload, percentile
+from tests.soak.overload import LEAST_TIMES, TIMES, Overload, percentile
 from tests.soak.samples import Samples
 
 mpl.use("agg")
 from matplotlib import pyplot
 
-ABOUT = 0.95
-"""What share of the calls that were to be begun is all of them, nearly enough."""
 INTRODUCTION = """# What hours of work leave
 
 Written by `make soak`; change nothing here by hand.
@@ -42,13 +41,19 @@ Written by `make overload`; change nothing here by hand.
 
 One replica of each service, Postgres, Valkey and NATS ran on one machine, with every flush to disk. Processes of their
 own called all services, without waiting for answers. What is let in must be served in time, what is not must be told
-when to come again, rollbacks and cancels must go through, and afterwards it must be as before, without anybody's help.
+when to come again, what ends or mends work must go through, and afterwards it must be as before, without anybody's
+help.
+
+{where}
 
 {reached}
 """
-REACHED = "They began as many calls as they were to: {wanted:g} times as many as can be served."
-MISSED = """They were to begin {wanted:g} times as many calls as can be served, and began {times:.1f} times as many:
-they share the machine with what they call, and had no more of it. So nothing here tells what more calls would do."""
+APART = """Of the CPUs, services and servers had {stack}, and those who called them {callers} others, so that neither
+took the other's time; what can be served was measured so, too."""
+TOGETHER = "Services, servers and those who called them shared the CPUs."
+REACHED = "As many calls were begun as were to be: {wanted:g} times as many as can be served."
+MISSED = """There were to be {wanted:g} times as many calls as can be served, and {times:.1f} times as many were begun.
+So nothing here tells what more calls would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,15 @@ def write_overload(overload: Overload, docs: Path) -> None:
     """Write the page about an overload into a directory."""
     violations = [f"- {it}" for it in overload.violations] or ["None."]
     facts = [*_overload(overload), *_circumstances()]
-    sections = (_overloaded(overload), _table(("", ""), facts), "## Violations\n", *violations, "")
+    sections = (
+        _overloaded(overload),
+        _table(("", ""), facts),
+        "## Violations\n",
+        *violations,
+        "\n## What is always let in\n",
+        "Each came again and again, on what was made for it before. A limiter that refused one would say so here.\n",
+        _table(("call", "made", "went through", "refused", "median", "slowest"), _emergencies(overload)),
+    )
     docs.mkdir(parents=True, exist_ok=True)
     (docs / "overload.md").write_text("\n".join(sections))
 
@@ -151,20 +164,29 @@ def _overload(overload: Overload) -> list[tuple[str, str]]:
         ("median before", f"{overload.usual * 1000:.0f} ms"),
         ("outcomes", ", ".join(f"{count:,} {code}" for code, count in overload.codes.most_common())),
         ("latency of what was admitted of 10 calls a second, from another process", _latency(overload.admitted)),
-        (
-            "rollbacks and cancels",
-            f"{sum(it.code == 'OK' for it in overload.emergencies)} of {len(overload.emergencies)}",
-        ),
-        ("their latency", _latency(overload.emergencies)),
+        ("latency of what is always let in", _latency(overload.emergencies)),
         ("as before after", f"{recovery:.0f} s" if recovery is not None else "never"),
     ]
 
 
+def _emergencies(overload: Overload) -> list[tuple[str, ...]]:
+    """Give a row of each kind of what is always let in."""
+    rows = []
+    for kind in sorted({it.kind for it in overload.emergencies}):
+        outcomes = [it for it in overload.emergencies if it.kind == kind]
+        codes, seconds = Counter(it.code for it in outcomes), [it.seconds for it in outcomes]
+        times = (f"{median(seconds) * 1000:.0f} ms", f"{max(seconds) * 1000:.0f} ms")
+        rows.append((kind, f"{len(outcomes)}", f"{codes['OK']}", f"{codes[REFUSED]}", *times))
+    return rows
+
+
 def _overloaded(overload: Overload) -> str:
     """Say how much too much it really was."""
-    words = REACHED if overload.times >= TIMES * ABOUT else MISSED
+    cpus = overload.cpus
+    where = APART.format(stack=len(cpus.stack), callers=len(cpus.callers)) if cpus.stack else TOGETHER
+    words = REACHED if overload.times >= LEAST_TIMES else MISSED
     reached = words.format(wanted=TIMES, times=overload.times)
-    return OVERLOAD.format(times=overload.times, reached=reached)
+    return OVERLOAD.format(times=overload.times, where=where, reached=reached)
 
 
 def _latency(outcomes: list[Outcome]) -> str:
