@@ -1,17 +1,15 @@
 """Every RPC of every service is listed, described and called by the tools that people use, over reflection alone."""
 
-import re
 import subprocess
 import time
 
 import pytest
 from millwright_local.services import SERVICES
 
-from tests.end_to_end.curl import etl, judgment, modules, workflow
-from tests.end_to_end.curl.cases import Call, names
+from tests.end_to_end.curl.calls import CALLS
+from tests.end_to_end.curl.cases import Call, names, plain
 from tests.end_to_end.curl.tools import BUILD_SECONDS, Buf, Grpcurl, Tool, ToolMissingError, run
 
-CALLS = {"workflow": workflow.CALLS, "judgment": judgment.CALLS, "etl": etl.CALLS, "modules": modules.CALLS}
 ROLES = ("operator", "admin", "worker")
 LATE_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
@@ -33,11 +31,6 @@ def tool(request, shared_replicas, tenant, service) -> Tool:
 def service() -> str:
     """The service that a test calls which is no test of all of them."""
     return "workflow"
-
-
-def plain(text: str) -> str:
-    """Give text as it is with every tool: `latestVersion` or `latest_version`, with one blank after a colon or two."""
-    return re.sub(r"\s+", " ", text.replace("_", "")).lower()
 
 
 def full_name(service: str, call: Call) -> str:

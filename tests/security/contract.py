@@ -1,9 +1,11 @@
 """A service as its own reflection tells of it: whatever RPC it serves is called here, also one of tomorrow."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pool, json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -28,12 +30,17 @@ class Answer:
 
     code: str
     reason: str = ""
-    message: Message | None = None
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def message(self) -> Message | None:
+        """Give what was sent first, if anything was."""
+        return next(iter(self.messages), None)
 
     @property
     def text(self) -> str:
-        """Give what it says, to look for something in it."""
-        return str(self.message or "")
+        """Give what it says as JSON, to look for something in it."""
+        return "\n".join(map(json_format.MessageToJson, self.messages))
 
 
 class Contract:
@@ -64,26 +71,40 @@ class Contract:
         """Give the RPC of that name."""
         return next(method for method in self.methods if method.name == name)
 
-    async def call(self, method: MethodDescriptor, token: str, body: bytes | Message = b"") -> Answer:
-        """Call it, with `token` if there is one; of a stream of answers, the first message is read."""
+    async def call(
+        self, method: MethodDescriptor, token: str, *sent: bytes | Message, is_enough: Callable[[str], bool] = bool
+    ) -> Answer:
+        """Call it, with `token` if there is one, and with nothing or with the messages `sent`.
+
+        A stream of answers is read until `is_enough` says so of the text of a message: the first, unless it is given.
+        """
+        bodies = [each.SerializeToString() if isinstance(each, Message) else each for each in sent or (b"",)]
+        call = self.begin(method, token, iter(bodies) if method.client_streaming else bodies[0])
+        messages: list[Message] = []
+        try:
+            if not method.server_streaming:
+                return Answer("OK", messages=(await call,))
+            async for message in call:
+                messages.append(message)
+                if is_enough(json_format.MessageToJson(message)):
+                    break
+        except grpc.aio.AioRpcError as error:
+            if _is_written_over(error):
+                return await self.call(method, token, *sent, is_enough=is_enough)
+            return Answer(*decode(error).kind, tuple(messages))
+        finally:
+            call.cancel()
+        return Answer("OK", messages=tuple(messages))
+
+    def begin(self, method: MethodDescriptor, token: str, *sent: Any) -> Any:
+        """Begin a call that sends bytes: those given, or in a stream what is written to it."""
         sides = [
             ("stream" if is_stream else "unary") for is_stream in (method.client_streaming, method.server_streaming)
         ]
-        answer = GetMessageClass(method.output_type)
         path = f"/{method.containing_service.full_name}/{method.name}"
-        stub = getattr(self.channel, "_".join(sides))(path, None, answer.FromString)
+        stub = getattr(self.channel, "_".join(sides))(path, None, GetMessageClass(method.output_type).FromString)
         metadata = [("authorization", f"Bearer {token}")] if token else []
-        sent = body.SerializeToString() if isinstance(body, Message) else body
-        call = stub(iter([sent]) if method.client_streaming else sent, timeout=CALL_SECONDS, metadata=metadata)
-        try:
-            message = await (anext(aiter(call), None) if method.server_streaming else call)
-        except grpc.aio.AioRpcError as error:
-            if _is_written_over(error):
-                return await self.call(method, token, body)
-            return Answer(*decode(error).kind)
-        finally:
-            call.cancel()
-        return Answer("OK", message=message)
+        return stub(*sent, timeout=CALL_SECONDS, metadata=metadata)
 
 
 def _is_written_over(error: grpc.aio.AioRpcError) -> bool:

@@ -1,7 +1,10 @@
 """The audit log of every service: every change that its contract lets be audited, done or refused, by every RPC."""
 
 import asyncio
+import hashlib
+import json
 import uuid
+from pathlib import Path
 
 import pytest
 from google.protobuf.message_factory import GetMessageClass
@@ -9,7 +12,37 @@ from millwright.api.v1 import service_pb2
 from millwright_local.processes import until
 
 from tests.security.contract import ROLES, about
-from tests.security.test_tenants import OWNED
+
+WELD = (Path(__file__).parents[2] / "examples" / "rulesets" / "weld" / "v1.json").read_text()
+SLOW = "document: {dsl: 1.0.1, namespace: audited, name: slow, version: 1.0.0}\ndo: [{rest: {wait: {hours: 1}}}]"
+RULESET = f"rulesets/{json.loads(WELD)['namespace']}.{json.loads(WELD)['name']}"
+ROW = {
+    "source_type": "SOURCE_TYPE_MES",
+    "source_system": "audited",
+    "record_type": "RECORD_TYPE_WORK_ORDER",
+    "external_id": "1",
+    "payload": json.dumps({"line_code": "L1", "product_code": "P1", "shift": "A", "total_qty": 9, "good_qty": 9}),
+    "event_time": {"seconds": 1_763_089_200},
+}
+# What a tenant makes in each service, call by call.
+MADE = {
+    "millwright.workflow.v1": (
+        ("PublishVersion", {"definition": SLOW, "promote_to": "prod"}),
+        ("StartInstance", {"workflow": "workflows/audited.slow"}),
+    ),
+    "millwright.judgment.v1": (
+        ("PublishVersion", {"document": WELD, "promote_to": "prod"}),
+        ("SaveDraft", {"name": f"{RULESET}/drafts/audited", "document": WELD}),
+    ),
+    "millwright.etl.v1": (
+        ("IngestBatch", {"records": [ROW]}),
+        ("SaveDimensionMember", {"dimension": "DIMENSION_LINE", "member": {"code": "L1"}}),
+        ("RunPipeline", {"dates": ["2025-11-14"]}),
+    ),
+    "millwright.modules.v1": (
+        ("CreateUpload", {"digest": hashlib.sha256(b"audited").digest(), "total_bytes": 7, "file_name": "a.tar"}),
+    ),
+}
 
 
 def audited(method):
@@ -50,7 +83,7 @@ async def test_whoever_is_refused_a_change_is_in_the_log_with_what_it_was_about(
 
 async def test_what_was_changed_is_in_the_log_once_and_what_was_sent_is_not(contract, token, tenant):
     admin = token(tenant=tenant, roles=ROLES)
-    made = OWNED[contract.package]
+    made = MADE[contract.package]
     expected = []
     for rpc, fields in made:
         method = contract.find(rpc)

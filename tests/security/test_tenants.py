@@ -1,106 +1,114 @@
 """What one tenant has is hidden from all others and cannot be changed by them, whatever RPC they try."""
 
-import hashlib
-import json
 import re
-import uuid
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from google.protobuf.message_factory import GetMessageClass
-from millwright_local.processes import until
 
-from tests.security.contract import ROLES, about, is_read
+from tests.end_to_end.curl.calls import CALLS
+from tests.security.contract import ROLES
+from tests.security.walking import OWN, Walk
 
-WELD = (Path(__file__).parents[2] / "examples" / "rulesets" / "weld" / "v1.json").read_text()
-SLOW = "document: {dsl: 1.0.1, namespace: owned, name: slow, version: 1.0.0}\ndo: [{rest: {wait: {hours: 1}}}]"
-RULESET = f"rulesets/{json.loads(WELD)['namespace']}.{json.loads(WELD)['name']}"
-ROW = {
-    "source_type": "SOURCE_TYPE_MES",
-    "source_system": "owned",
-    "record_type": "RECORD_TYPE_WORK_ORDER",
-    "external_id": "1",
-    "payload": json.dumps({"line_code": "OWNED", "product_code": "P1", "shift": "A", "total_qty": 9, "good_qty": 9}),
-    "event_time": {"seconds": 1_763_089_200},
+# What a walk leaves out, and why.
+APART = {"WorkerService/StreamWork": "only who is handed an item knows its name, so that a test of its own tries it"}
+WALKED = {
+    service: [call for call in calls if not call.is_refused and call.name not in APART]
+    for service, calls in CALLS.items()
 }
-# What a tenant has, by a call that makes it.
-OWNED = {
-    "millwright.workflow.v1": (
-        ("PublishVersion", {"definition": SLOW, "promote_to": "prod"}),
-        ("StartInstance", {"workflow": "workflows/owned.slow"}),
-    ),
-    "millwright.judgment.v1": (
-        ("PublishVersion", {"document": WELD, "promote_to": "prod"}),
-        ("SaveDraft", {"name": f"{RULESET}/drafts/owned", "document": WELD}),
-    ),
-    "millwright.etl.v1": (
-        ("IngestBatch", {"records": [ROW]}),
-        ("SaveDimensionMember", {"dimension": "DIMENSION_LINE", "member": {"code": "OWNED"}}),
-        ("RunPipeline", {"dates": ["2025-11-14"]}),
-    ),
-    "millwright.modules.v1": (
-        ("CreateUpload", {"digest": hashlib.sha256(b"owned").digest(), "total_bytes": 5, "file_name": "owned"}),
-    ),
-}
-# What goes on after its call, by the read that tells of its end.
-ENDS = {"millwright.etl.v1": ("GetRun", "STATE_COMPLETED")}
-NAME = re.compile(r'"((?:[a-z][A-Za-z]*/[^/"]+)(?:/[a-z][A-Za-z]*/[^/"]+)*)"')
+RPCS = [(service, name) for service, calls in WALKED.items() for name in dict.fromkeys(call.name for call in calls)]
+# What is never the same twice: identifiers, times, and how fast an install is.
+UNIQUE = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\dT[\d:.]+Z"
+    r'|"(sequence|percent|rate|secondsLeft|stepsDone|stepsTotal)": [^,\n]*'
+)
 
 
-@pytest.fixture
-async def owned(contract, token):
-    """The token of one who has something of everything, and the names of what they have."""
-    owner = token(tenant=f"owner-{uuid.uuid4().hex[:8]}", roles=ROLES)
-    names = set()
-    for rpc, fields in OWNED[contract.package]:
+@pytest.fixture(scope="module")
+def walked(serve, token):
+    """Gives the walk through a service, that is made once."""
+    walks = {}
+
+    async def walked(service):
+        if service not in walks:
+            async with serve(service) as contract:
+                walks[service] = Walk(contract, token)
+                await walks[service].through(WALKED[service])
+        return walks[service]
+
+    return walked
+
+
+def is_in_the_dark(attempt):
+    """Tell whether a stranger was told of nothing but what is his own, which is as if nobody else had anything."""
+    told, alone = attempt.told, attempt.told_alone
+    if alone is None:
+        return told.code == "NOT_FOUND" or (told.code == "OK" and not any(each.ByteSize() for each in told.messages))
+    return alone.code in {"OK", "NOT_FOUND"} and likeness(told) == likeness(alone)
+
+
+def likeness(answer):
+    """Give an answer without what is never the same twice; of a stream, how it begins and ends."""
+    shown = replace(answer, messages=(*answer.messages[:1], *answer.messages[-1:]))
+    return answer.code, answer.reason, UNIQUE.sub("…", shown.text)
+
+
+@pytest.mark.parametrize(("service", "rpc"), RPCS)
+async def test_a_stranger_is_told_nothing_and_changes_nothing_of_what_another_tenant_has(walked, service, rpc):
+    walk = await walked(service)
+    assert not [(call, answer) for call, answer in walk.unshown if call.name == rpc]
+    attempts = [attempt for attempt in walk.attempts if attempt.call.name == rpc]
+    assert attempts
+    for attempt in attempts:
+        assert is_in_the_dark(attempt), attempt
+        assert not attempt.changed, attempt
+
+
+async def test_every_rpc_is_tried_by_a_stranger(contract):
+    served = {f"{method.containing_service.name}/{method.name}" for method in contract.methods}
+    service = contract.package.split(".")[1]
+    assert served == {name for each, name in RPCS if each == service} | (served & APART.keys())
+    assert APART.keys() | OWN.keys() <= {call.name for calls in CALLS.values() for call in calls}
+
+
+@pytest.mark.parametrize("contract", ["workflow"], indirect=True)
+async def test_work_goes_to_the_workers_of_its_tenant_and_only_they_report_on_it(contract, token):
+    owner, stranger = (token(tenant=tenant, roles=ROLES) for tenant in ("owner-of-work", "stranger-to-work"))
+
+    async def ask(rpc, **fields):
         method = contract.find(rpc)
-        answer = await contract.call(method, owner, GetMessageClass(method.input_type)(**fields))
-        assert answer.code == "OK", (rpc, answer)
-        names |= set(NAME.findall(answer.text))
-    if contract.package in ENDS:
-        rpc, end = ENDS[contract.package]
-        (name,) = (name for name in names if re.fullmatch("runs/[^/]+", name))
+        return (await contract.call(method, owner, GetMessageClass(method.input_type)(**fields))).message
 
-        async def has_ended():
-            method = contract.find(rpc)
-            return end in (await contract.call(method, owner, about(method, name))).text
+    method = contract.find("StreamWork")
+    message = GetMessageClass(method.input_type)
 
-        await until(has_ended, 30.0)
-    return owner, sorted(names)
+    async def worker(bearer):
+        """Give the stream of a worker who waits for an item; those of both tenants have one name and one queue."""
+        stream = contract.begin(method, bearer)
+        await stream.write(message(open={"worker": "one", "queues": ["packing"]}).SerializeToString())
+        await stream.write(message(credit=1).SerializeToString())
+        return stream
 
+    async def completes(stream, item):
+        """Report on an item, and give what is said next."""
+        await stream.write(message(complete={"id": item}).SerializeToString())
+        return (await stream.read()).settled
 
-async def reads(contract, bearer, names):
-    """Give what every read tells about every name."""
-    return {
-        (method.name, name): await contract.call(method, bearer, about(method, name))
-        for method in contract.methods
-        if is_read(method) or method.name.startswith("Get")
-        for name in (*names, "")
-    }
-
-
-async def settled(contract, bearer, names):
-    """Give what the reads tell that stays the same from one pass to the next: clocks go on."""
-    first, second = await reads(contract, bearer, names), await reads(contract, bearer, names)
-    return {key: answer for key, answer in second.items() if answer == first[key]}
-
-
-async def test_no_read_tells_a_stranger_what_another_tenant_has(contract, owned, token):
-    owner, names = owned
-    told = await reads(contract, owner, names)
-    hidden = await reads(contract, token(tenant="stranger", roles=ROLES), names)
-    telling = [key for key, answer in told.items() if any(sign in answer.text for sign in (*names, "OWNED", "owned"))]
-    assert telling
-    for key in telling:
-        assert not any(sign in hidden[key].text for sign in (*names, "OWNED", "owned")), key
+    waiting = await worker(stranger)
+    await ask("PublishVersion", definition=PACK, promote_to="prod")
+    instance = (await ask("StartInstance", workflow="workflows/owned.pack")).instance.name
+    working = await worker(owner)
+    item = (await working.read()).item
+    assert item.instance == instance
+    await working.write(message(acknowledge=item.id).SerializeToString())
+    settled = await completes(waiting, item.id)
+    assert (settled.id, settled.accepted) == (item.id, False)
+    settled = await completes(working, item.id)
+    assert (settled.id, settled.accepted) == (item.id, True)
 
 
-async def test_nothing_that_a_stranger_calls_changes_what_another_tenant_has(contract, owned, token):
-    owner, names = owned
-    before = await settled(contract, owner, names)
-    stranger = token(tenant="stranger", roles=ROLES)
-    for method in contract.methods:
-        for name in names:
-            await contract.call(method, stranger, about(method, name))
-    after = await reads(contract, owner, names)
-    assert {key: after[key] for key in before} == before
+PACK = """
+document: {dsl: 1.0.1, namespace: owned, name: pack, version: 1.0.0}
+do: [{pack: {call: task, with: {queue: packing}}}]
+"""

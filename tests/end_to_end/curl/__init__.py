@@ -2,5 +2,6 @@
 
 tools   the tools
 cases   what a case is, and those that all services have
+calls   the cases of every service
 others  the cases of one service each, in an order in which each has what it needs
 """

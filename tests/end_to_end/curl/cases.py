@@ -31,6 +31,11 @@ class Call:
     is_late: bool = False
     """Whether what it shows comes about by itself, a moment after what was called before."""
 
+    @property
+    def name(self) -> str:
+        """Give `Service/Method` alone."""
+        return self.rpc.rpartition(".")[2]
+
     def text(self, known: Mapping[str, str]) -> str:
         """Give what is sent as JSON, with the names that are known."""
         messages = self.sent if isinstance(self.sent, tuple) else (self.sent,)
@@ -45,6 +50,11 @@ def refused(rpc: str, sent: Message, reason: str) -> Call:
 def audited(method: str, resource: str) -> Call:
     """Every service tells what was done in it: a call of this method, to this resource."""
     return Call("millwright.api.v1.AuditService/ListAuditEntries", {"method": method, "pageSize": 1}, resource)
+
+
+def plain(text: str) -> str:
+    """Give text as it is with every tool: `latestVersion` or `latest_version`, with one blank after a colon or two."""
+    return re.sub(r"\s+", " ", text.replace("_", "")).lower()
 
 
 def names(answer: str) -> dict[str, str]:

@@ -48,6 +48,7 @@ RUNS = (
     Call("PipelineService/ListRunEvents", {"name": "$runs"}, "STATE_RUNNING"),
     Call("PipelineService/CancelRun", {"name": "$runs"}, "STATE_COMPLETED"),
     Call("PipelineService/Backfill", {"fromDate": DAY, "toDate": DAY, "redo": "REDO_ALL"}, '"windowsTotal": 1'),
+    Call("PipelineService/WatchRun", {"name": "$runs", "fromSequence": 0}, "STATE_COMPLETED"),
     audited("Backfill", "runs/"),
     refused("PipelineService/RunPipeline", {"pipeline": "none"}, "PIPELINE_NOT_FOUND"),
 )

@@ -60,7 +60,7 @@ JUDGMENTS = (
     Call(
         "JudgmentService/JudgeStream",
         tuple({"number": number, "request": {"ruleset": RULESET, "input": SCRAP}} for number in (7, 8)),
-        '"number": "8"',
+        '"winningRule": "scrap"',
     ),
     refused("JudgmentService/Judge", {"ruleset": RULESET, "input": {"values": {"colour": {}}}}, "INVALID_INPUT"),
 )

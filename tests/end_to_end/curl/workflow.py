@@ -20,6 +20,7 @@ SLOW = definition("slow", 1, "{wait: {minutes: 10}}")
 SLOWER = definition("slow", 2, "{wait: {minutes: 20}}")
 ASK = definition("ask", 1, "{call: approve, with: {title: 'Ship lot 7?', roles: [operator]}}")
 OFTEN = definition("often", 1, "{set: {}}", "schedule: {every: {hours: 1}}\n")
+HEARING = definition("hearing", 1, "{set: {}}", "schedule: {on: {one: {with: {type: test.happened}}}}\n")
 
 VERSIONS = (
     Call("WorkflowService/PublishVersion", {"definition": ONE, "promoteTo": "prod"}, '"number": 1'),
@@ -63,6 +64,7 @@ INSTANCES = (
     Call("InstanceService/ListCheckpoints", {"instance": f"instances/{INSTANCE}"}, "/do/0/note"),
     Call("InstanceService/GetCheckpoint", {"instance": f"instances/{INSTANCE}"}, "TIER_POSTGRES"),
     Call("InstanceService/ForkInstance", {"name": f"instances/{INSTANCE}"}, '"adoptedTasks": "1"'),
+    Call("InstanceService/WatchInstance", {"name": "$instances", "fromSequence": 0}, "KIND_COMPLETED"),
     Call("WorkflowService/PublishVersion", {"definition": SLOW, "promoteTo": "prod"}, '"number": 1'),
     Call("InstanceService/StartInstance", {"workflow": "workflows/test.slow", "instanceId": RUNNING}, RUNNING),
     Call(
@@ -74,6 +76,8 @@ INSTANCES = (
     Call("InstanceService/GetInstance", {"name": f"instances/{RUNNING}"}, "STATE_PAUSED", is_late=True),
     Call("InstanceService/ResumeInstance", {"name": f"instances/{RUNNING}"}, RUNNING),
     Call("InstanceService/CancelInstance", {"name": f"instances/{RUNNING}", "reason": "a test"}, RUNNING),
+    Call("InstanceService/GetInstance", {"name": f"instances/{RUNNING}"}, "STATE_CANCELLED", is_late=True),
+    Call("InstanceService/RetryInstance", {"name": f"instances/{RUNNING}"}, "STATE_RUNNING"),
     refused("InstanceService/RetryInstance", {"name": f"instances/{INSTANCE}"}, "INSTANCE_NOT_FAULTED"),
 )
 RUN_JOBS = (
@@ -100,12 +104,15 @@ OTHERS = (
     Call("ApprovalService/ListApprovals", {}, "Ship lot 7?", is_late=True),
     Call("ApprovalService/GetApproval", {"name": "$approvals"}, "STATE_WAITING"),
     Call("ApprovalService/DecideApproval", {"name": "$approvals", "approve": True}, "STATE_APPROVED"),
+    Call("InstanceService/WatchInstance", {"name": f"instances/{ASKING}", "fromSequence": 0}, "KIND_COMPLETED"),
     Call("CatalogueService/ListCircuits", {}, '"name": "judge"'),
+    Call("WorkflowService/PublishVersion", {"definition": HEARING, "promoteTo": "prod"}, '"number": 1'),
     Call(
         "EventService/PublishEvents",
         {"events": [{"id": RUNNING, "source": "/test", "type": "test.happened"}]},
-        '"accepted": 1',
+        '"deliveries": 1',
     ),
+    Call("InstanceService/ListInstances", {"workflow": "workflows/test.hearing"}, "STATE_COMPLETED", is_late=True),
     Call(
         "WorkerService/StreamWork",
         ({"open": {"worker": "test", "queues": ["test"]}}, {"complete": {"id": RUNNING}}),
