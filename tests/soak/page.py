@@ -48,8 +48,8 @@ help.
 
 {reached}
 """
-APART = """Of the CPUs, services and servers had {stack}, and those who called them {callers} others, so that neither
-took the other's time; what can be served was measured so, too."""
+APART = """Services and servers had {stack} of the CPUs to themselves and those who called them {callers}, so that
+neither took the other's time; what can be served was measured so, too."""
 TOGETHER = "Services, servers and those who called them shared the CPUs."
 REACHED = "As many calls were begun as were to be: {wanted:g} times as many as can be served."
 MISSED = """There were to be {wanted:g} times as many calls as can be served, and {times:.1f} times as many were begun.

@@ -46,7 +46,7 @@ class Patience:
 
 
 # The replica is gone, or could not wait for us any longer: another stream goes on.
-_BREAKS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+_BREAKS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
 
 
 class StreamEndedError(Exception):
@@ -63,8 +63,8 @@ def follow(
 ) -> Iterator[Message]:
     """Yield every message of a watch, heartbeats too, until the caller stops asking; then the stream is cancelled.
 
-    `open_stream` gets the last sequence received, None for none yet. When the stream breaks with UNAVAILABLE or
-    RESOURCE_EXHAUSTED, or ends, it is opened again after a pause, so that the caller sees no gap and no repeat.
+    `open_stream` gets the last sequence received, None for none yet. When the stream ends, or breaks in a way
+    that another one mends, it is opened again after a pause, so that the caller sees no gap and no repeat.
 
     Raises grpc.RpcError for any other break, or when patience runs out; StreamEndedError where streams only ended.
     """

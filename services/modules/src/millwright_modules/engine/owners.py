@@ -38,6 +38,7 @@ _AGAIN = frozenset(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.DEADLINE_EXCEEDED,
         grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,  # not taken in
     }
 )
 _REFUSALS = frozenset(

@@ -33,7 +33,8 @@ from millwright_workflow.store.circuits import SHARED
 
 _ATTEMPTS = 4
 _SHORTEST_WAIT_SECONDS = 0.1
-_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+# CANCELLED, which is not by us, was not taken in.
+_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED})
 _MOST_FIELDS = 5
 _LOOK_SECONDS = 1.0
 _AWAY = frozenset({429, 503, 504})
@@ -53,6 +54,7 @@ _STATUSES = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.UNIMPLEMENTED: 501,
     grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.CANCELLED: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
@@ -130,8 +132,8 @@ class RemoteCalls:
     async def carry_out(self, caller: Caller, call: Invoke) -> Json:
         """Give the function's output; throw a communication fault with what the other service said.
 
-        UNAVAILABLE and RESOURCE_EXHAUSTED are tried again. The idempotency key is the same however often the task is
-        sent, also by another process, and unless the method says otherwise by a `try` that tries again.
+        UNAVAILABLE, RESOURCE_EXHAUSTED and CANCELLED are tried again. The idempotency key is the same however often the
+        task is sent, also by another process, and unless the method says otherwise by a `try` that tries again.
         """
         pointer, method = call.reference.pointer, self._remote.method
         peer, identity = self._place(pointer)
