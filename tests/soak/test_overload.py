@@ -60,7 +60,10 @@ def test_the_page_says_how_much_too_much_it_was(begun, title, words, tmp_path) -
 @pytest.mark.parametrize(
     ("cpus", "words"),
     [
-        (Cpus(frozenset({0, 1}), frozenset({2})), "Services and servers had 2 of the CPUs to themselves and those who called them 1"),
+        (
+            Cpus(frozenset({0, 1}), frozenset({2})),
+            "servers had 2 of the CPUs to themselves and those who called them 1",
+        ),
         (Cpus(), "shared the CPUs"),
     ],
 )
