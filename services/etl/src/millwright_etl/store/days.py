@@ -63,14 +63,15 @@ async def fail(connection: Connection, tenant: str, pipeline: str, day: date, ru
 
 
 # Rows that are landed mark their day: a marked day without facts has rows. Whoever makes a day takes its marks first,
-# in a transaction that is open until it is published: of a mark that nobody has taken (its xmax) it may make nothing.
+# in a transaction that is open until it is published: where some are taken (their xmax) and one is not, that one came
+# after them, and it may make nothing of it.
 _READ = f"""
 SELECT date, coalesce(publish_time IS NOT NULL, false) AS is_published,
        coalesce(state = 'FAILED', false) AS is_failed, changed.date IS NOT NULL AS is_dirty,
        queued.date IS NOT NULL AND (is_pending OR NOT coalesce(has_new_mark, false)) AS is_queued
 FROM (SELECT date, publish_time, state FROM etl.day
       WHERE tenant = {TENANT} AND pipeline = $1 AND date BETWEEN $2 AND $3) AS day
-FULL JOIN (SELECT date, bool_or(xmax = '0') AS has_new_mark
+FULL JOIN (SELECT date, bool_or(xmax = '0') AND NOT bool_and(xmax = '0') AS has_new_mark
            FROM etl.dirty WHERE tenant = {TENANT} AND date BETWEEN $2 AND $3 GROUP BY date) AS changed
     USING (date)
 FULL JOIN (SELECT run_window.date, bool_or(run_window.state = 'PENDING') AS is_pending

@@ -27,9 +27,6 @@ _REFLECTION = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 _HARD_LIMIT = 2
 """Times the largest request: up to here we refuse in our own words, past it gRPC does, before it has read all."""
 
-_TAKEN_IN_SECONDS = 5
-"""A call that we could not even look at for so long is ended by gRPC, as CANCELLED: who waits longer has gone."""
-
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_connection_age_ms", 300_000),
@@ -40,7 +37,6 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.server_max_unrequested_time_in_server", _TAKEN_IN_SECONDS),
 )
 
 
