@@ -47,6 +47,7 @@ def test_a_bench_has_a_purpose_in_words() -> None:
 
 def test_the_pages_show_what_was_measured_and_nothing_else() -> None:
     measured = record.read()
+    assert set(measured) == set(BENCHES)
     assert pages.PAGE.read_text() == pages.page(measured, {name: purpose(bench) for name, bench in BENCHES.items()})
     for readme, head in pages.READMES.items():
         assert readme.read_text() == pages.quote(readme.read_text(), head, measured)
