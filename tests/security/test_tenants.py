@@ -10,6 +10,8 @@ from tests.end_to_end.curl.calls import CALLS
 from tests.security.contract import ROLES
 from tests.security.walking import OWN, Walk
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a service waits for its whole walk
+
 # What a walk leaves out, and why.
 APART = {"WorkerService/StreamWork": "only who is handed an item knows its name, so that a test of its own tries it"}
 WALKED = {
