@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.chaos.faults import plan
+from tests.chaos.load import KINDS
 from tests.chaos.run import harm
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -17,12 +18,5 @@ SECONDS = 30.0
 async def test_nothing_acknowledged_is_lost_nothing_is_done_twice_and_everything_ends(tmp_path) -> None:
     course = await harm(SEED, SECONDS, tmp_path)
     assert course.violations == []
-    assert {work.kind for work in course.book.works} == {
-        "instance",
-        "crossing",
-        "inspection",
-        "replay",
-        "run",
-        "install",
-    }
+    assert {work.kind for work in course.book.works} == KINDS
     assert {harm.party for harm in course.book.harms} == {fault.party for fault in plan(SEED, SECONDS)}

@@ -12,6 +12,7 @@ import pytest
 from millwright_local.services import SERVICES
 
 from tests.chaos.book import Book
+from tests.chaos.load import KINDS
 from tests.chaos.run import run
 from tests.chaos.world import World
 from tests.upgrade import base
@@ -47,11 +48,4 @@ async def test_an_upgrade_replica_by_replica_loses_nothing_and_fails_no_call_tha
     course = await run(1, tmp_path, roll, old)
     assert course.violations == [], f"from {commit}"
     assert len(course.book.harms) == 2 * len(SERVICES)
-    assert {work.kind for work in course.book.works} == {
-        "instance",
-        "crossing",
-        "inspection",
-        "replay",
-        "run",
-        "install",
-    }
+    assert {work.kind for work in course.book.works} == KINDS

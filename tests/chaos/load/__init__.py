@@ -17,6 +17,9 @@ from millwright_local.processes import until
 from tests.chaos.book import Stream
 from tests.chaos.caller import Caller
 
+KINDS = frozenset({"instance", "crossing", "inspection", "replay", "run", "install"})
+"""The kinds of works that all loads together begin."""
+
 
 class Load(Protocol):
     """Calls one service, or several."""

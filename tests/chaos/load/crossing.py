@@ -12,11 +12,9 @@ from random import Random
 from typing import Any
 
 from google.protobuf import json_format
-from millwright.workflow.v1.instance_pb2 import InstanceEvent
 from millwright.workflow.v1.instance_service_pb2 import (
     GetInstanceRequest,
     StartInstanceRequest,
-    WatchInstanceRequest,
 )
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.modules_client import ModulesClient
@@ -25,9 +23,9 @@ from millwright_local.workflow_client import WorkflowClient, to_value
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
 from tests.chaos.checker import Crossing
-from tests.chaos.load import follow_to_end, turns
+from tests.chaos.load import turns
 from tests.chaos.load.modules import bring, package
-from tests.chaos.load.workflow import FINAL
+from tests.chaos.load.workflow import follow_instance
 
 SERVICE = "workflow"
 WORKFLOW = "workflows/chaos.crossing"
@@ -90,23 +88,9 @@ class CrossingLoad:
 
     async def _follow(self, name: str) -> None:
         work = self._book.open_work(SERVICE, "crossing", name)
-
-        def is_last(message: Any) -> bool:
-            event = message.event
-            task = event.task.rpartition("/")[2]
-            if event.kind == InstanceEvent.KIND_TASK_COMPLETED and task in TASKS:
-                work.steps.append(task)
-            return event.kind in FINAL
-
-        last = await follow_to_end(
-            self._caller,
-            self._book.open_stream(SERVICE, "WatchInstance", name),
-            lambda client: client.instances.WatchInstance,
-            lambda sequence: WatchInstanceRequest(name=name, from_sequence=sequence),
-            is_last,
-        )
+        state = await follow_instance(self._caller, work, TASKS)
         await self._note(name)
-        self._book.close_work(work, InstanceEvent.Kind.Name(last.event.kind).removeprefix("KIND_"))
+        self._book.close_work(work, state)
 
     async def _note(self, name: str) -> None:
         """Note what came out of an instance."""

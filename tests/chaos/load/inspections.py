@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 
 from google.protobuf import json_format
 from millwright.workflow.v1.approval_service_pb2 import DecideApprovalRequest, ListApprovalsRequest
-from millwright.workflow.v1.instance_pb2 import InstanceEvent
 from millwright.workflow.v1.instance_service_pb2 import (
     GetInstanceRequest,
     StartInstanceRequest,
-    WatchInstanceRequest,
 )
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.workflow_client import WorkflowClient, to_value
@@ -21,8 +19,8 @@ from millwright_worker import Task, worker
 
 from tests.chaos.book import Book
 from tests.chaos.caller import Caller
-from tests.chaos.load import follow_to_end, turns
-from tests.chaos.load.workflow import FINAL, SERVICE
+from tests.chaos.load import turns
+from tests.chaos.load.workflow import SERVICE, follow_instance
 
 WORKFLOW = "workflows/chaos.inspection"
 TASKS = ("measure", "approve")
@@ -114,25 +112,12 @@ class InspectionLoad:
 
     async def _follow(self, name: str, part: str) -> None:
         work = self._book.open_work(SERVICE, "inspection", name)
-
-        def is_last(message: Any) -> bool:
-            event = message.event
-            if event.kind == InstanceEvent.KIND_TASK_COMPLETED:
-                work.steps.append(event.task.rpartition("/")[2])
-            return event.kind in FINAL
-
-        last = await follow_to_end(
-            self._caller,
-            self._book.open_stream(SERVICE, "WatchInstance", name),
-            lambda client: client.instances.WatchInstance,
-            lambda sequence: WatchInstanceRequest(name=name, from_sequence=sequence),
-            is_last,
-        )
+        state = await follow_instance(self._caller, work)
         answer = await self._caller.read(lambda client: client.instances.GetInstance, GetInstanceRequest(name=name))
         output: Any = json_format.MessageToDict(answer.instance.output)
         if output != {"measured": part, "decision": "approved"}:
             self._book.surprise(f"{name} of {part} came to {output}")
-        self._book.close_work(work, InstanceEvent.Kind.Name(last.event.kind).removeprefix("KIND_"))
+        self._book.close_work(work, state)
 
 
 async def _work(way: Way) -> None:

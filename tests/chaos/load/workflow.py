@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 import grpc
 from millwright.workflow.v1.instance_pb2 import InstanceEvent
@@ -24,10 +25,10 @@ from millwright.workflow.v1.release_service_pb2 import (
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.workflow_client import WorkflowClient, to_value
 
-from tests.chaos.book import Book, Stream
+from tests.chaos.book import Book, Stream, Work
 from tests.chaos.caller import Caller
 from tests.chaos.checker import Cancellation, Result
-from tests.chaos.load import follow_log, turns
+from tests.chaos.load import follow_log, follow_to_end, turns
 from tests.history import Answer
 from tests.machine import Machine
 
@@ -170,6 +171,29 @@ class WorkflowLoad:
                     break
         stream.has_ended = True
         self._book.close_work(work, InstanceEvent.Kind.Name(event.kind).removeprefix("KIND_"))
+
+
+async def follow_instance(caller: Caller[WorkflowClient], work: Work, tasks: Collection[str] | None = None) -> str:
+    """Watch an instance to its end, and give the state that it has then.
+
+    The tasks that are completed are noted as steps of its work: of `tasks` alone, if they are given.
+    """
+
+    def is_last(message: Any) -> bool:
+        event = message.event
+        task = event.task.rpartition("/")[2]
+        if event.kind == InstanceEvent.KIND_TASK_COMPLETED and (tasks is None or task in tasks):
+            work.steps.append(task)
+        return event.kind in FINAL
+
+    last = await follow_to_end(
+        caller,
+        caller.book.open_stream(SERVICE, "WatchInstance", work.name),
+        lambda client: client.instances.WatchInstance,
+        lambda sequence: WatchInstanceRequest(name=work.name, from_sequence=sequence),
+        is_last,
+    )
+    return InstanceEvent.Kind.Name(last.event.kind).removeprefix("KIND_")
 
 
 async def follow_releases(
