@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import pytest
 from millwright_worker import Failed, Refused, Retry, Stopped, worker
+from millwright_worker.task import OUTPUT_LIMIT_BYTES
 
 
 @pytest.fixture
@@ -124,6 +125,59 @@ async def test_a_state_that_is_too_large_is_refused_before_it_is_sent(service, t
     task = await next_of(tasks)
     with pytest.raises(ValueError, match="at most 65536"):
         await task.save("x" * 70_000)
+
+
+WEEK = 7 * 24 * 3600
+DEEP = {}
+for _ in range(40):
+    DEEP = {"a": DEEP}
+
+
+def completing(output):
+    return lambda task: task.complete(output)
+
+
+def retrying(after):
+    async def body(task):
+        raise Retry(after=after)
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (completing("x" * 4 * 2**20), "ValueError: the output has 4194309 bytes; at most 3670016 are taken"),
+        (completing(["x" * 1000] * 3700), "ValueError: the output has 3722205 bytes; at most 3670016 are taken"),
+        (completing(DEEP), "ValueError: the output is nested too deep"),
+        (completing([float("nan")]), "ValueError: "),
+        (completing({1, 2}), "TypeError: "),
+        (retrying(WEEK + 1), "ValueError: a task may be tried again after 0 to 604800 seconds, not 604801"),
+        (retrying(-1), "ValueError: a task may be tried again"),
+        (retrying(float("nan")), "ValueError: a task may be tried again"),
+        (lambda task: task.save(1, percent=101), "ValueError: a task is 0 to 100 percent done, not 101"),
+    ],
+)
+async def test_what_the_service_would_refuse_fails_its_task_alone(service, tasks, body, said):
+    failure = (await handle(service, tasks, body)).fail
+    assert failure.error.detail.startswith(said)
+    assert not failure.HasField("retry_after")
+    assert (await handle(service, tasks, completing("fine"))).complete.output.string_value == "fine"
+    assert len(service.streams) == 1
+
+
+async def test_the_longest_retry_and_the_largest_output_are_sent(service, tasks):
+    assert (await handle(service, tasks, retrying(WEEK))).fail.retry_after.seconds == WEEK
+    most = "x" * (OUTPUT_LIMIT_BYTES - 5)  # its tag and its length
+    output = (await handle(service, tasks, completing(most))).complete.output
+    assert output.ByteSize() == OUTPUT_LIMIT_BYTES
+
+
+async def test_an_error_that_says_too_much_is_cut(service, tasks):
+    async def body(task):
+        raise ZeroDivisionError("\ud800" + "x" * 5 * 2**20)
+
+    assert (await handle(service, tasks, body)).fail.error.detail == f"ZeroDivisionError: ?{'x' * 3980}"
 
 
 async def test_saving_sends_state_and_percent_at_once(service, tasks):

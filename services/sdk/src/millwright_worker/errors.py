@@ -9,6 +9,8 @@ WorkerError
 
 from __future__ import annotations
 
+LONGEST_RETRY_SECONDS = 7 * 24 * 3600
+
 
 class WorkerError(Exception):
     """The root of what this package raises."""
@@ -30,7 +32,9 @@ class Retry(Failed):
     """The task cannot be done now."""
 
     def __init__(self, detail: str = "to be tried again", *, after: float, **error: object) -> None:
-        """Ask for another attempt after a number of seconds; the error counts if no attempt is left."""
+        """Ask for another attempt after a number of seconds, 7 days at most; the error counts if no attempt is left."""
+        if not 0 <= after <= LONGEST_RETRY_SECONDS:
+            raise ValueError(f"a task may be tried again after 0 to {LONGEST_RETRY_SECONDS} seconds, not {after}")
         super().__init__(detail, **error)  # type: ignore[arg-type]
         self.after = after
 

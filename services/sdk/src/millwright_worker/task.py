@@ -13,12 +13,17 @@ from typing import Any, Self
 
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Error as ProtobufError
 from millwright.workflow.v1 import work_pb2
 from millwright.workflow.v1 import worker_service_pb2 as pb
 
 from millwright_worker.errors import Failed, Retry, Stopped
 
 STATE_LIMIT_BYTES = 64 * 1024
+OUTPUT_LIMIT_BYTES = 7 * 512 * 1024
+"""3.5 MiB, as a message."""
+_TEXT_LIMIT = 4_000
+"""Of a text of an error, the service keeps this many characters."""
 _log = logging.getLogger("millwright_worker")
 
 Send = Callable[[pb.StreamWorkRequest], None]
@@ -58,11 +63,14 @@ class Task:
     async def save(self, state: Any, percent: float | None = None) -> None:
         """Keep `state` (JSON, at most 64 KiB) for the next attempt, should there be one; raise Stopped, ValueError.
 
-        It is on its way when this returns, and durable within a second of its arrival.
+        It is on its way when this returns, and durable within a second of its arrival. `percent`, 0 to 100, is shown to
+        whoever watches the instance.
         """
         text = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > STATE_LIMIT_BYTES:
             raise ValueError(f"the state has {len(text)} bytes; at most {STATE_LIMIT_BYTES} are kept")
+        if percent is not None and not 0 <= percent <= 100:
+            raise ValueError(f"a task is 0 to 100 percent done, not {percent}")
         self._check()
         self.state = state
         beat = pb.HeartbeatWork(id=self.id, state=text)
@@ -73,8 +81,12 @@ class Task:
         await asyncio.sleep(0)  # so that a stop which has arrived is noticed here
 
     async def complete(self, output: Any = None) -> None:
-        """Say that the task is done, and return once that is durable; raise Stopped if it changed nothing."""
-        await self._settle(pb.StreamWorkRequest(complete=pb.CompleteWork(id=self.id, output=_to_value(output))))
+        """Say that the task is done, and return once that is durable; raise Stopped if it changed nothing.
+
+        `output` is JSON of at most 3.5 MiB as a message, with at most 32 nested levels. Raises ValueError or TypeError
+        for what the service would refuse: nothing is sent then, and what fails is this task alone.
+        """
+        await self._settle(_completion(self.id, output))
 
     async def fail(self, error: BaseException) -> None:
         """Say that the task is not done, and return once that is durable; raise Stopped if it changed nothing."""
@@ -153,7 +165,9 @@ class Task:
         failed = error if isinstance(error, Failed) else Failed(f"{type(error).__name__}: {error}")
         message = pb.FailWork(
             id=self.id,
-            error=pb.WorkError(type=failed.type, status=failed.status, title=failed.title, detail=failed.detail),
+            error=pb.WorkError(
+                type=_text(failed.type), status=failed.status, title=_text(failed.title), detail=_text(failed.detail)
+            ),
         )
         if isinstance(failed, Retry):
             message.retry_after.CopyFrom(_duration(failed.after))
@@ -168,8 +182,23 @@ def _duration(seconds: float) -> Duration:
     return duration
 
 
-def _to_value(value: Any) -> struct_pb2.Value:
-    return json_format.ParseDict(value, struct_pb2.Value())
+def _text(text: str) -> str:
+    """Give a text as it can be sent: cut to what is kept of it, and as UTF-8 can hold it."""
+    return text[:_TEXT_LIMIT].encode("utf-8", "replace").decode()
+
+
+def _completion(item: str, output: Any) -> pb.StreamWorkRequest:
+    """Give the report of a task that is done; raise ValueError or TypeError for an output that would be refused."""
+    json.dumps(output, allow_nan=False)  # says what is no JSON, and where
+    value = json_format.ParseDict(output, struct_pb2.Value())
+    if (size := value.ByteSize()) > OUTPUT_LIMIT_BYTES:
+        raise ValueError(f"the output has {size} bytes; at most {OUTPUT_LIMIT_BYTES} are taken")
+    try:
+        report = pb.StreamWorkRequest(complete=pb.CompleteWork(id=item, output=value))
+        pb.StreamWorkRequest.FromString(report.SerializeToString())
+    except ProtobufError:
+        raise ValueError("the output is nested too deep: a message has at most 32 levels of JSON") from None
+    return report
 
 
 def _from_value(value: struct_pb2.Value) -> Any:

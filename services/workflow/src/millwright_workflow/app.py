@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from millwright_runtime.api.identity import Identity, read_key
-from millwright_runtime.certificates import Certificates, Files
+from millwright_runtime.certificates import Certificates
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.streams import Stream
-from millwright_runtime.loops import Loop
+from millwright_runtime.loops import Loop, Removal
 from millwright_runtime.service import Parts, Platform, Service
 
 from millwright_workflow.api.approvals import ApprovalServicer
@@ -46,7 +45,7 @@ from millwright_workflow.engine.catalogue.work import WorkCalls
 from millwright_workflow.engine.children import Children
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.events.emitting import Emitting, Publisher
-from millwright_workflow.engine.events.intake import Forgetting, Intake, Reception
+from millwright_workflow.engine.events.intake import Intake, Reception
 from millwright_workflow.engine.events.listening import Listening
 from millwright_workflow.engine.events.matching import Matching
 from millwright_workflow.engine.retention import Retention
@@ -66,6 +65,7 @@ from millwright_workflow.engine.work.heartbeats import Heartbeats
 from millwright_workflow.engine.work.notices import Notices
 from millwright_workflow.engine.work.settlements import Settlements
 from millwright_workflow.settings import WorkflowSettings
+from millwright_workflow.store import work_items
 from millwright_workflow.store.checkpoints import Checkpoints
 from millwright_workflow.store.circuits import CircuitStates
 from millwright_workflow.store.saved_states import SavedStates
@@ -75,6 +75,8 @@ from millwright_workflow.store.storage import PostgresStorage
 SCHEMA = "workflow"
 EVENTS_STREAM = "MILLWRIGHT_EVENTS"
 RUNS_STREAM = "MILLWRIGHT_ETL"
+EVENTS_PAUSE_SECONDS = 60.0
+WORK_PAUSE_SECONDS = 5.0
 
 Carriers: TypeAlias = dict[type[Any], Carrier]
 
@@ -119,6 +121,7 @@ class Work:
             heartbeats,
             self.dispatch,
             Lapses(database, signals, items),
+            Removal("forgetting-work", database, work_items.forget, WORK_PAUSE_SECONDS),
             items,
             self.approvals,
             ApprovalTimes(platform, log, self.approvals),
@@ -164,7 +167,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
 
     circuit_states = CircuitStates(platform.valkey)
     circuits = Circuits(circuit_states)
-    certificates = _certificates(settings)
+    certificates = settings.certificates()
     remotes = _remotes(settings, circuits, certificates)
     calls = Calls(settings, secrets, circuits)
     work = Work(platform, log, holdings)
@@ -200,7 +203,7 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
             worker,
             children,
             *events.receptions,
-            Forgetting(events.intake),
+            Removal("forgetting-events", platform.database, events.intake.forget, EVENTS_PAUSE_SECONDS),
             Scheduler(platform, log),
             Canaries(platform, log),
             RunJobs(platform, log, definitions),
@@ -210,13 +213,6 @@ async def compose(platform: Platform, settings: WorkflowSettings) -> Parts:
         closers=[sandbox.close, *calls.closers, *(remote.close for remote in remotes.values())],
         keep_days=dict.fromkeys(("task_result", "task_progress"), settings.instance_retention_days),
     )
-
-
-def _certificates(settings: WorkflowSettings) -> Certificates | None:
-    """Give what other services are called with; None means in plaintext."""
-    if settings.services_ca is None:
-        return None
-    return Certificates("call", Files(settings.tls_certificate, settings.tls_key, settings.services_ca))
 
 
 def _remotes(
@@ -233,9 +229,7 @@ def _remotes(
         Remote("query-production", *etl, methods.QUERY_PRODUCTION),
         Remote("install-module", *modules, methods.INSTALL_MODULE),
     )
-    key = settings.signing_key
-    identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None
-    seconds = settings.call_seconds
+    identity, seconds = settings.identity(), settings.call_seconds
     return {place.function: RemoteCalls(place, circuits, identity, seconds, certificates) for place in places}
 
 

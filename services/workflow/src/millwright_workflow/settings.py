@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from millwright_runtime.api.identity import read_key
-from millwright_runtime.settings import ServiceSettings
+from millwright_runtime.api.peers import CallingSettings
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
@@ -18,12 +17,7 @@ def _networks(text: str) -> str:
     return text
 
 
-def _signing_key(path: Path) -> Path:
-    read_key(path)
-    return path
-
-
-class WorkflowSettings(ServiceSettings):
+class WorkflowSettings(CallingSettings):
     """Read from MILLWRIGHT_WORKFLOW_*."""
 
     model_config = SettingsConfigDict(env_prefix="MILLWRIGHT_WORKFLOW_")
@@ -44,15 +38,10 @@ class WorkflowSettings(ServiceSettings):
     """Whether a host that keeps failing is left alone for a while by all of a tenant's workflows."""
     judgment_endpoint: str | None = None
     """Where the judgment service listens, for `call: judge` and `rollback-ruleset`. Unset: it cannot be called."""
-    signing_key: Annotated[Path, AfterValidator(_signing_key)] | None = None
-    """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
     etl_endpoint: str | None = None
     """Where the etl service listens, for `call: run-pipeline` and `query-production`. Unset: it cannot be called."""
     modules_endpoint: str | None = None
     """Where the modules service listens, for `call: install-module`. Unset: it cannot be called."""
-    services_ca: Path | None = None
-    """The authorities in PEM that those services' certificates are checked by; the service shows its own
-    certificate, if it has one. Unset: they are called in plaintext."""
     documents_directory: Path | None = None
     """Where `file:` URIs of workflows may lead, for every tenant. Unset: nowhere."""
     secrets_directory: Path | None = None

@@ -217,7 +217,7 @@ async def test_events_tell_of_it(client, asked, sql):
     [
         ({"roles": ["viewer"]}, "Roles that can decide are operator and admin, not 'viewer'."),
         ({"title": "x" * 501}, "The title has 501 characters"),
-        ({"details": "x" * (256 * 1024)}, "The details have 262146 bytes"),
+        ({"details": "x" * (256 * 1024)}, "The details may have at most 262144 bytes, not 262146."),
         ({"expiresAfter": "P2Y"}, "at most 366 days"),
     ],
 )

@@ -5,6 +5,8 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
 from millwright_local.processes import until
+from millwright_workflow.commands import running
+from millwright_workflow.domain import names
 from workflow_rig.definitions import NAME, RAISE, SET, get, written
 from workflow_rig.events import event, listen, one
 
@@ -174,3 +176,37 @@ async def test_nothing_is_left_of_what_was_awaited(client, publish, sql):
         return await sql.fetchval("SELECT count(*) FROM workflow.child WHERE tenant = $1", client.tenant) == 0
 
     await until(gone, 10.0)
+
+
+async def test_a_child_that_cannot_be_cancelled_stops_no_other(client, publish, monkeypatch):
+    both = {"fork": {"branches": [{"left": run()["build"]}, {"right": run()["build"]}]}}
+    await publish([listen(one("never"))], {"both": both})
+    parent = await client.start()
+    found = []
+
+    async def are_there():
+        found[:] = [child.name for child in (await client.ListInstances(parent=parent)).instances]
+        return len(found) == 2
+
+    await until(are_there, 10.0)
+    first = []
+    cancel = running.cancel
+
+    async def fail_at_the_first(connection, log, instance, *rest, **more):
+        name = names.instance(instance)
+        if name in found and name == (first or [name])[0]:
+            first[:] = [name]
+            raise ZeroDivisionError
+        return await cancel(connection, log, instance, *rest, **more)
+
+    monkeypatch.setattr(running, "cancel", fail_at_the_first)
+    await client.CancelInstance(name=parent)
+    await until(lambda: first_is_known(first), 10.0)
+    (other,) = set(found) - set(first)
+    assert (await client.ended(other)).state == State.STATE_CANCELLED
+    monkeypatch.undo()
+    assert (await client.ended(first[0])).state == State.STATE_CANCELLED
+
+
+async def first_is_known(first):
+    return bool(first)

@@ -11,6 +11,7 @@ from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
+from millwright_workflow.commands import migrating
 from workflow_rig.definitions import NAME, PROD, WAIT, get, version_name
 
 Instance, Kind = instance_pb2.Instance, instance_pb2.InstanceEvent
@@ -280,3 +281,20 @@ async def test_a_preview_orders_no_job(under_way):
     assert (answer.release.run_job, answer.impact.running) == ("", 1)
     assert (await client.GetChannel(name=PROD)).channel.version == 2
     assert (await client.ListReleases(workflow=NAME, page_size=1)).releases[0].operation != answer.release.operation
+
+
+async def test_what_goes_wrong_is_in_the_log_with_its_trace_under_the_id_that_is_told(
+    under_way, web, monkeypatch, caplog
+):
+    async def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(migrating, "attend", fail)
+    client = await under_way()
+    answer = await client.rollback(run_policy=MIGRATE)
+    web.let_go("/two")
+    assert (await ended(client, answer)).counts.failed == 1
+    (outcome,) = await outcomes(client, answer)
+    (line,) = [line for line in caplog.records if getattr(line, "error_id", "none") in outcome.reason]
+    assert line.exc_info[0] is ZeroDivisionError
+    assert client.instances[0] == f"instances/{line.instance}"

@@ -9,7 +9,8 @@ from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
 from millwright_runtime.service import running
 from millwright_workflow.app import SERVICE
-from workflow_rig.definitions import NAME, PROD, SET
+from millwright_workflow.commands import scheduling
+from workflow_rig.definitions import NAME, PROD, SET, written
 from workflow_rig.events import event, listen, one
 
 STARTED = "SELECT count(*) FROM workflow.instance WHERE tenant = $1"
@@ -202,3 +203,24 @@ async def test_releases_and_starts_at_the_same_moment_block_nobody(client, sched
             client.PromoteVersion(channel=PROD, version=1),
             client.PromoteVersion(channel=PROD, version=2),
         )
+
+
+async def test_a_schedule_that_cannot_be_kept_stops_no_other(client, started, sql, monkeypatch):
+    """The one that cannot be kept is the one that is looked at first, whichever that is, and each time."""
+    both = ("plant.left", "plant.right")
+    for workflow in both:
+        definition = written(SET, schedule=NIGHTLY).replace('"name": "line"', f'"name": "{workflow[6:]}"')
+        await client.PublishVersion(definition=definition, promote_to="prod")
+    first = []
+    advance = scheduling.advance
+
+    async def fail_at_the_first(connection, log, workflow):
+        if workflow in both and workflow == (first or [workflow])[0]:
+            first[:] = [workflow]
+            raise ZeroDivisionError
+        return await advance(connection, log, workflow)
+
+    monkeypatch.setattr(scheduling, "advance", fail_at_the_first)
+    await sql.execute("UPDATE workflow.schedule SET next_time = now() WHERE tenant = $1", client.tenant)
+    (instance,) = await started(1)
+    assert [instance.workflow] == [f"workflows/{workflow}" for workflow in both if workflow not in first]

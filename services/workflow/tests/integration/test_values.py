@@ -6,6 +6,7 @@ from google.protobuf.struct_pb2 import Value
 from millwright.workflow.v1 import instance_pb2
 from millwright_local.testing.refusals import refused
 from millwright_runtime.json import to_text
+from millwright_workflow.domain.sizes import VALUE_LIMIT_BYTES
 from workflow_rig.client import RPCS
 from workflow_rig.definitions import NAME, SET
 
@@ -106,9 +107,26 @@ async def test_a_checkpoint_tells_the_bytes_of_an_output_however_it_is_stored(cl
     assert listed.size_bytes == kept.size_bytes == len(to_text({"list": list(range(100_000))}))
 
 
-async def test_an_output_of_more_than_4_mib_faults_its_task_and_says_its_bytes(client):
+async def test_an_output_of_more_than_3_5_mib_faults_its_task_and_says_its_bytes(client):
     await client.release(LARGE)
     assert (await client.run(input=value({"times": 600_000}))).state == Instance.STATE_COMPLETED
     ended = await client.run(input=value({"times": 700_000}))
     assert (ended.state, ended.error.type.rpartition("/")[2]) == (Instance.STATE_FAULTED, "validation")
     assert str(700_000 * 6 + len('{"text":""}')) in ended.error.detail
+
+
+async def test_an_output_that_grows_as_it_is_sent_is_measured_as_it_is_sent(client):
+    """Its JSON has 830 kB; whoever asked for the instance could not be given it, as clients are by default."""
+    await client.release([{"tile": {"set": {str(number): "${ .wave }" for number in range(18)}}}])
+    ended = await client.run(input=value({"wave": [1] * 23_000}))
+    assert (ended.state, ended.error.type.rpartition("/")[2]) == (Instance.STATE_FAULTED, "validation")
+    assert "not 4554283" in ended.error.detail
+
+
+async def test_the_largest_input_and_the_largest_output_come_in_one_answer(client):
+    await client.release([{"fill": {"set": {"text": '${ "x" * .times }'}}}])
+    rest = value({"text": "x" * VALUE_LIMIT_BYTES}).ByteSize() - VALUE_LIMIT_BYTES
+    given = value({"times": VALUE_LIMIT_BYTES - rest, "pad": "x" * 250_000})
+    ended = await client.run(input=given)
+    assert (ended.state, ended.input) == (Instance.STATE_COMPLETED, given)
+    assert ended.output.ByteSize() == VALUE_LIMIT_BYTES

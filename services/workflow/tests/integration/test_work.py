@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from functools import partial
 
 import grpc
 import pytest
@@ -10,9 +11,12 @@ from google.protobuf.json_format import MessageToDict
 from millwright.workflow.v1 import worker_service_pb2 as pb
 from millwright_local.processes import until
 from millwright_local.testing.refusals import decode
+from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_workflow.domain.sizes import VALUE_LIMIT_BYTES
+from millwright_workflow.store import work_items
 from workflow_rig.client import Instance, InstanceEvent
-from workflow_rig.definitions import WAIT
-from workflow_rig.work import WorkStream, task
+from workflow_rig.definitions import SET, WAIT
+from workflow_rig.work import WorkStream, task, value
 
 STATE = "SELECT state, attempt, failures, saved FROM workflow.work_item WHERE tenant = $1"
 COMPLETED, FAULTED, CANCELLED = Instance.STATE_COMPLETED, Instance.STATE_FAULTED, Instance.STATE_CANCELLED
@@ -329,6 +333,9 @@ async def test_a_malformed_opening_is_refused(connect, opening, fields):
 
 
 LARGE = b"x" * (64 * 1024 + 1)
+WAVES = {"wave": [1] * 23_000}
+TILED = {str(number): "${ .wave }" for number in range(18)}
+"""Of waves, 830 kB as JSON and 4.6 MB as a message."""
 SOME = str(uuid.uuid4())
 
 
@@ -342,6 +349,7 @@ SOME = str(uuid.uuid4())
         ({"heartbeat": pb.HeartbeatWork(id=SOME, percent=101)}, "INVALID_FIELDS"),
         ({"heartbeat": pb.HeartbeatWork(id=SOME, state=LARGE)}, "STATE_TOO_LARGE"),
         ({"fail": pb.FailWork(id=SOME, state=LARGE)}, "STATE_TOO_LARGE"),
+        ({"complete": pb.CompleteWork(id=SOME, output=value("x" * VALUE_LIMIT_BYTES))}, "OUTPUT_TOO_LARGE"),
         ({"fail": pb.FailWork(id=SOME, retry_after=Duration(seconds=8 * 86400))}, "INVALID_FIELDS"),
     ],
 )
@@ -380,14 +388,37 @@ async def test_only_workers_take_work(client, service):
     [
         ({"queue": "UPPER"}, "The queue must be"),
         ({"queue": "inspect", "heartbeat": "PT0.5S"}, "The heartbeat must be"),
-        ({"queue": "inspect", "input": '${ "x" * 2097152 }'}, "The input has 2097154 bytes"),
+        ({"queue": "inspect", "input": '${ "x" * 4000000 }'}, "at most 3670016 bytes, not 4000002"),
+        ({"queue": "inspect", "input": TILED}, "at most 3670016 bytes, not 4554283"),
+        ({"queue": "inspect", "input": '${ "불" * 1300000 }'}, "at most 3670016 bytes, not 3900002"),
+        ({"queue": "inspect", "input": "${ reduce range(40) as $i (1; [.]) }"}, "at most 32 nested levels"),
     ],
 )
 async def test_arguments_past_their_limits_are_a_validation_error(client, arguments, said):
     await client.release([{"inspect": {"call": "task", "with": arguments}}])
-    ended = await client.run()
+    ended = await client.run(input=value(WAVES))
     assert ended.state == FAULTED
     assert said in ended.error.detail
+
+
+async def test_the_largest_item_comes_with_the_largest_state_and_gives_the_largest_output(client, connect):
+    """A client takes 4 MiB in one message by default, and the service no more."""
+    most = "x" * (VALUE_LIMIT_BYTES - (value("x" * VALUE_LIMIT_BYTES).ByteSize() - VALUE_LIMIT_BYTES))
+    await client.release([task("inspect", input='${ "x" * .times }')])
+    instance = await client.start(input=value({"times": len(most)}))
+    async with connect() as worker:
+        assert await worker.fail(await worker.take(), retry_after=Duration(), state=LARGE[1:])
+        item = await worker.take()
+        assert (item.input.string_value, len(item.state)) == (most, 64 * 1024)
+        assert await worker.complete(item, most)
+    assert (await client.ended(instance)).output.string_value == most
+
+
+async def test_a_report_of_more_than_is_read_ends_the_stream(connect):
+    async with connect() as worker:
+        worker.say(complete=pb.CompleteWork(id=SOME, output=value("x" * 4 * 2**20)))
+        refused = await refusal(worker)
+    assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE")
 
 
 async def test_settled_items_are_removed_in_time(inspecting, connect, sql):
@@ -398,3 +429,38 @@ async def test_settled_items_are_removed_in_time(inspecting, connect, sql):
         return not await sql.fetch(STATE, inspecting.tenant)
 
     await until(is_gone, 15)
+
+
+LEFT = """
+INSERT INTO workflow.work_item (tenant, instance, reference, part, id, queue, input, heartbeat, max_failures, state,
+                                due_time, create_time)
+SELECT $1, $2, '/do/0/' || n, 0, gen_random_uuid(), 'inspect', 'null', interval '1 second', 1, 'COMPLETED', now(), now()
+FROM generate_series(1, $3) AS n
+"""
+
+
+@pytest.fixture
+async def left(client, sql):
+    """Give a function that makes so many items of an instance that has ended."""
+    await client.release(SET)
+    instance = uuid.UUID((await client.run()).name.partition("/")[2])
+    return partial(sql.execute, LEFT, client.tenant, instance)
+
+
+async def test_items_are_removed_faster_than_they_come(client, left, sql):
+    """At 535 a second, five seconds' worth are gone with one look, not 200 of them."""
+    await left(3000)
+
+    async def are_gone():
+        return not await sql.fetch(STATE, client.tenant)
+
+    await until(are_gone, 12)
+
+
+async def test_replicas_remove_different_items(service, left):
+    await left(2500)
+    database = service.platform.database
+    async with asyncio.timeout(10), database.transaction(ALL_TENANTS) as one:
+        assert await work_items.forget(one)
+        async with database.transaction(ALL_TENANTS) as other:
+            await work_items.forget(other)  # does not wait for the first

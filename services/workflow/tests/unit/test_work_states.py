@@ -14,7 +14,7 @@ from millwright_workflow.domain.work import Cause, Complete, Fail, Failure, Rele
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 KEY = TaskKey("plant-1", uuid.UUID(int=7), "/do/0/inspect@2#1")
-WISH = work.wish("inspect", "null", timedelta(seconds=30), 3)
+WISH = work.wish("inspect", None, timedelta(seconds=30), 3)
 FINAL = Failure(WorkflowError("about:blank", 500), None, None)
 AGAIN = Failure(WorkflowError("about:blank", 500), timedelta(seconds=9), None)
 
@@ -130,7 +130,7 @@ def test_a_worker_is_told_why_an_item_is_not_its_own(state, reason):
     assert work.stop_reason(state) is reason
 
 
-QUESTION = approvals.question("Ship?", "null", ["operator"], timedelta(hours=2), timedelta(hours=1), ["admin"])
+QUESTION = approvals.question("Ship?", None, ["operator"], timedelta(hours=2), timedelta(hours=1), ["admin"])
 YES = Decision("kim", {"operator"}, is_approved=True, comment="fine")
 HOUR = timedelta(hours=1)
 
@@ -180,7 +180,7 @@ def test_the_same_decision_of_the_same_person_changes_nothing():
 
 
 def test_of_several_roles_the_least_counts():
-    assert approvals.question("?", "null", ["admin", "operator"], None, None, []).role == "operator"
+    assert approvals.question("?", None, ["admin", "operator"], None, None, []).role == "operator"
 
 
 def test_an_approval_makes_no_other_move():

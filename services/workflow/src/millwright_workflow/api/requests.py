@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from google.protobuf import struct_pb2
@@ -26,7 +27,6 @@ from millwright_workflow.domain.releases import DEFAULT_CHANNEL, DEFAULT_FREEZE,
 from millwright_workflow.store.instances import Filter
 
 _ROUTING_KEY_LIMIT = 200
-_LONGEST_FREEZE = timedelta(days=30)
 
 
 def actor(reason: str, *, required: bool, automatic: bool = False) -> Actor:
@@ -55,30 +55,13 @@ def promotion(request: release_service_pb2.PromoteVersionRequest) -> tuple[str, 
 def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, Rollback]:
     """Give the workflow and the wish in a request to roll back."""
     name = names.parse_channel(request.channel, "channel")
-    target = request.target_version if request.HasField("target_version") else None
-    expected = request.expected_revision if request.HasField("expected_revision") else None
-    freeze = fields.duration(request.freeze, "freeze") if request.HasField("freeze") else DEFAULT_FREEZE
-    violations = list(fields.revision_faults(expected))
-    source = request.source_version if request.HasField("source_version") else None
-    for field, number in (("target_version", target), ("source_version", source)):
-        if number is not None and number <= 0:
-            violations.append(Violation(field, "OUT_OF_RANGE", "must be the number of a version, from 1"))
-    if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
-        violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
-    if request.run_policy not in release_pb2.RunPolicy.values():
-        violations.append(Violation("run_policy", "UNKNOWN_VALUE", "must be a value of RunPolicy"))
-    if violations:
-        raise InvalidFields(violations)
-    return name.workflow, Rollback(
-        channel=name.channel,
-        target_version=target,
-        source_version=source,
-        expected_revision=expected,
-        run_policy=_run_policy(request.run_policy),
-        keep_source_good=request.keep_source_good,
-        allow_bad_target=request.allow_bad_target,
-        freeze=freeze,
-    )
+    wish = fields.rollback(request, DEFAULT_FREEZE, _run_policy_faults(request.run_policy))
+    return name.workflow, Rollback(channel=name.channel, run_policy=_run_policy(request.run_policy), **wish)
+
+
+def _run_policy_faults(value: release_pb2.RunPolicy.ValueType) -> Iterator[Violation]:
+    if value not in release_pb2.RunPolicy.values():
+        yield Violation("run_policy", "UNKNOWN_VALUE", "must be a value of RunPolicy")
 
 
 def _run_policy(value: release_pb2.RunPolicy.ValueType) -> RunPolicy:

@@ -22,6 +22,7 @@ from millwright_workflow.domain import errors, names
 from millwright_workflow.domain import work as domain
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 from millwright_workflow.domain.interpreter.errors import TYPES
+from millwright_workflow.domain.sizes import VALUE_LIMIT_BYTES
 from millwright_workflow.engine.work.dispatch import Dispatch, Message, Settled, Stopped, Stream
 from millwright_workflow.store.work_items import Handed
 
@@ -168,10 +169,10 @@ def _heartbeat(message: pb.HeartbeatWork) -> tuple[uuid.UUID, bytes | None, floa
 
 def _completion(message: pb.CompleteWork) -> tuple[uuid.UUID, domain.Complete]:
     item = _item(message.id, "complete.id")
-    output = to_text(fields.json(message.output, "complete.output"))
-    if len(output) > domain.OUTPUT_LIMIT_BYTES:
-        raise errors.OutputTooLarge(item=item, size=len(output), limit=domain.OUTPUT_LIMIT_BYTES)
-    return item, domain.Complete(output)
+    size = message.output.ByteSize()
+    if size > VALUE_LIMIT_BYTES:
+        raise errors.OutputTooLarge(item=item, size=size, limit=VALUE_LIMIT_BYTES)
+    return item, domain.Complete(to_text(fields.json(message.output, "complete.output")))
 
 
 def _failure(message: pb.FailWork) -> tuple[uuid.UUID, domain.Fail]:

@@ -13,10 +13,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from millwright_runtime.json import JsonObject
+from millwright_runtime.json import Json, JsonObject
 from millwright_runtime.transitions import ImpossibleTransition
 
-from millwright_workflow.domain import partitions
+from millwright_workflow.domain import partitions, sizes
 from millwright_workflow.domain.errors import ApprovalClosed, ApproverRoleMissing
 from millwright_workflow.domain.work import TaskKey
 
@@ -80,7 +80,7 @@ class Question:
 
 def question(
     title: str,
-    details: str,
+    details: Json,
     roles: Collection[str],
     expires_after: timedelta | None,
     escalates_after: timedelta | None,
@@ -89,13 +89,12 @@ def question(
     """Give what a workflow wants decided; raise ValueError past a limit. Of several roles the least one counts."""
     if len(title) > TITLE_LIMIT:
         raise ValueError(f"The title has {len(title)} characters; at most {TITLE_LIMIT} are shown.")
-    if len(details) > DETAILS_LIMIT_BYTES:
-        raise ValueError(f"The details have {len(details)} bytes; at most {DETAILS_LIMIT_BYTES} are kept.")
+    text = sizes.text_of("details", details, DETAILS_LIMIT_BYTES)
     for span in (expires_after, escalates_after):
         if span is not None and not timedelta(0) < span <= LONGEST_SPAN:
             raise ValueError("An approval may expire and escalate after at most 366 days.")
     escalation_role = _least(escalation_roles) if escalates_after is not None else None
-    return Question(title, details, _least(roles), expires_after, escalates_after, escalation_role)
+    return Question(title, text, _least(roles), expires_after, escalates_after, escalation_role)
 
 
 def _least(roles: Collection[str]) -> str:

@@ -13,17 +13,15 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from millwright_runtime.json import Json
 from millwright_runtime.names import is_label
 from millwright_runtime.transitions import ImpossibleTransition
 
-from millwright_workflow.domain import partitions
+from millwright_workflow.domain import partitions, sizes
 from millwright_workflow.domain.interpreter import errors
 from millwright_workflow.domain.interpreter.effects import WorkflowError
 
 STATE_LIMIT_BYTES = 64 * 1024
-OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
-INPUT_LIMIT_BYTES = 2 * 1024 * 1024
-"""So that an item, with its state, is within what clients take in one message by default."""
 LONGEST_RETRY = timedelta(days=7)
 HEARTBEAT = timedelta(seconds=30)
 SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT = timedelta(seconds=1), timedelta(hours=1)
@@ -149,8 +147,11 @@ class Wish:
     """How many attempts may fail or fall silent before the task does."""
 
 
-def wish(queue: str, input_: str, heartbeat: timedelta | None, max_failures: int | None) -> Wish:
-    """Give what a workflow gives to do, with defaults for what it leaves open; raise ValueError past a limit."""
+def wish(queue: str, input_: Json, heartbeat: timedelta | None, max_failures: int | None) -> Wish:
+    """Give what a workflow gives to do, with defaults for what it leaves open; raise ValueError past a limit.
+
+    Its input is within what workers are sent: an item that none can take would come again for ever.
+    """
     heartbeat = HEARTBEAT if heartbeat is None else heartbeat
     max_failures = ATTEMPTS if max_failures is None else max_failures
     if not is_label(queue):
@@ -159,9 +160,7 @@ def wish(queue: str, input_: str, heartbeat: timedelta | None, max_failures: int
         raise ValueError("The heartbeat must be from 1 second to 1 hour.")
     if not 1 <= max_failures <= MOST_ATTEMPTS:
         raise ValueError(f"The attempts must be from 1 to {MOST_ATTEMPTS}.")
-    if len(input_) > INPUT_LIMIT_BYTES:
-        raise ValueError(f"The input has {len(input_)} bytes; at most {INPUT_LIMIT_BYTES} are given to a worker.")
-    return Wish(queue, input_, heartbeat, max_failures)
+    return Wish(queue, sizes.text_of("input", input_, sizes.VALUE_LIMIT_BYTES), heartbeat, max_failures)
 
 
 @dataclass(frozen=True, slots=True)

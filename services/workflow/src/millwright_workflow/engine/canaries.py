@@ -11,9 +11,9 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from millwright_runtime.errors import FailedPrecondition, MillwrightError, Unavailable
+from millwright_runtime.errors import FailedPrecondition, MillwrightError
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_away
 from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import releasing
@@ -69,12 +69,12 @@ class Canaries:
         try:
             has_moved = await self._look(place)
         except MillwrightError as refusal:
-            if isinstance(refusal, Unavailable):
+            if is_away(refusal):
                 raise
             _log.info("a canary moved meanwhile", extra={**_extra(place), "fault": repr(refusal)})
             return False
         except Exception as error:
-            if is_connection_loss(error):
+            if is_away(error):
                 raise
             _log.exception("a canary could not be looked at", extra=_extra(place))
             return False

@@ -5,6 +5,7 @@ A child's life is its own. Pausing its parent does not pause it, and its parent'
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from millwright_runtime.concurrency.lookups import Lookups
 from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.json import Json
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_away
 from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import running
@@ -33,6 +34,7 @@ from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.engine.running.writer import Superseded
 from millwright_workflow.store import attachments, children, workflows
 from millwright_workflow.store import instances as instance_store
+from millwright_workflow.store.children import Awaited
 
 DEPTH_LIMIT = 16
 """How many instances may stand one above the other."""
@@ -44,6 +46,7 @@ _BATCH = 100
 _LOOK_SECONDS = 1.0
 _AWAIT_SECONDS = 3.0
 """How long a lost signal delays a parent: signals are the rule, and thousands may wait here."""
+_log = logging.getLogger(__name__)
 
 
 class Children:
@@ -82,25 +85,33 @@ class Children:
         """Do nothing: another replica goes on."""
 
     async def run_once(self) -> int:
-        """Cancel children that were abandoned; give how many were looked at."""
-        now = datetime.now(UTC)
-        cancelled = []
+        """Cancel children that were abandoned; give how many are awaited by nobody any more."""
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             abandoned = await children.lock_abandoned(connection, _BATCH)
-        for awaited in abandoned:
-            async with self._platform.database.transaction(awaited.tenant) as connection:
-                reason = f"Nobody awaits it any more: {names.instance(awaited.parent)} went on or ended."
-                with suppress(InstanceNotFound, InstanceEnded):
-                    await running.cancel(
-                        connection, self._log, awaited.child, reason, now, compensates=awaited.compensates
-                    )
-                    cancelled.append((awaited.tenant, names.instance(awaited.child)))
-                await children.remove(connection, awaited)
-        for tenant, name in cancelled:
-            self._platform.committed(tenant, name)
-        if cancelled:
+        count = sum([await self._attend(awaited) for awaited in abandoned])
+        if count:
             await self._platform.wake(WORK)
-        return len(abandoned)
+        return count
+
+    async def _attend(self, awaited: Awaited) -> bool:
+        """Cancel one child, unless it has ended, and forget that it was awaited. What goes wrong stops no other."""
+        try:
+            await self._cancel(awaited)
+        except Exception as error:
+            if is_away(error):
+                raise
+            _log.exception("an abandoned child could not be cancelled", extra={"instance": str(awaited.child)})
+            return False
+        self._platform.committed(awaited.tenant, names.instance(awaited.child))
+        return True
+
+    async def _cancel(self, awaited: Awaited) -> None:
+        reason = f"Nobody awaits it any more: {names.instance(awaited.parent)} went on or ended."
+        now = datetime.now(UTC)
+        async with self._platform.database.transaction(awaited.tenant) as connection:
+            with suppress(InstanceNotFound, InstanceEnded):
+                await running.cancel(connection, self._log, awaited.child, reason, now, compensates=awaited.compensates)
+            await children.remove(connection, awaited)
 
     async def _start(self, parent: Instance, effect: RunWorkflow, child: uuid.UUID) -> None:
         reference, tenant = str(effect.reference), parent.tenant

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from datetime import UTC, datetime
 
-from millwright_runtime.errors import Unavailable
+from millwright_runtime import mistakes
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import migrating
 from millwright_workflow.commands.migrating import Plans
 from millwright_workflow.domain import names
-from millwright_workflow.domain.run_jobs import REASON_LIMIT, JobState, Outcome, OutcomeKind, RunJob
+from millwright_workflow.domain.run_jobs import JobState, Outcome, OutcomeKind, RunJob
 from millwright_workflow.engine.definitions import Definitions
 from millwright_workflow.engine.running.worker import WORK
 from millwright_workflow.store import run_jobs as store
@@ -67,10 +66,11 @@ class RunJobs:
         try:
             await self._deal(stopped)
         except Exception as error:
-            if isinstance(error, Unavailable) or is_connection_loss(error):
+            if is_away(error):
                 raise
-            _log.exception("an instance of a run job failed", extra={"instance": str(stopped.instance)})
-            await self._fail(stopped, error)
+            instance = str(stopped.instance)
+            mistake = mistakes.record(_log, "an instance of a run job failed", error, instance=instance)
+            await self._fail(stopped, str(mistake))
         self._platform.committed(stopped.tenant, names.run_job(stopped.run_job), names.instance(stopped.instance))
         self._platform.signals.notify(WORK)
 
@@ -89,10 +89,7 @@ class RunJobs:
         async with self._platform.database.transaction(tenant) as connection:
             await migrating.attend(connection, self._log, tenant, job, instance, plans, now)
 
-    async def _fail(self, stopped: Stopped, error: Exception) -> None:
-        error_id = uuid.uuid4()
-        _log.error("the outcome of an instance", extra={"error_id": str(error_id), "fault": repr(error)})
-        reason = f"Something went wrong on our side; the log has it as error {error_id}."[:REASON_LIMIT]
+    async def _fail(self, stopped: Stopped, reason: str) -> None:
         job = await self._job(stopped)
         async with self._platform.database.transaction(stopped.tenant) as connection:
             if await store.lock_stopped(connection, job, stopped.instance):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import scheduling
@@ -42,12 +42,20 @@ class Scheduler:
         """Do what is to be done now; give how many instances were started."""
         async with self._platform.database.snapshot(ALL_TENANTS) as connection:
             waiting = await schedules.waiting(connection, _BATCH)
-        count = 0
-        for tenant, workflow in waiting:
-            async with self._platform.database.transaction(tenant) as connection:
-                started = await scheduling.advance(connection, self._log, workflow)
-            self._platform.committed(tenant, *(names.instance(instance) for instance in started))
-            count += len(started)
+        count = sum([await self._attend(tenant, workflow) for tenant, workflow in waiting])
         if count:
             await self._platform.wake(WORK)
         return count
+
+    async def _attend(self, tenant: str, workflow: str) -> int:
+        """Have one schedule do what it has to; give how many instances it started. What goes wrong stops no other."""
+        try:
+            async with self._platform.database.transaction(tenant) as connection:
+                started = await scheduling.advance(connection, self._log, workflow)
+        except Exception as error:
+            if is_away(error):
+                raise
+            _log.exception("a schedule could not be kept", extra={"tenant": tenant, "workflow": workflow})
+            return 0
+        self._platform.committed(tenant, *(names.instance(instance) for instance in started))
+        return len(started)

@@ -1,4 +1,4 @@
-"""Approvals, in Postgres. Who writes one has locked it in the same transaction; none is ever removed."""
+"""Approvals, in Postgres. Who writes one has locked it in the same transaction; it is there as long as its instance."""
 
 from __future__ import annotations
 

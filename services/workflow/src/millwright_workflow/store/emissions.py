@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from millwright_runtime.json import JsonObject, from_text, to_text
 from millwright_runtime.postgres.database import Connection
+
+OUTGOING = "workflow:outgoing_event"
+"""The queue of events that JetStream has not taken yet, by the name under which replicas take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,15 @@ async def insert(
     return True
 
 
-async def take_turn(connection: Connection) -> bool:
-    """Become the one replica that publishes until the transaction ends; False if another is."""
-    return bool(await connection.fetchval(_TAKE_TURN))
-
-
 async def oldest(connection: Connection, limit: int) -> Sequence[Outgoing]:
     """Give at most `limit` events that wait, in the order in which they were emitted."""
     rows = await connection.fetch(_OLDEST, limit)
     return [Outgoing(row["position"], row["tenant"], from_text(row["event"])) for row in rows]
 
 
-async def published(connection: Connection, positions: Collection[int]) -> None:
+async def published(connection: Connection, events: Sequence[Outgoing]) -> None:
     """Remove events that JetStream has acknowledged."""
-    await connection.execute("DELETE FROM workflow.outgoing_event WHERE position = ANY ($1::bigint[])", positions)
+    await connection.execute(_REMOVE, [event.position for event in events])
 
 
 _FIND = "SELECT event FROM workflow.emission WHERE tenant = $1 AND instance = $2 AND reference = $3"
@@ -58,5 +56,5 @@ INSERT INTO workflow.emission (tenant, instance, reference, pointer, event) VALU
 ON CONFLICT DO NOTHING RETURNING true
 """
 _QUEUE = "INSERT INTO workflow.outgoing_event (tenant, event) VALUES ($1, $2)"
-_TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('workflow:outgoing_event', 0))"
 _OLDEST = "SELECT position, tenant, event FROM workflow.outgoing_event ORDER BY position LIMIT $1"
+_REMOVE = "DELETE FROM workflow.outgoing_event WHERE position = ANY ($1::bigint[])"

@@ -152,12 +152,12 @@ async def standing(
     return {_key(row): (row["id"], State(row["state"]), row["worker"]) for row in rows}
 
 
-async def forget(connection: Connection, limit: int) -> int:
-    """Remove at most `limit` items that nobody will ask for again: their result is committed, or their instance ended.
+async def forget(connection: Connection) -> int:
+    """Remove a batch of items that nobody will ask for again: their result is committed, or their instance ended.
 
-    Gives how many.
+    Passes over locked ones. Gives how many; 0 once none are left.
     """
-    return len(await connection.fetch(_FORGET, limit))
+    return len(await connection.fetch(_FORGET, _FORGET_BATCH))
 
 
 async def forget_instances(connection: Connection, tenants: Sequence[str], instances: Sequence[uuid.UUID]) -> None:
@@ -196,6 +196,7 @@ def _saved(row: asyncpg.Record) -> Saved | None:
     return Saved(row["saved_attempt"], row["saved_stamp"], row["saved"]) if row["saved"] is not None else None
 
 
+_FORGET_BATCH = 1000
 _COLUMNS = """tenant, instance, reference, id, queue, heartbeat, max_failures, state, attempt, failures, worker,
     due_time, create_time, percent, output, error, is_news"""
 _IS_KEY = "tenant = $1 AND instance = $2 AND reference = $3"
@@ -273,7 +274,7 @@ SELECT tenant, instance, reference, id, state, worker FROM workflow.work_item
 WHERE (tenant, instance, reference) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]))
 """
 _FORGET = """
-WITH gone AS (
+WITH settled AS (
     SELECT item.tenant, item.instance, item.reference FROM workflow.work_item AS item
     JOIN workflow.instance USING (tenant, instance)
     WHERE item.state IN ('COMPLETED', 'FAILED', 'WITHDRAWN') AND EXISTS (
@@ -281,10 +282,13 @@ WITH gone AS (
         WHERE result.tenant = item.tenant AND result.instance = item.instance AND result.reference = item.reference
           AND result.day = instance.day
     )
-    UNION
+    LIMIT $1 FOR UPDATE OF item SKIP LOCKED
+), orphaned AS (
     SELECT item.tenant, item.instance, item.reference FROM workflow.work_item AS item
     JOIN workflow.instance USING (tenant, instance) WHERE instance.state IN ('COMPLETED', 'FAULTED', 'CANCELLED')
-    LIMIT $1
+    LIMIT $1 FOR UPDATE OF item SKIP LOCKED
+), gone AS (
+    SELECT * FROM settled UNION SELECT * FROM orphaned
 )
 DELETE FROM workflow.work_item AS item USING gone
 WHERE item.tenant = gone.tenant AND item.instance = gone.instance AND item.reference = gone.reference

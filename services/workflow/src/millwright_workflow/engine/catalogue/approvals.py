@@ -8,7 +8,7 @@ from typing import Any
 
 from millwright_runtime.concurrency.patience import persist, to_the_end
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.json import Json, to_text
+from millwright_runtime.json import Json
 from millwright_runtime.postgres.database import ALL_TENANTS
 from millwright_runtime.service import Platform
 
@@ -127,7 +127,7 @@ def read_question(call: Invoke) -> Question:
     try:
         return domain.question(
             title=arguments["title"],
-            details=to_text(arguments.get("details")),
+            details=arguments.get("details"),
             roles=arguments["roles"],
             expires_after=_span(arguments.get("expiresAfter")),
             escalates_after=_span(escalation["after"]) if escalation else None,

@@ -1,13 +1,9 @@
-"""Functions of the catalogue that other services of Millwright carry out: one unary gRPC call each.
-
-Knows no message of those services: it finds them, by the method's name, in the contract that it is told.
-"""
+"""Functions of the catalogue that other services of Millwright carry out: one unary gRPC call each."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +12,10 @@ from typing import Any
 
 import grpc
 from google.protobuf import json_format, message_factory
-from google.rpc import error_details_pb2, status_pb2
 from millwright_runtime import tracing
-from millwright_runtime.api.credentials import Peer
+from millwright_runtime.api import peers
 from millwright_runtime.api.identity import Identity
+from millwright_runtime.api.peers import Peer
 from millwright_runtime.certificates import Certificates
 from millwright_runtime.json import Json, JsonObject
 
@@ -40,9 +36,6 @@ _LOOK_SECONDS = 1.0
 _AWAY = frozenset({429, 503, 504})
 _AWAY_SECONDS = 600.0
 """How long a service may be away in which something goes on that is waited for."""
-_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-"""A service that is back is found within two seconds; gRPC would look every two minutes."""
-_DETAILS = "grpc-status-details-bin"
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,
@@ -122,7 +115,7 @@ class RemoteCalls:
         self._circuits = circuits
         self._identity = identity
         self._seconds = seconds
-        self._peer = Peer(remote.endpoint, certificates, _OPTIONS, seconds) if remote.endpoint else None
+        self._peer = Peer(remote.endpoint, certificates, seconds) if remote.endpoint else None
 
     async def close(self) -> None:
         """Close the connection."""
@@ -164,7 +157,7 @@ class RemoteCalls:
         self, caller: Caller, peer: Peer, pointer: str, path: str, wanted: JsonObject, metadata: Metadata
     ) -> JsonObject:
         """Call a method of the other service, and give its answer with every field."""
-        kind = _descriptor(self._remote.method.contract, path)
+        kind = peers.method(self._remote.method.contract, path)
         try:
             request = json_format.ParseDict(wanted, message_factory.GetMessageClass(kind.input_type)())
         except json_format.ParseError as error:
@@ -211,12 +204,6 @@ def _token(identity: Identity, caller: Caller, role: str) -> str:
     return identity.token(names.instance(instance.instance), instance.tenant, role)
 
 
-def _descriptor(contract: str, path: str) -> Any:
-    service, _, name = path.rpartition(".")[2].partition("/")
-    module: Any = importlib.import_module(contract)
-    return module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
-
-
 def _shortened(key: str) -> str:
     """Give a key of one length: what a task is called may be long."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -224,9 +211,5 @@ def _shortened(key: str) -> str:
 
 def _fields(error: grpc.aio.AioRpcError) -> str:
     """Say what is wrong with which fields, of the first few."""
-    trailers: Any = dict(error.trailing_metadata() or ())
-    found = error_details_pb2.BadRequest()
-    for detail in status_pb2.Status.FromString(trailers.get(_DETAILS, b"")).details:
-        detail.Unpack(found)
-    said = [f"{each.field}: {each.description}" for each in found.field_violations[:_MOST_FIELDS]]
+    said = peers.violations(error, _MOST_FIELDS)
     return f" ({'; '.join(said)})" if said else ""

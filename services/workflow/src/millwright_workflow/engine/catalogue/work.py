@@ -10,7 +10,7 @@ from typing import Any
 
 from millwright_runtime.concurrency.patience import persist, to_the_end
 from millwright_runtime.events.signals import Signals
-from millwright_runtime.json import Json, from_text, to_text
+from millwright_runtime.json import Json, from_text
 from millwright_runtime.postgres.database import Database
 
 from millwright_workflow.commands import working
@@ -108,7 +108,7 @@ def read_wish(call: Invoke) -> Wish:
     try:
         return domain.wish(
             queue=arguments["queue"],
-            input_=to_text(arguments.get("input")),
+            input_=arguments.get("input"),
             heartbeat=_span(arguments.get("heartbeat")),
             max_failures=arguments.get("attempts"),
         )

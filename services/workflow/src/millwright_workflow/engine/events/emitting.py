@@ -6,17 +6,16 @@ not NATS is there, and is noted as taken: when it comes back over NATS, it is kn
 
 from __future__ import annotations
 
-import logging
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from millwright_runtime.events.outlet import Outlet
 from millwright_runtime.events.streams import Message, Stream
 from millwright_runtime.json import JsonObject
-from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
-from nats.errors import Error as NatsError
-from nats.js.errors import Error as JetStreamError
 
 from millwright_workflow.domain import cloud_events
 from millwright_workflow.domain.cloud_events import InvalidEvent
@@ -27,15 +26,13 @@ from millwright_workflow.engine.running.driver import Caller
 from millwright_workflow.engine.running.holdings import Holdings
 from millwright_workflow.engine.running.writer import Superseded
 from millwright_workflow.store import attachments, emissions
+from millwright_workflow.store.emissions import Outgoing
 
 EMITTED = "emitted"
 """The signal that events wait to be published."""
 
 _EVENTS: Final = uuid.UUID("7b0d2c0e-3a52-5f57-8a0b-51f1e0c0b8de")
-_BATCH = 256
-_LOOK_SECONDS = 0.5
 _HEADER_BYTES = 16_384
-_log = logging.getLogger(__name__)
 
 
 class Emitting:
@@ -70,49 +67,33 @@ class Emitting:
         return event
 
 
-class Publisher:
-    """Publishes emitted events, in order and at least once; one replica at a time."""
+class Publisher(Outlet[Outgoing]):
+    """Publishes emitted events."""
 
     name = "publisher"
 
     def __init__(self, platform: Platform, stream: Stream) -> None:
+        super().__init__(platform.database, emissions.OUTGOING)
         self._platform = platform
         self._stream = stream
-        self._is_away = False
 
     async def run(self) -> None:
         """Publish until cancelled."""
         with self._platform.signals.listen(EMITTED) as listener:
-            while True:
-                if await self._pass() < _BATCH:
-                    await listener.wait(_LOOK_SECONDS)
+            await self.keep_publishing(listener)
 
     async def drain(self) -> None:
         """Publish what is there; what NATS does not take now waits for another replica."""
-        while await self._pass() == _BATCH:
-            pass
+        await self.flush()
 
-    async def run_once(self) -> int:
-        """Publish one batch and give its size; 0 if there is nothing or another replica is at it."""
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            if not await emissions.take_turn(connection):
-                return 0
-            outgoing = await emissions.oldest(connection, _BATCH)
-            if outgoing:
-                await self._stream.publish([self._message(each.tenant, each.event) for each in outgoing])
-                await emissions.published(connection, [each.position for each in outgoing])
-        return len(outgoing)
+    async def _oldest(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
+        return await emissions.oldest(connection, limit)
 
-    async def _pass(self) -> int:
-        try:
-            count = await self.run_once()
-        except (NatsError, JetStreamError, OSError) as error:
-            if not self._is_away:
-                _log.warning("emitted events wait", extra={"fault": repr(error)})
-            self._is_away = True
-            return 0
-        self._is_away = False
-        return count
+    async def _send(self, items: Sequence[Outgoing]) -> None:
+        await self._stream.publish([self._message(each.tenant, each.event) for each in items])
+
+    async def _remove(self, connection: Connection, items: Sequence[Outgoing]) -> None:
+        await emissions.published(connection, items)
 
     def _message(self, tenant: str, event: JsonObject) -> Message:
         headers, body = cloud_events.write_message(event)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from millwright_runtime.events.inbox import Inbox
 from millwright_runtime.events.streams import Stream
 from millwright_runtime.json import JsonObject
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection
+from millwright_runtime.postgres.database import Connection
 from millwright_runtime.service import Platform
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -41,7 +41,6 @@ _DURABLE = "millwright-workflow"
 _FETCH = 256
 _FETCH_SECONDS = 5.0
 _AWAY_SECONDS = 1.0
-_FORGET_SECONDS = 60.0
 _FORGET_BATCH = 5000
 _LATE_LIMIT = 10_000
 _log = logging.getLogger(__name__)
@@ -108,11 +107,10 @@ class Intake:
         async with self._platform.database.transaction(tenant) as connection:
             await delivering.deliver_late(connection, tenant, matched, datetime.now(UTC))
 
-    async def forget_once(self) -> int:
-        """Forget what was taken long ago; give how much."""
-        async with self._platform.database.transaction(ALL_TENANTS) as connection:
-            count = await self._inbox.forget(connection, REMEMBERED, _FORGET_BATCH)
-            return count + await kept_events.forget(connection, self._kept, _FORGET_BATCH)
+    async def forget(self, connection: Connection) -> int:
+        """Forget a batch of what was taken long ago, whichever way it came; give how much."""
+        count = await self._inbox.forget(connection, REMEMBERED, _FORGET_BATCH)
+        return count + await kept_events.forget(connection, self._kept, _FORGET_BATCH)
 
 
 class Reception:
@@ -155,25 +153,6 @@ class Reception:
             for message, _ in batch:
                 await message.ack()
         return len(messages)
-
-
-class Forgetting:
-    """Forgets which events were taken long ago, whichever way they came."""
-
-    name = "forgetting-events"
-
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-
-    async def drain(self) -> None:
-        """Do nothing: another replica goes on."""
-
-    async def run(self) -> None:
-        """Forget until cancelled."""
-        while True:
-            while await self._intake.forget_once() >= _FORGET_BATCH:
-                pass
-            await asyncio.sleep(_FORGET_SECONDS)
 
 
 def _once(events: Sequence[JsonObject]) -> list[JsonObject]:

@@ -15,9 +15,10 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from millwright_runtime.events.signals import Signals
-from millwright_runtime.json import NESTING_LIMIT, Json, is_deeper, to_text
+from millwright_runtime.json import Json
 
 from millwright_workflow.domain import instances as domain
+from millwright_workflow.domain import sizes
 from millwright_workflow.domain.execution import Active, End, Progress, Step
 from millwright_workflow.domain.instances import Happening, Instance, InstanceEvent
 from millwright_workflow.domain.interpreter import (
@@ -40,7 +41,6 @@ from millwright_workflow.engine.running.clock import Clock
 from millwright_workflow.engine.running.recent import Recent
 from millwright_workflow.engine.running.writer import Superseded, Writer
 
-_OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 _LONGEST_SLEEP_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 """How often is looked for what was waited for, if no signal comes."""
@@ -420,9 +420,7 @@ def output_of(value: Json) -> Json:
 
 def _kept(value: Json, place: str) -> str:
     """Give a value as the text that is kept; throw a validation fault if callers could not be given it."""
-    if is_deeper(value, NESTING_LIMIT):
-        raise errors.validation(place, f"The output has more than {NESTING_LIMIT} nested levels.")
-    text = to_text(value)
-    if len(text) > _OUTPUT_LIMIT_BYTES // 4 and (size := len(text.encode())) > _OUTPUT_LIMIT_BYTES:
-        raise errors.validation(place, f"The output has {size} bytes; at most {_OUTPUT_LIMIT_BYTES} are kept.")
-    return text
+    try:
+        return sizes.text_of("output", value, sizes.VALUE_LIMIT_BYTES)
+    except ValueError as fault:
+        raise errors.validation(place, str(fault)) from None

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable
 
-from millwright_runtime import tracing
-from millwright_runtime.errors import Unavailable
-from millwright_runtime.postgres.database import is_connection_loss
+from millwright_runtime import mistakes, tracing
+from millwright_runtime.postgres.database import is_away
 
 from millwright_workflow.domain import instances as domain
 from millwright_workflow.domain.compensation import CompensationState
@@ -122,7 +120,7 @@ class Run:
             pass
         except Exception as error:  # noqa: BLE001 - the top of an instance's task
             self.is_lost = True  # ours or another's: the database knows, and the audit asks it
-            is_foreseen = isinstance(error, Unavailable) or is_connection_loss(error)
+            is_foreseen = is_away(error)
             extra = {"instance": str(self._instance.instance), "fault": repr(error)}
             _log.warning("an instance was given up", extra=extra, exc_info=None if is_foreseen else error)
 
@@ -184,12 +182,11 @@ class Run:
 
     def _mistake(self, error: Exception) -> WorkflowError:
         """Give the error of an instance that met a mistake of ours; raise it again if only the database is away."""
-        if isinstance(error, Unavailable) or is_connection_loss(error):
+        if is_away(error):
             raise error
-        error_id = str(uuid.uuid4())
-        extra = {"instance": str(self._instance.instance), "error_id": error_id}
-        _log.error("an instance met a mistake of ours", extra=extra, exc_info=error)
-        return errors.runtime("/", f"Something went wrong on our side; the log has it as error {error_id}.").error
+        instance = str(self._instance.instance)
+        mistake = mistakes.record(_log, "an instance met a mistake of ours", error, instance=instance)
+        return errors.runtime("/", str(mistake)).error
 
 
 class _GoesElsewhere(Exception):

@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections import deque
 
-from millwright_runtime.errors import Unavailable
-from millwright_runtime.postgres.database import is_connection_loss
+from millwright_runtime.postgres.database import is_away
 
 from millwright_workflow.domain.execution import Step
 from millwright_workflow.domain.instances import Key
@@ -87,7 +86,7 @@ class Writer:
             try:
                 return await self._storage.write(self._holdings.tenure, steps)
             except Exception as error:
-                if not (isinstance(error, Unavailable) or is_connection_loss(error)):
+                if not is_away(error):
                     raise
                 _log.warning("steps wait for the database", extra={"fault": repr(error), "steps": len(steps)})
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -272,11 +272,10 @@ class Dispatch:
 
 
 class Lapses:
-    """Takes items from workers that fell silent, and removes those that nobody will ask for again."""
+    """Takes items from workers that fell silent."""
 
     name = "lapses"
     _LOOK_SECONDS = 0.5
-    _FORGET_SECONDS = 5.0
     _BATCH = 200
     _GRACE_SECONDS = 6.0
     """After we were away, for workers to be heard again: what fell silent may have been we, not they."""
@@ -288,12 +287,10 @@ class Lapses:
 
     async def run(self) -> None:
         """Look until cancelled; whenever this begins anew, the service or the database has been away."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._forget())
-            await asyncio.sleep(self._GRACE_SECONDS)
-            while True:
-                if await self.run_once() < self._BATCH:
-                    await asyncio.sleep(self._LOOK_SECONDS)
+        await asyncio.sleep(self._GRACE_SECONDS)
+        while True:
+            if await self.run_once() < self._BATCH:
+                await asyncio.sleep(self._LOOK_SECONDS)
 
     async def drain(self) -> None:
         """Nothing is in hand."""
@@ -309,14 +306,6 @@ class Lapses:
             self._signals.notify(QUEUED)
             self._signals.notify(LOST)
         return len(lapsed)
-
-    async def _forget(self) -> None:
-        while True:
-            await asyncio.sleep(self._FORGET_SECONDS)
-            async with self._database.transaction(ALL_TENANTS) as connection:
-                forgotten = await work_items.forget(connection, self._BATCH)
-            if forgotten:
-                self._signals.notify(LOST)
 
 
 def _demand(stream: Stream) -> Demand:
