@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from etl_rig.client import DAY, NOON, ORDER, record, told
 from millwright.etl.v1 import ingest_service_pb2 as pb
+from millwright_etl.app import SERVICE
 from millwright_etl.store import ingest_streams
 from millwright_local.testing.refusals import refused
+from millwright_runtime.service import running
 
 HOUR = timedelta(hours=1)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -307,6 +309,17 @@ async def test_a_stream_that_another_client_goes_on_with_can_land_nothing_more(c
     assert (await refused(old.read())).kind == ("ABORTED", "STREAM_TAKEN_OVER")
     assert set(await rows()) == {"0", "1"}
     await new.done_writing()
+
+
+async def test_a_stream_ends_with_its_replica_and_hears_how_to_go_on(urls, service_settings, connected):
+    async with running(SERVICE, service_settings(SERVICE, urls.service)) as replica, connected(replica) as client:
+        stream = client.stream(None)
+        await stream.write(message(0, *orders(0, 2)))
+        assert (await stream.read()).acknowledged_offset == 2
+        replica.platform.signals.drain()
+        refusal = await refused(stream.read())
+    assert refusal.kind == ("UNAVAILABLE", "SHUTTING_DOWN")
+    assert "go on from there" in refusal.message
 
 
 async def test_a_stream_that_nobody_knows_has_no_offset(client):

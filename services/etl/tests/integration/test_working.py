@@ -11,6 +11,7 @@ from etl_rig.processes import Held
 from google.protobuf import json_format
 from millwright.etl.v1 import run_pb2
 from millwright_etl.app import SERVICE
+from millwright_etl.store import windows as windows_store
 from millwright_local.processes import until
 from millwright_runtime.service import running
 
@@ -149,6 +150,13 @@ async def test_a_statement_that_takes_too_long_fails_its_window_and_leaves_the_f
             await other.close()
             [window] = (await client.ListWindows(run=run.name)).windows
     assert (window.reason, window.message) == ("DATABASE", "It took longer than 0.5 s (WINDOW_SECONDS).")
+
+
+async def test_a_window_may_take_longer_than_other_transactions(service, client):
+    async with service.platform.database.transaction(client.tenant) as connection:
+        await connection.execute("SET LOCAL transaction_timeout = 0; SET LOCAL transaction_timeout = 300")
+        await windows_store.set_limits(connection, 16)
+        assert await connection.fetchval("SELECT 'it goes on' FROM pg_sleep(0.6)") == "it goes on"
 
 
 async def test_every_event_of_a_run_is_told_over_nats_in_order(client, nats):

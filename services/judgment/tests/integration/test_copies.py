@@ -14,7 +14,7 @@ from millwright_judgment.domain.executions import Execution, Filter, new_id, tim
 from millwright_judgment.domain.replays.replay import Selection
 from millwright_judgment.engine.copying import Copied, Copies
 from millwright_judgment.engine.versions import Versions
-from millwright_judgment.store import copied_pages, execution_pages
+from millwright_judgment.store import column_files, copied_pages, execution_pages
 from millwright_judgment.store.bases import Target
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
@@ -230,6 +230,37 @@ async def test_a_copier_that_ends_in_the_middle_leaves_nothing(line, service, co
     assert day_before(4) not in await files(sql, line.tenant)
     assert (await copies.run_once()).executions > 0
     assert day_before(4) in await files(sql, line.tenant)
+
+
+SHORT = "SET LOCAL transaction_timeout = 0; SET LOCAL transaction_timeout = 300"
+
+
+async def test_a_day_may_take_longer_to_copy_than_other_transactions(line, service):
+    async with service.platform.database.transaction(line.tenant) as connection:
+        await connection.execute(SHORT)
+        assert await column_files.take_turn(connection, line.tenant, "line.weld", day_before(4))
+        assert await connection.fetchval("SELECT 'it goes on' FROM pg_sleep(0.6)") == "it goes on"
+
+
+TOO_LONG = f"EXECUTE '{SHORT}'; PERFORM pg_sleep(20)"
+CUT_OFF = "PERFORM pg_terminate_backend(pg_backend_pid())"
+
+
+@pytest.mark.parametrize("fault", [TOO_LONG, CUT_OFF], ids=["too long", "cut off"])
+async def test_a_day_that_loses_its_connection_holds_up_no_other(line, copies, sql, fault):
+    *older, newest = closed_days()
+    await sql.execute(f"""
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {fault}; RETURN NEW; END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON judgment.column_file FOR EACH ROW
+        WHEN (NEW.tenant = '{line.tenant}' AND NEW.day = '{newest}') EXECUTE FUNCTION fail();
+    """)
+    try:
+        await copies.run_once()
+    finally:
+        await sql.execute("DROP TRIGGER fail ON judgment.column_file; DROP FUNCTION fail")
+    assert await files(sql, line.tenant) == older
+    await copies.run_once()
+    assert await files(sql, line.tenant) == [*older, newest]
 
 
 async def test_a_damaged_copy_is_not_read(line, service, copies, sql):

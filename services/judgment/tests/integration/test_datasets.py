@@ -445,6 +445,7 @@ async def test_a_tenant_has_at_most_100_data_sets(line, monkeypatch):
     await upload(line, csv())
     refusal = await refused(upload(line, csv(), name="datasets/other"))
     assert refusal.kind == ("RESOURCE_EXHAUSTED", "TOO_MANY_DATASETS")
+    assert refusal.retry_info is None
     assert (await upload(line, csv())).known
 
 

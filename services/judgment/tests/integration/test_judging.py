@@ -278,6 +278,22 @@ async def test_a_stream_answers_in_order(line):
     assert {answer.number % 50 for answer in answers if answer.result.WhichOneof("result") == "error"} == {7}
 
 
+async def test_a_stream_ends_with_its_replica_and_hears_how_to_go_on(urls, service_settings, connected):
+    async def asked():
+        request = judgment_service_pb2.JudgeRequest(ruleset=RULESET, input=given())
+        yield judgment_service_pb2.JudgeStreamRequest(number=7, request=request)
+        await asyncio.Event().wait()
+
+    async with running(SERVICE, service_settings(SERVICE, urls.service)) as replica, connected(replica) as client:
+        await client.release(1)
+        answers = client.judge_stream(asked())
+        assert (await anext(aiter(answers))).number == 7
+        replica.platform.signals.drain()
+        refusal = await refused(answers)
+    assert refusal.kind == ("UNAVAILABLE", "SHUTTING_DOWN")
+    assert "idempotency keys" in refusal.message
+
+
 async def test_executions_are_listed_newest_first_by_what_they_are(line):
     """Filters hold together, and pages leave nothing out."""
     for place in range(5):

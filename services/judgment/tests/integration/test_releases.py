@@ -94,6 +94,32 @@ async def test_a_planned_promotion_waits_for_its_time(client, sql, service):
     assert (await client.operations())[-2:] == ["PLAN", "PROMOTE"]
 
 
+async def test_a_plan_that_cannot_be_carried_out_holds_up_no_other(client, stranger, sql, service):
+    due = datetime.now(UTC) + timedelta(days=1)
+    for plant in (client, stranger):
+        await plant.release(1)
+        await plant.publish("2.0.0", titles={"en": "second"})
+        await plant.PromoteVersion(channel=PROD, version=2, activate_time=due)
+    await sql.execute(f"""
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a fault of ours'; END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON judgment.release FOR EACH ROW
+        WHEN (NEW.tenant = '{client.tenant}') EXECUTE FUNCTION fail();
+    """)
+    try:
+        for plant in (client, stranger):
+            await sql.execute(
+                "UPDATE judgment.channel SET planned_time = clock_timestamp() WHERE tenant = $1", plant.tenant
+            )
+        await Plans(service.platform, EventLog(SCHEMA)).run_once()
+        bad, good = [(await plant.GetChannel(name=PROD)).channel for plant in (client, stranger)]
+        assert (bad.version, bad.planned_version) == (1, 2)
+        assert (good.version, good.planned_version) == (2, 0)
+    finally:
+        await sql.execute("DROP TRIGGER fail ON judgment.release; DROP FUNCTION fail")
+    await Plans(service.platform, EventLog(SCHEMA)).run_once()
+    assert (await client.GetChannel(name=PROD)).channel.version == 2
+
+
 async def test_a_rollback_ends_a_plan(client):
     await client.release(2)
     await client.publish("3.0.0", titles={"en": "third"})

@@ -8,8 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from millwright_runtime.api.identity import Identity, read_key
-from millwright_runtime.certificates import Certificates, Files
+from millwright_runtime.certificates import Certificates
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.service import Parts, Platform, Service
 
@@ -53,7 +52,7 @@ async def compose(platform: Platform, settings: ModulesSettings) -> Parts:
     packages = Packages(files, limits)
     esbuild = await asyncio.to_thread(_esbuild, settings.esbuild)
     assets = Assets(platform.database, keeper, Builder(esbuild, workplace.folder("builds")))
-    certificates = _certificates(settings)
+    certificates = settings.certificates()
     owners = _owners(settings, certificates)
     seconds = settings.owner_seconds
     installing = Installing(workplace, packages, assets, Health(files), owners, version, seconds)
@@ -78,17 +77,8 @@ def _keeper(platform: Platform, settings: ModulesSettings) -> Keeper:
     return Keeper(platform.database, PostgresPlace(platform.database), buckets, settings.artifacts)
 
 
-def _certificates(settings: ModulesSettings) -> Certificates | None:
-    """Give what other services are called with; None means in plaintext."""
-    if settings.services_ca is None:
-        return None
-    return Certificates("call", Files(settings.tls_certificate, settings.tls_key, settings.services_ca))
-
-
 def _owners(settings: ModulesSettings, certificates: Certificates | None) -> Owners:
     """Give the services that check what modules bring."""
-    key = settings.signing_key
-    identity = Identity(read_key(key), settings.jwt_issuer, settings.jwt_audience) if key else None
     judgment = Owner(
         Kind.RULESET,
         "judgment",
@@ -107,7 +97,7 @@ def _owners(settings: ModulesSettings, certificates: Certificates | None) -> Own
         "millwright.workflow.v1.WorkflowService/PublishVersion",
         lambda document: {"definition": document, "validate_only": True},
     )
-    return Owners([judgment, workflow], identity, certificates)
+    return Owners([judgment, workflow], settings.identity(), certificates)
 
 
 def _esbuild(path: Path | None) -> Esbuild | Missing:

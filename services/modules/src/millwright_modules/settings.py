@@ -7,20 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
-from millwright_runtime.api.identity import read_key
-from millwright_runtime.settings import ServiceSettings
-from pydantic import AfterValidator, Field, model_validator
+from millwright_runtime.api.peers import CallingSettings
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from millwright_modules.blobs.s3 import Bucket
 
 
-def _signing_key(path: Path) -> Path:
-    read_key(path)
-    return path
-
-
-class ModulesSettings(ServiceSettings):
+class ModulesSettings(CallingSettings):
     """Read from MILLWRIGHT_MODULES_*."""
 
     model_config = SettingsConfigDict(env_prefix="MILLWRIGHT_MODULES_")
@@ -55,13 +49,8 @@ class ModulesSettings(ServiceSettings):
     """Where the judgment service listens, which checks the rulesets that modules bring. Unset: they are not checked."""
     workflow_endpoint: str | None = None
     """Where the workflow service listens, which checks the workflows that modules bring. Unset: they are not."""
-    signing_key: Annotated[Path, AfterValidator(_signing_key)] | None = None
-    """An Ed25519 key in PEM that signs the tokens of those calls; its public half belongs in their `jwks`."""
-    services_ca: Path | None = None
-    """The authorities in PEM that their certificates are checked by; the service shows its own certificate, if it has
-    one. Unset: they are called in plaintext."""
     owner_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
-    """How long an install waits for one of them that is away."""
+    """How long an install waits for one of these services that is away."""
 
     @model_validator(mode="after")
     def _has_bucket(self) -> ModulesSettings:

@@ -34,6 +34,19 @@ BEGIN
 END $$;
 CREATE TRIGGER hold BEFORE INSERT ON modules.operation FOR EACH ROW EXECUTE FUNCTION hold();
 """
+FAIL_TO_RENEW = """
+CREATE SEQUENCE renewals;
+CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF nextval('renewals') = 1 THEN
+        RAISE 'a fault of ours';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER fail_once BEFORE UPDATE ON modules.operation FOR EACH ROW
+WHEN (NEW.owner = OLD.owner AND NEW.epoch = OLD.epoch AND NEW.lease_time <> OLD.lease_time)
+EXECUTE FUNCTION fail_once();
+"""
 END_WHO_WAITS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -253,6 +266,27 @@ async def test_a_connection_that_is_lost_costs_a_telling_and_no_stage(client, sq
     assert stage(later[-1]) == "COMPLETED"
     assert len({event.progress.steps_done for event in later[:-1]}) > 1
     assert "an operation waits" not in caplog.text
+    await check_whole(client, name)
+
+
+@pytest.fixture
+async def unrenewed(sql):
+    """The first renewal of a lease meets a fault that is no loss of the connection."""
+    await sql.execute(FAIL_TO_RENEW)
+    yield
+    await sql.execute("DROP TRIGGER fail_once ON modules.operation; DROP FUNCTION fail_once; DROP SEQUENCE renewals")
+
+
+async def test_a_fault_in_keeping_leases_does_not_end_the_keeping_of_them(client, sql, unrenewed):
+    name = await client.start(package(), health=5)
+
+    async def is_renewed() -> bool:
+        return await sql.fetchval("SELECT last_value > 1 FROM renewals")
+
+    await until(is_renewed, 10)
+    assert stage(await client.end_of(name)) == "COMPLETED"
+    attempts = "SELECT attempts FROM modules.operation WHERE operation::text = $1"
+    assert await sql.fetchval(attempts, name.partition("/")[2]) == 1, "nobody had to take it again"
     await check_whole(client, name)
 
 

@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from millwright_runtime import metrics
-from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.signals import Draining
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database, is_away
 
 _RESTART_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -68,9 +67,8 @@ async def kept_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
             return
         except Exception as error:  # noqa: BLE001 - the top of a loop: it must outlive whatever a pass meets
             metrics.LOOP_FAILURES.labels(name).inc()
-            is_away = isinstance(error, Unavailable) or is_connection_loss(error)
             extra = {"loop": name, "fault": repr(error)}
-            if is_away:
+            if is_away(error):
                 _log.warning("a background loop waits", extra=extra)
             else:
                 _log.exception("a background loop failed and begins anew", extra=extra)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from millwright_local.processes import until
-from millwright_runtime.events import relay as relay_module
+from millwright_runtime.events import outlet
 from millwright_runtime.events.jetstream import JetStream
 from millwright_runtime.events.relay import Relay
 from millwright_runtime.events.signals import Signals
@@ -59,7 +59,7 @@ async def test_the_events_of_a_resource_keep_their_order(relay, writer, reader, 
 
 
 async def test_more_events_than_a_batch_are_all_published(relay, writer, reader, resource, monkeypatch):
-    monkeypatch.setattr(relay_module, "BATCH", 7)
+    monkeypatch.setattr(outlet, "BATCH", 7)
     await writer.write(*[resource] * 30)
     await relay.flush()
     assert await reader.ids() == [f"{resource}/{n}" for n in range(1, 31)]
@@ -89,7 +89,7 @@ async def test_urgent_events_pass_a_backlog_that_an_outage_left_and_each_resourc
 
 
 async def test_an_urgent_event_passes_what_waits_while_a_backlog_drains(relay, writer, reader, resource, monkeypatch):
-    monkeypatch.setattr(relay_module, "BATCH", 5)
+    monkeypatch.setattr(outlet, "BATCH", 5)
     await writer.write(*[resource] * 12)
     assert await relay.run_once() == 5
     await writer.write(f"{resource}-urgent", is_urgent=True)
@@ -137,8 +137,9 @@ async def test_two_relays_at_once_take_turns(relay, writer, reader, resource, da
     assert await reader.ids() == [f"{resource}/1"]
 
 
-async def test_nats_may_take_longer_than_postgres_lets_a_transaction_idle(writer, resource, urls, monkeypatch):
+async def test_nats_may_take_longer_than_postgres_lets_a_transaction_idle_or_last(writer, resource, urls, monkeypatch):
     monkeypatch.setattr("millwright_runtime.postgres.database._IDLE_MILLISECONDS", 100)
+    monkeypatch.setattr("millwright_runtime.postgres.database._TRANSACTION_SECONDS", 0.2)
     hasty = await Database.open(urls.service, 1, application="test")
 
     async def publish(_events):

@@ -72,3 +72,14 @@ async def test_waiting_can_be_cancelled(signals):
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_whoever_waits_for_the_draining_goes_on_with_it_and_afterwards_at_once(signals):
+    waiting = asyncio.create_task(signals.drained())
+    signals.notify("a")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    signals.drain()
+    async with asyncio.timeout(5):
+        await waiting
+        await signals.drained()

@@ -124,6 +124,14 @@ async def test_draining_ends_a_stream_that_never_catches_up(signals):
         await first(follow(Log(10**9).read, 0, signals, NAME), 10**9)
 
 
+def test_however_a_stream_is_to_be_gone_on_with_the_reason_is_the_same():
+    class LineStopped(ShuttingDown):
+        """This replica is going away. Send the last piece again."""
+
+    assert (LineStopped().reason, str(LineStopped())) == (ShuttingDown().reason, LineStopped.__doc__)
+    assert ShuttingDown().reason == "SHUTTING_DOWN"
+
+
 async def test_a_stream_that_ended_is_not_signalled_any_more(signals):
     await first(follow(Log(1).read, 0, signals, NAME), 1)
     assert not signals._waiters

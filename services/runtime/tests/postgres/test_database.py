@@ -5,11 +5,13 @@ import asyncio
 import asyncpg
 import pytest
 from millwright_local.processes import until
+from millwright_runtime.errors import NotFound, Unavailable
 from millwright_runtime.postgres.database import (
     ALL_TENANTS,
     Database,
     DatabaseUnavailable,
     RoleTooPowerful,
+    is_away,
     is_connection_loss,
 )
 
@@ -214,6 +216,21 @@ async def test_a_snapshot_writes_nothing(database):
             await connection.execute(NOTE, "north", "written")
 
 
+async def test_a_pool_is_as_late_as_whoever_waits_the_longest_for_a_connection(single):
+    assert single.late_seconds == 0.0
+    async with single.transaction("north"):
+        first = asyncio.create_task(single.call("SELECT 1"))
+        await asyncio.sleep(0.2)
+        second = asyncio.create_task(single.call("SELECT 1"))
+        await asyncio.sleep(0)
+        assert single.late_seconds >= 0.2
+        first.cancel()
+        await asyncio.wait({first})
+        assert single.late_seconds < 0.2
+    await second
+    assert single.late_seconds == 0.0
+
+
 async def test_a_pool_whose_connections_are_all_busy_is_not_away(single):
     async with single.transaction("north"):
         await single.ping()
@@ -363,3 +380,15 @@ def test_tasks_that_lost_the_connection_together_lost_the_connection():
     losses = ExceptionGroup("tasks", [ConnectionResetError(), ExceptionGroup("tasks", [TimeoutError()])])
     assert is_connection_loss(losses)
     assert not is_connection_loss(ExceptionGroup("tasks", [losses, ValueError()]))
+
+
+@pytest.mark.parametrize("error", [Unavailable(), ConnectionResetError(), asyncpg.DeadlockDetectedError("two of us")])
+def test_what_is_away_may_be_asked_again(error):
+    assert is_away(error)
+    assert is_away(ExceptionGroup("tasks", [TimeoutError(), error]))
+
+
+@pytest.mark.parametrize("error", [NotFound(), ValueError(), asyncpg.DataError("no number")])
+def test_what_was_asked_wrong_is_not_asked_again(error):
+    assert not is_away(error)
+    assert not is_away(ExceptionGroup("tasks", [Unavailable(), error]))

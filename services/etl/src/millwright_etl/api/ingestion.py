@@ -55,9 +55,9 @@ class IngestServicer(pb_grpc.IngestServiceServicer):
             return
         tenant, stream_id = calls.current().principal.tenant, _stream_id(first.stream_id)
         stream = await Stream.open(self._platform.database, tenant, stream_id)
-        inflow = Inflow(stream, requests, first)
+        inflow = Inflow(self._platform.signals, stream, requests, first)
         reading = asyncio.create_task(inflow.read())
-        watching = asyncio.create_task(inflow.end_when_draining(self._platform.signals, reading))
+        watching = asyncio.create_task(inflow.end_when_draining(reading))
         try:
             while messages := await inflow.take():
                 yield await stream.land(messages)

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from millwright.etl.v1 import ingest_service_pb2 as pb
-from millwright_runtime.errors import InvalidFields, Unavailable, Violation
-from millwright_runtime.events.signals import Draining, Signals
+from millwright_runtime.errors import InvalidFields, Violation
+from millwright_runtime.events.signals import Signals
+from millwright_runtime.events.watch import ShuttingDown
 from millwright_runtime.postgres.database import Database
 
 from millwright_etl.api import records
@@ -29,11 +30,9 @@ MOST_RECORDS = 1000
 _LANDED_AT_ONCE = 5000
 _READ_AHEAD = 8
 """How many messages wait to be landed; past that, the client is not read from."""
-_SIGNAL = "ingest-streams"
-_LONG_WAIT_SECONDS = 3600.0
 
 
-class ShuttingDown(Unavailable):
+class IngestShuttingDown(ShuttingDown):
     """This replica is going away. Everything it has read is acknowledged; go on from there elsewhere."""
 
 
@@ -88,8 +87,13 @@ class Inflow:
     """The messages of a stream, read ahead as far as there is room."""
 
     def __init__(
-        self, stream: Stream, requests: AsyncIterator[pb.IngestRecordsRequest], first: pb.IngestRecordsRequest
+        self,
+        signals: Signals,
+        stream: Stream,
+        requests: AsyncIterator[pb.IngestRecordsRequest],
+        first: pb.IngestRecordsRequest,
     ) -> None:
+        self._signals = signals
         self._stream = stream
         self._requests = requests
         self._first = first
@@ -98,7 +102,10 @@ class Inflow:
         self._has_ended = False
 
     async def read(self) -> None:
-        """Read and look at messages until the end; why that came is put behind the last one."""
+        """Read and look at messages until the end; why that came is put behind the last one.
+
+        Cancelled because the service goes away, it says so there. Otherwise nobody takes messages any more.
+        """
         end: Exception | None = None
         try:
             plant, offset = await self._stream.calendars(), self._stream.next_offset
@@ -108,20 +115,17 @@ class Inflow:
                 message = self._message(request, plant, message.end_offset)
                 await self._read.put(message)
         except asyncio.CancelledError:
-            end = ShuttingDown()
+            if not self._signals.is_draining:
+                raise
+            end = IngestShuttingDown()
         except Exception as error:  # noqa: BLE001 - it is whoever takes the messages who raises it
             end = error
-        finally:
-            await self._read.put(end)
+        await self._read.put(end)
 
-    async def end_when_draining(self, signals: Signals, reading: asyncio.Task[None]) -> None:
+    async def end_when_draining(self, reading: asyncio.Task[None]) -> None:
         """Stop reading when the service goes away."""
-        try:
-            with signals.listen(_SIGNAL) as listener:
-                while True:
-                    await listener.wait(_LONG_WAIT_SECONDS)
-        except Draining:
-            reading.cancel()
+        await self._signals.drained()
+        reading.cancel()
 
     async def take(self) -> list[Message]:
         """Give what was read, as much as is landed at once; nothing at the end. Raises what ended the stream."""

@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
-from millwright_runtime import tracing
+from millwright_runtime import mistakes, tracing
 from millwright_runtime.concurrency.patience import to_the_end
-from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
 from millwright_runtime.events.signals import Draining
-from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 from prometheus_client import Counter, Histogram
 
@@ -106,7 +105,7 @@ class Worker:
                 try:
                     worked = await self.run_once()
                 except Exception as error:
-                    if not _is_away(error):
+                    if not is_away(error):
                         raise
                     _log.warning("a worker waits for the database", extra={"fault": repr(error)})
                     worked = False
@@ -145,7 +144,7 @@ class Worker:
             await to_the_end(self._release(key, began, is_attempt=False))
             raise
         except Exception as error:
-            if not _is_away(error):
+            if not is_away(error):
                 raise
             _log.warning("a window is begun anew", extra={"window": str(key), "fault": repr(error)})
             await self._release(key, began, is_attempt=True)
@@ -171,12 +170,10 @@ class Worker:
         except WindowLost:
             raise
         except Exception as error:
-            if _is_away(error):
+            if is_away(error):
                 raise
-            error_id = uuid.uuid4()
-            _log.exception("a window failed", extra={"window": str(key), "error_id": str(error_id)})
-            message = f"Something went wrong on our side; the log has it as error {error_id}."
-            await self._end(key, Ending(WindowState.FAILED, _elapsed_ms(began), "INTERNAL", message))
+            mistake = mistakes.record(_log, "a window failed", error, window=str(key))
+            await self._end(key, Ending(WindowState.FAILED, _elapsed_ms(began), mistake.reason, str(mistake)))
 
     async def _make_room(self, job: Job, began: float) -> None:
         """Make room for the facts of a day, and wait for whoever is in the way: that is no attempt at the window."""
@@ -217,11 +214,6 @@ class Worker:
             await self._end(key, Ending(WindowState.PENDING, _elapsed_ms(began), is_attempt=is_attempt))
         except Exception as error:  # noqa: BLE001 - the lease runs out
             _log.warning("a window could not be given back", extra={"window": str(key), "fault": repr(error)})
-
-
-def _is_away(error: BaseException) -> bool:
-    """Tell whether the database is away, or ended one of two who were both right: the same may be tried again."""
-    return isinstance(error, Unavailable) or is_connection_loss(error)
 
 
 def _count(ending: Ending) -> None:

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+from millwright_runtime.postgres import limits
 from millwright_runtime.postgres.database import Connection
 
 from millwright_etl.domain.quality import Rule
@@ -40,8 +41,8 @@ async def set_limits(connection: Connection, memory_megabytes: int, seconds: flo
     await connection.execute(
         f"SET LOCAL jit = off; SET LOCAL work_mem = '{memory_megabytes:d}MB'; "
         f"SET LOCAL statement_timeout = {round(seconds * 1000):d}; "
-        f"SET LOCAL transaction_timeout = {round(3 * seconds * 1000):d}; "
-        "SET LOCAL client_connection_check_interval = '1s'"
+        "SET LOCAL client_connection_check_interval = '1s'; "
+        f"{limits.extension(3 * seconds)}"
     )
 
 

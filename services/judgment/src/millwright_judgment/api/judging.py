@@ -11,8 +11,8 @@ from millwright.judgment.v1 import judgment_pb2
 from millwright.judgment.v1 import judgment_service_pb2 as pb
 from millwright.judgment.v1 import judgment_service_pb2_grpc as pb_grpc
 from millwright_runtime.api import calls, pages, status
-from millwright_runtime.errors import MillwrightError, Unavailable
-from millwright_runtime.events.signals import Draining
+from millwright_runtime.errors import MillwrightError
+from millwright_runtime.events.watch import ShuttingDown
 from millwright_runtime.service import Platform
 
 from millwright_judgment.api import executions as messages
@@ -28,12 +28,10 @@ from millwright_judgment.store.bases import Target
 
 _STREAM_WINDOW = 256
 """How many inputs of a stream are under way at once; no more is read before the first of them is answered."""
-_SIGNAL = "judge-streams"
-_LONG_WAIT_SECONDS = 3600.0
 _METHOD = "JudgeStream"
 
 
-class ShuttingDown(Unavailable):
+class JudgingShuttingDown(ShuttingDown):
     """This replica is going away. Send again what was not answered, with the same idempotency keys."""
 
 
@@ -95,19 +93,17 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
                 answers.put_nowait(asyncio.create_task(self._answer(request)))
                 await room.acquire()
         except asyncio.CancelledError:
-            end = ShuttingDown()
+            if not self._platform.signals.is_draining:
+                raise
+            end = JudgingShuttingDown()
         except MillwrightError as error:
             end = error
         finally:
             answers.put_nowait(end)
 
     async def _cancel_when_draining(self, reading: asyncio.Task[None]) -> None:
-        try:
-            with self._platform.signals.listen(_SIGNAL) as listener:
-                while True:
-                    await listener.wait(_LONG_WAIT_SECONDS)
-        except Draining:
-            reading.cancel()
+        await self._platform.signals.drained()
+        reading.cancel()
 
     async def _answer(self, message: pb.JudgeStreamRequest) -> pb.JudgeStreamResponse:
         try:

@@ -14,7 +14,6 @@ from millwright_judgment.domain.html.words import LANGUAGES
 from millwright_judgment.domain.releases import DEFAULT_FREEZE, Actor, Promotion, Rollback
 from millwright_judgment.domain.ruleset.limits import DOCUMENT_BYTES
 
-_LONGEST_FREEZE = timedelta(days=30)
 _LONGEST_PLAN = timedelta(days=366)
 
 
@@ -54,27 +53,7 @@ def _activate_time(value: timestamp_pb2.Timestamp) -> datetime:
 def rollback(request: release_service_pb2.RollbackVersionRequest) -> tuple[str, Rollback]:
     """Give the ruleset and the wish in a request to roll back."""
     name = names.parse_channel(request.channel, "channel")
-    target = request.target_version if request.HasField("target_version") else None
-    expected = request.expected_revision if request.HasField("expected_revision") else None
-    freeze = fields.duration(request.freeze, "freeze") if request.HasField("freeze") else DEFAULT_FREEZE
-    violations = list(fields.revision_faults(expected))
-    source = request.source_version if request.HasField("source_version") else None
-    for field, number in (("target_version", target), ("source_version", source)):
-        if number is not None and number <= 0:
-            violations.append(Violation(field, "OUT_OF_RANGE", "must be the number of a version, from 1"))
-    if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
-        violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
-    if violations:
-        raise InvalidFields(violations)
-    return name.ruleset, Rollback(
-        channel=name.channel,
-        target_version=target,
-        source_version=source,
-        expected_revision=expected,
-        keep_source_good=request.keep_source_good,
-        allow_bad_target=request.allow_bad_target,
-        freeze=freeze,
-    )
+    return name.ruleset, Rollback(channel=name.channel, **fields.rollback(request, DEFAULT_FREEZE))
 
 
 def document_text(text: str, field: str = "document") -> str:

@@ -144,6 +144,8 @@ class TooManyUploads(ResourceExhausted):
 class TooManyDatasets(ResourceExhausted):
     """There are {limit} data sets already. Delete one that is not needed."""
 
+    retry_seconds = None
+
 
 class StoreBusy(ResourceExhausted):
     """Executions cannot be stored as fast as they come. Try again in {retry_seconds} s."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, Database, is_away
 from prometheus_client import Counter
 
 from millwright_judgment.domain.evaluation.rows import Evaluator
@@ -91,9 +91,9 @@ class Copies:
             try:
                 if size := await self._copy(tenant, ruleset, day):
                     sizes.append(size)
-            except Exception as error:
-                if is_connection_loss(error):
-                    raise
+            except Exception as error:  # noqa: BLE001 - it is that day's, and no other's fault
+                if is_away(error):
+                    await self._database.ping()  # raises if it is; otherwise it was this day that took too long
                 is_done = False
                 extra = {"tenant": tenant, "ruleset": ruleset, "day": str(day)}
                 _log.warning("a day could not be copied; the next pass tries again", exc_info=error, extra=extra)

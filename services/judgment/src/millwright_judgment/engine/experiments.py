@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from millwright_runtime.errors import FailedPrecondition, MillwrightError, Unavailable
+from millwright_runtime.errors import FailedPrecondition, MillwrightError
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Connection, is_away
 from millwright_runtime.service import Platform
 
 from millwright_judgment.commands import experimenting, releasing
@@ -76,12 +76,12 @@ class Experiments:
         try:
             has_moved = await self._look(place)
         except MillwrightError as refusal:
-            if isinstance(refusal, Unavailable):
+            if is_away(refusal):
                 raise
             _log.info("an experiment moved meanwhile", extra={**extra, "fault": repr(refusal)})
             return False
         except Exception as error:
-            if is_connection_loss(error):
+            if is_away(error):
                 raise
             _log.exception("an experiment could not be looked at", extra=extra)
             return False

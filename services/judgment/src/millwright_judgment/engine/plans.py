@@ -6,9 +6,10 @@ Any replica may look; the lock on the ruleset's row lets one of them decide.
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 
 from millwright_judgment.commands import releasing
@@ -17,6 +18,7 @@ from millwright_judgment.store import drafts, releases
 
 _LOOK_SECONDS = 1.0
 _BATCH = 100
+_log = logging.getLogger(__name__)
 
 
 class Plans:
@@ -42,10 +44,18 @@ class Plans:
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             await drafts.forget_published(connection, _BATCH)
             due = await releases.due_plans(connection, _BATCH)
-        done = 0
-        for tenant, ruleset, channel in due:
+        return sum([await self._attend(*place) for place in due])
+
+    async def _attend(self, tenant: str, ruleset: str, channel: str) -> bool:
+        """Carry out one plan; tell whether something was made or taken back. What goes wrong is no other's fault."""
+        try:
             async with self._platform.database.transaction(tenant) as connection:
                 decision = await releasing.carry_out_plan(connection, self._log, tenant, ruleset, channel)
-            self._platform.committed(tenant, names.ruleset(ruleset))
-            done += decision.changed
-        return done
+        except Exception as error:
+            if is_away(error):
+                raise
+            extra = {"tenant": tenant, "ruleset": ruleset, "channel": channel}
+            _log.exception("a plan could not be carried out; it is tried again", extra=extra)
+            return False
+        self._platform.committed(tenant, names.ruleset(ruleset))
+        return decision.changed

@@ -13,8 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 
-from millwright_runtime.errors import Unavailable
-from millwright_runtime.postgres.database import ALL_TENANTS, Database, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, Database, is_away
 from prometheus_client import Counter, Gauge, Histogram
 
 from millwright_judgment.commands import storing
@@ -148,7 +147,7 @@ class Recorder:
                 async with self._database.transaction(ALL_TENANTS) as connection:
                     results = await storing.store(connection, groups, is_repeated=is_repeated)
             except Exception as error:
-                if not (isinstance(error, (Unavailable, storing.StoredMeanwhile)) or is_connection_loss(error)):
+                if not (isinstance(error, storing.StoredMeanwhile) or is_away(error)):
                     raise
                 if not is_repeated:
                     _log.warning("judgments wait for the database", extra={"fault": repr(error)})

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from millwright_runtime.postgres import limits
 from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_judgment.domain.executions import Execution
@@ -22,6 +23,8 @@ CLOSED_AFTER = timedelta(hours=2)
 LATE_AFTER = timedelta(minutes=30)
 """A judgment that is stored so long after it was made may be of a day that is copied. Far less than the above: what is
 not late when it is looked at is there before its day is copied, or ended by Postgres."""
+
+_COPY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,11 @@ async def uncopied(connection: Connection, day: date) -> Sequence[tuple[str, str
 
 
 async def take_turn(connection: Connection, tenant: str, ruleset: str, day: date) -> bool:
-    """Take the right to copy a day until the transaction ends; False if somebody has it or the day is copied."""
+    """Take the right to copy a day until the transaction ends; False if somebody has it or the day is copied.
+
+    The transaction may take an hour then: of a busy ruleset, a day is many files.
+    """
+    await connection.execute(limits.extension(_COPY_SECONDS))
     taken: bool = await connection.fetchval(_TAKE_TURN, f"{tenant}/{ruleset}/{day}")
     return taken and not await connection.fetchval(_IS_COPIED, tenant, ruleset, day)
 

@@ -1,12 +1,8 @@
-"""Asking the owners of what a module brings: each is asked whether it would take it (`validate_only`), nothing changes.
-
-Knows no message of those services: it finds them, by the method's name, in the contract that it is told.
-"""
+"""Asking the owners of what a module brings: each is asked whether it would take it (`validate_only`)."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,10 +11,10 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf import json_format, message_factory
-from google.rpc import error_details_pb2, status_pb2
 from millwright_runtime import tracing
-from millwright_runtime.api.credentials import Peer
+from millwright_runtime.api import peers
 from millwright_runtime.api.identity import Identity
+from millwright_runtime.api.peers import Peer
 from millwright_runtime.certificates import Certificates
 from millwright_runtime.json import JsonObject
 
@@ -49,14 +45,11 @@ _REFUSALS = frozenset(
         grpc.StatusCode.NOT_FOUND,
     }
 )
-_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-"""A service that is back is found within two seconds; gRPC would look every two minutes."""
 SIGNING_KEY = "MILLWRIGHT_MODULES_SIGNING_KEY"
 """The environment variable that says who we are to them."""
 
 _ROLE = "admin"
 """That of whoever installs: what they may publish is not refused because we might not."""
-_DETAILS = "grpc-status-details-bin"
 
 Sign: TypeAlias = Callable[[], str]
 """Gives a token to ask with; one a call, since they live for minutes."""
@@ -140,12 +133,10 @@ class _Line:
 
     def __init__(self, owner: Owner, certificates: Certificates | None) -> None:
         assert owner.endpoint is not None
-        service, _, name = owner.method.rpartition(".")[2].partition("/")
-        module: Any = importlib.import_module(owner.contract)
-        kind = module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
+        kind = peers.method(owner.contract, owner.method)
         self._owner = owner
         self._request_type = message_factory.GetMessageClass(kind.input_type)
-        self._peer = Peer(owner.endpoint, certificates, _OPTIONS, _ATTEMPT_SECONDS)
+        self._peer = Peer(owner.endpoint, certificates, _ATTEMPT_SECONDS)
 
     async def close(self) -> None:
         await self._peer.close()
@@ -164,7 +155,7 @@ class _Line:
         try:
             await self._send(request.SerializeToString(), sign, time.monotonic() + seconds)
         except grpc.aio.AioRpcError as error:
-            for told in _told(error):
+            for told in peers.violations(error, _MOST_VIOLATIONS) or [str(error.details())]:
                 yield self._problem(path, told)
 
     async def _send(self, body: bytes, sign: Sign, deadline: float) -> None:
@@ -190,13 +181,3 @@ class _Line:
 
     def _problem(self, path: str, told: str) -> Problem:
         return Problem(Reason.DOCUMENT_REFUSED, path, self._owner.name, shown(told))
-
-
-def _told(error: grpc.aio.AioRpcError) -> Sequence[str]:
-    """Give what an owner refuses, by its places in the document."""
-    trailers: Any = dict(error.trailing_metadata() or ())
-    found = error_details_pb2.BadRequest()
-    for detail in status_pb2.Status.FromString(trailers.get(_DETAILS, b"")).details:
-        detail.Unpack(found)
-    told = [f"{each.field}: {each.description}" for each in found.field_violations[:_MOST_VIOLATIONS]]
-    return told or [str(error.details())]

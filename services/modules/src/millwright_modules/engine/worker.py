@@ -13,10 +13,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
-from millwright_runtime import tracing
+from millwright_runtime import mistakes, tracing
 from millwright_runtime.errors import Unavailable
 from millwright_runtime.events.log import EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.events.signals import Draining
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 from prometheus_client import Counter
 
@@ -68,18 +69,16 @@ class Worker:
         self._running: dict[uuid.UUID, _Running] = {}
 
     async def run(self) -> None:
-        """Take operations as there is room, until cancelled."""
-        renewing = asyncio.create_task(self._keep_leases())
-        try:
-            with self._platform.signals.listen(WAITING) as listener:
-                while True:
-                    async with self._taking:
-                        await self._take()
-                    if self._room <= 0:
-                        await self._tell_who_waits()
-                    await listener.wait(_LOOK_SECONDS)
-        finally:
+        """Take operations as there is room, until cancelled or the service goes away.
+
+        Where the leases of those in hand cannot be kept, none is taken either: what was wrong with that is raised.
+        """
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._keep_leases())
+            with suppress(Draining):
+                await self._keep_taking()
             renewing.cancel()
+        raise Draining
 
     async def drain(self) -> None:
         """Stop working, and give operations up: another replica goes on with them at once."""
@@ -92,6 +91,15 @@ class Worker:
         async with self._platform.database.transaction(ALL_TENANTS) as connection:
             await operations.release(connection, self._owner)
         await self._platform.wake(WAITING)
+
+    async def _keep_taking(self) -> None:
+        with self._platform.signals.listen(WAITING) as listener:
+            while True:
+                async with self._taking:
+                    await self._take()
+                if self._room <= 0:
+                    await self._tell_who_waits()
+                await listener.wait(_LOOK_SECONDS)
 
     async def _take(self) -> None:
         room = self._room
@@ -142,7 +150,7 @@ class Worker:
                 async with self._platform.database.transaction(ALL_TENANTS) as connection:
                     ours = await operations.renew(connection, self._owner, _LEASE, held)
             except Exception as error:
-                if not is_connection_loss(error):
+                if not is_away(error):
                     raise
                 continue
             for operation, running in held.items():
@@ -162,18 +170,13 @@ class Worker:
         except LeaseLost:
             _log.info("an operation is not ours any more", extra=extra)
         except Exception as error:  # noqa: BLE001 - whatever it met, the worker goes on
-            if not is_connection_loss(error) and not isinstance(error, Unavailable):
-                await self._fail(work, extra)
+            if not is_away(error):
+                mistake = mistakes.record(_log, "an operation failed", error, **extra)
+                await self._end(work, Problem(Reason.INTERNAL, found=mistake.error_id), extra)
                 return
             _log.warning("an operation waits: what it needs is away", extra={**extra, "fault": repr(error)})
             if isinstance(error, Unavailable) and operation.attempts >= MOST_ATTEMPTS:
                 await self._end(work, Problem(Reason.BACKEND_UNAVAILABLE, found=str(error)), extra)
-
-    async def _fail(self, work: Work, extra: dict[str, str]) -> None:
-        """End an operation that met a fault of ours, with the id under which the log has it."""
-        error_id = uuid.uuid4().hex[:12]
-        _log.exception("an operation failed", extra={**extra, "error_id": error_id})
-        await self._end(work, Problem(Reason.INTERNAL, found=error_id), extra)
 
     async def _end(self, work: Work, problem: Problem, extra: dict[str, str]) -> None:
         try:

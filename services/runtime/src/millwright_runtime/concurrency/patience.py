@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from millwright_runtime.errors import Unavailable
-from millwright_runtime.postgres.database import is_connection_loss
+from millwright_runtime.postgres.database import is_away
 
 _RETRY_SECONDS = 0.25
 _log = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ async def persist(what: str, operation: Callable[[], Awaitable[ResultT]]) -> Res
         try:
             return await operation()
         except Exception as error:
-            if not (isinstance(error, Unavailable) or is_connection_loss(error)):
+            if not is_away(error):
                 raise
             if not is_waiting:
                 _log.warning("%s waits for the database", what, extra={"fault": repr(error)})

@@ -20,7 +20,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self._draining = False
+        self._draining = asyncio.Event()
 
     def notify(self, name: str) -> None:
         """Wake everybody who listens for `name`."""
@@ -29,7 +29,7 @@ class Signals:
 
     def drain(self) -> None:
         """Wake everybody for good: each wait from now on raises Draining."""
-        self._draining = True
+        self._draining.set()
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.set()
@@ -49,7 +49,11 @@ class Signals:
     @property
     def is_draining(self) -> bool:
         """Tell whether the service is going away."""
-        return self._draining
+        return self._draining.is_set()
+
+    async def drained(self) -> None:
+        """Wait until the service goes away."""
+        await self._draining.wait()
 
 
 class Listener:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from millwright_runtime.api import calls
 from millwright_runtime.errors import OutOfRange, Unavailable
 from millwright_runtime.events.signals import Draining, Listener, Signals
 
@@ -20,6 +22,11 @@ _BATCH = 200
 
 class ShuttingDown(Unavailable):
     """This replica is going away. Call again, with the last sequence you received."""
+
+    @property
+    def reason(self) -> str:
+        """Give the one constant; a subclass only says how else to go on."""
+        return "SHUTTING_DOWN"
 
 
 class SequenceAhead(OutOfRange):
@@ -57,8 +64,9 @@ class Feed(Generic[ItemT]):
         return follow(self.read, after, self.signals, self.name, newest=newest)
 
     async def poll(self, after: int, limit: int, wait_seconds: float, newest: int = 0) -> Sequence[ItemT]:
-        """Give at most `limit` items after `after`, as the function `poll` does."""
-        return await poll(self.read, after, limit, self.signals, self.name, wait_seconds, newest)
+        """Give, within a call, at most `limit` items after `after`, as the function `poll` does."""
+        resting = calls.current().resting
+        return await poll(self.read, after, limit, self.signals, self.name, wait_seconds, newest, resting)
 
 
 async def follow(
@@ -93,9 +101,19 @@ async def follow(
 
 
 async def poll(
-    read: Read[ItemT], after: int, limit: int, signals: Signals, name: str, wait_seconds: float, newest: int = 0
+    read: Read[ItemT],
+    after: int,
+    limit: int,
+    signals: Signals,
+    name: str,
+    wait_seconds: float,
+    newest: int = 0,
+    resting: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Sequence[ItemT]:
-    """Give at most `limit` items after `after`: at once if there are any, else the first to come in `wait_seconds`."""
+    """Give at most `limit` items after `after`: at once if there are any, else the first to come in `wait_seconds`.
+
+    `resting` is entered while nothing is done but to wait.
+    """
     give_up = time.monotonic() + wait_seconds
     with signals.listen(name) as listener:
         while True:
@@ -106,7 +124,8 @@ async def poll(
             remaining = give_up - time.monotonic()
             if items or remaining <= 0:
                 return items
-            await _wait(listener, min(_LOOK_SECONDS, remaining))
+            with resting():
+                await _wait(listener, min(_LOOK_SECONDS, remaining))
 
 
 def check_start(after: int, newest: int) -> None:

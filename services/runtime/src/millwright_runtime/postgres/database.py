@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
@@ -90,6 +91,8 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, url: str) -> None:
         self._pool = pool
         self._url = url
+        self._waiting: dict[object, float] = {}
+        """Since when each waits for a connection; in the order that they came."""
 
     @classmethod
     async def open(cls, url: str, connections: int, *, application: str) -> Database:
@@ -108,6 +111,11 @@ class Database:
         )
         return cls(pool, url)
 
+    @property
+    def late_seconds(self) -> float:
+        """How long whoever waits the longest for a connection has waited; 0 if nobody does."""
+        return time.monotonic() - next(iter(self._waiting.values())) if self._waiting else 0.0
+
     async def close(self) -> None:
         """Close every connection once its transaction has ended; after 5 s, without waiting."""
         try:
@@ -120,7 +128,7 @@ class Database:
     async def transaction(self, tenant: str) -> AsyncIterator[Connection]:
         """Give a connection inside a transaction that sees the rows of `tenant` alone; commit at the end.
 
-        It may take a minute; whoever needs longer sets `transaction_timeout`.
+        It may take a minute; whoever needs longer asks for it by `limits.extension`.
         """
         companion = _companion.get()
         is_written = False
@@ -144,10 +152,7 @@ class Database:
 
         It belongs to no tenant and sees no rows of any, unless it calls a function that sets one for the transaction.
         """
-        try:
-            connection = await self._pool.acquire()
-        except OSError as error:
-            raise DatabaseUnavailable from error
+        connection = await self._acquire()
         try:
             rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
             return rows
@@ -159,10 +164,7 @@ class Database:
         if not _TENANT.fullmatch(tenant):
             message = f"not a tenant: {tenant!r}"
             raise ValueError(message)
-        try:
-            connection = await self._pool.acquire()
-        except OSError as error:
-            raise DatabaseUnavailable from error
+        connection = await self._acquire()
         try:
             await connection.execute(f"{begin}; SET LOCAL millwright.tenant = '{tenant}'")
             yield connection
@@ -172,6 +174,16 @@ class Database:
             raise
         finally:
             await self._pool.release(connection)
+
+    async def _acquire(self) -> Connection:
+        waiter = object()
+        self._waiting[waiter] = time.monotonic()
+        try:
+            return await self._pool.acquire()
+        except OSError as error:
+            raise DatabaseUnavailable from error
+        finally:
+            del self._waiting[waiter]
 
     async def ping(self) -> None:
         """Raise unless Postgres answers within two seconds; that our connections are all busy is no fault of its.
@@ -247,6 +259,16 @@ def is_connection_loss(error: BaseException) -> bool:
             asyncpg.TransactionRollbackError,  # a deadlock, which ends one of two who are both right
         ),
     )
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether `error` means that Postgres, or another server that the work needs, is away or at its limits.
+
+    As with a lost connection, the same may be tried again later.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_away(each) for each in error.exceptions)
+    return isinstance(error, Unavailable) or is_connection_loss(error)
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import numpy as np
-from millwright_runtime.errors import MillwrightError, Unavailable
+from millwright_runtime import mistakes
+from millwright_runtime.errors import MillwrightError
 from millwright_runtime.events.log import Event, EventLog
-from millwright_runtime.postgres.database import ALL_TENANTS, is_connection_loss
+from millwright_runtime.postgres.database import ALL_TENANTS, is_away
 from millwright_runtime.service import Platform
 
 from millwright_judgment.domain import names
@@ -112,16 +113,14 @@ class Replays:
         except NotReproducible as found:
             await turn.end(Step.REFUTE, _not_reproducible(found))
         except MillwrightError as error:
-            if isinstance(error, Unavailable):
+            if is_away(error):
                 raise
             await turn.end(Step.FAIL, str(error))
         except Exception as error:
-            if is_connection_loss(error):
+            if is_away(error):
                 raise
-            error_id = uuid.uuid4()
-            _log.exception("a replay failed", extra={"replay": str(claim.replay.replay), "error_id": str(error_id)})
-            reason = f"Something went wrong on our side; the log has it as error {error_id}."
-            await turn.end(Step.FAIL, reason)
+            mistake = mistakes.record(_log, "a replay failed", error, replay=str(claim.replay.replay))
+            await turn.end(Step.FAIL, str(mistake))
 
     async def _forget(self) -> None:
         forgotten = 1
