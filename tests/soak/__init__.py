@@ -7,7 +7,6 @@ growth       whether it grows
 flood        calls that are too many, from processes of their own
 emergencies  calls that are let in nevertheless
 overload     what becomes of both
-cpus         who runs where
 run          one run: a stack, and the soak of it
 page         the page about it, with its plots
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from millwright_local.scratch import scratch_directory
 
-from tests.soak.cpus import split
+from tests.soak.mix import ALL_WEIGHTS, DEAR_WEIGHTS
 from tests.soak.overload import Overload, overload
 from tests.soak.page import Soak, write, write_overload
 from tests.soak.run import capacity, ready, soak
@@ -46,15 +46,14 @@ def _minutes(text: str) -> float:
 
 async def _soak(logs: Path, seconds: float) -> Soak:
     with scratch_directory(on_disk=True) as home:
-        async with ready(home, logs, has_rare=True) as (stack, mix):
+        async with ready(home, logs, weights=ALL_WEIGHTS) as (stack, mix):
             return await soak(stack, mix, await capacity(mix), seconds)
 
 
 async def _overload(logs: Path) -> Overload:
-    cpus = split()
     with scratch_directory(on_disk=True) as home:
-        async with ready(home, logs, cpus=cpus) as (stack, mix):
-            return await overload(stack, mix, await capacity(mix), OVERLOAD_SECONDS, cpus)
+        async with ready(home, logs, weights=DEAR_WEIGHTS) as (stack, mix):
+            return await overload(stack, mix, await capacity(mix), OVERLOAD_SECONDS)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ ROWS = 20
 WEIGHTS = {"judge": 40.0, "start": 20.0, "read": 25.0, "land": 10.0, "list": 4.0, "run": 1.0}
 RARE_WEIGHTS = {"install": 0.05, "replay": 0.1, "rollback": 0.1, "work": 0.2, "watch": 0.3}
 """Less than a hundredth of all, for they take long by themselves."""
+ALL_WEIGHTS = WEIGHTS | RARE_WEIGHTS
+DEAR_WEIGHTS = WEIGHTS | {"judge": 20.0, "start": 40.0, "read": 15.0, "land": 20.0}
+"""More of what costs a service much more than its caller: so few callers are a flood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,12 @@ def token_of(stack: Stack) -> str:
 
 
 class Mix:
-    """The calls, of kinds by chance, once what they need was prepared. An async context manager.
+    """The calls, of kinds by chance, once what they need was prepared. An async context manager."""
 
-    With `has_rare` those that take long are among them.
-    """
-
-    def __init__(self, endpoints: Mapping[str, str], token: str, seed: int, *, has_rare: bool = False) -> None:
-        self.weights = WEIGHTS | (RARE_WEIGHTS if has_rare else {})
+    def __init__(
+        self, endpoints: Mapping[str, str], token: str, seed: int, weights: Mapping[str, float] = WEIGHTS
+    ) -> None:
+        self.weights = weights
         self.workflow = WorkflowClient(endpoints["workflow"], token)
         self.judgment = JudgmentClient(endpoints["judgment"], token)
         self.etl = EtlClient(endpoints["etl"], token)
@@ -115,25 +117,9 @@ class Mix:
         await asyncio.gather(*(call_on() for _ in range(callers)))
         return (len(self.outcomes) - before) / seconds
 
-    async def at(self, rate: float, seconds: float, at_once: int | None = None) -> list[Outcome]:
-        """Begin so many calls a second, whatever becomes of those before; give the outcomes once all are there.
-
-        With `at_once`, no more than that are under way: those that would be are not made.
-        """
-        begin, number = time.monotonic(), 0
-        made: list[asyncio.Task[Outcome]] = []
-        under_way: set[asyncio.Task[Outcome]] = set()
-        async with asyncio.TaskGroup() as group:
-            while (now := time.monotonic()) < begin + seconds:
-                while number < (now - begin) * rate:
-                    number += 1
-                    if at_once is None or len(under_way) < at_once:
-                        task = group.create_task(self.one())
-                        made.append(task)
-                        under_way.add(task)
-                        task.add_done_callback(under_way.discard)
-                await asyncio.sleep(0.01)
-        return [task.result() for task in made]
+    async def at(self, rate: float, seconds: float) -> list[Outcome]:
+        """Begin so many calls a second, as the function `at` does."""
+        return await at(rate, seconds, self.one)
 
     async def start(self) -> None:
         """Start an instance; it is the one that is read until the next is started."""
@@ -147,7 +133,7 @@ class Mix:
             await self.workflow.call(self.workflow.workflows.PublishVersion, request)
         rules = PublishRulesetRequest(document=RULES.read_text(), promote_to="prod")
         await self.judgment.call(self.judgment.rulesets.PublishVersion, rules)
-        if self.weights != WEIGHTS:
+        if not RARE_WEIGHTS.keys().isdisjoint(self.weights):
             await self._opened.enter_async_context(self._rare)
         await self.start()
 
@@ -202,6 +188,29 @@ class Mix:
             record.event_time.FromDatetime(self._noon)
             records.append(record)
         return IngestBatchRequest(records=records)
+
+
+async def at(
+    rate: float, seconds: float, one: Callable[[], Coroutine[Any, Any, Outcome]], at_once: int | None = None
+) -> list[Outcome]:
+    """Begin so many calls a second, whatever becomes of those before; give the outcomes once all are there.
+
+    With `at_once`, no more than that are under way: those that would be are not made.
+    """
+    begin, number = time.monotonic(), 0
+    made: list[asyncio.Task[Outcome]] = []
+    under_way: set[asyncio.Task[Outcome]] = set()
+    async with asyncio.TaskGroup() as group:
+        while (now := time.monotonic()) < begin + seconds:
+            while number < (now - begin) * rate:
+                number += 1
+                if at_once is None or len(under_way) < at_once:
+                    task = group.create_task(one())
+                    made.append(task)
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+            await asyncio.sleep(0.01)
+    return [task.result() for task in made]
 
 
 def _definition(number: int) -> str:

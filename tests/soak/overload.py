@@ -12,12 +12,11 @@ from statistics import median, quantiles
 from millwright_local.stack import Stack
 
 from tests.soak import emergencies
-from tests.soak.cpus import SHARED, Cpus
 from tests.soak.flood import REFUSED, Flood, failures, flood, flooders
 from tests.soak.mix import Mix, Outcome, token_of
 
 TIMES = 3.0
-"""How often as can be served it is to be called; who shares its CPUs with the stack may not come to that."""
+"""How often as can be served it is to be called."""
 LEAST_TIMES = 2.85
 """From here on it is that, nearly enough. What was seen of less does not show what it is to."""
 PROBES = 10.0
@@ -46,8 +45,6 @@ class Overload:
     """Calls meanwhile that are always let in."""
     recovery_seconds: float | None
     """How long after it the median was what it had been, or about."""
-    cpus: Cpus = SHARED
-    """Who ran where."""
 
     @property
     def rate(self) -> float:
@@ -94,7 +91,7 @@ class Overload:
         return [text for is_so, text in found if is_so]
 
 
-async def overload(stack: Stack, mix: Mix, capacity: float, seconds: float, cpus: Cpus = SHARED) -> Overload:
+async def overload(stack: Stack, mix: Mix, capacity: float, seconds: float) -> Overload:
     """Call at three times the capacity, make in between what is always let in, and wait for recovery."""
     calls = await emergencies.prepare(mix)
     usual = median(it.seconds for it in await mix.at(capacity / 4, USUAL_SECONDS))
@@ -104,7 +101,7 @@ async def overload(stack: Stack, mix: Mix, capacity: float, seconds: float, cpus
         calling = group.create_task(emergencies.call(mix, calls, seconds))
         flooded = group.create_task(flood(ready))
     recovery = await _recovery(mix, capacity / 4, usual)
-    return Overload(seconds, capacity, usual, flooded.result(), probing.result(), calling.result(), recovery, cpus)
+    return Overload(seconds, capacity, usual, flooded.result(), probing.result(), calling.result(), recovery)
 
 
 async def _recovery(mix: Mix, rate: float, usual: float) -> float | None:

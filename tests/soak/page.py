@@ -44,13 +44,11 @@ own called all services, without waiting for answers. What is let in must be ser
 when to come again, what ends or mends work must go through, and afterwards it must be as before, without anybody's
 help.
 
-{where}
+Services, servers and those who called them shared the CPUs; those who called too much had them first (a niceness of
+-10), so what they took was missing to the services.
 
 {reached}
 """
-APART = """Services and servers had {stack} of the CPUs to themselves and those who called them {callers}, so that
-neither took the other's time; what can be served was measured so, too."""
-TOGETHER = "Services, servers and those who called them shared the CPUs."
 REACHED = "As many calls were begun as were to be: {wanted:g} times as many as can be served."
 MISSED = """There were to be {wanted:g} times as many calls as can be served, and {times:.1f} times as many were begun.
 So nothing here tells what more calls would do."""
@@ -182,11 +180,9 @@ def _emergencies(overload: Overload) -> list[tuple[str, ...]]:
 
 def _overloaded(overload: Overload) -> str:
     """Say how much too much it really was."""
-    cpus = overload.cpus
-    where = APART.format(stack=len(cpus.stack), callers=len(cpus.callers)) if cpus.stack else TOGETHER
     words = REACHED if overload.times >= LEAST_TIMES else MISSED
     reached = words.format(wanted=TIMES, times=overload.times)
-    return OVERLOAD.format(times=overload.times, where=where, reached=reached)
+    return OVERLOAD.format(times=overload.times, reached=reached)
 
 
 def _latency(outcomes: list[Outcome]) -> str:

@@ -14,8 +14,7 @@ import nats
 from millwright_local.databases import DATABASE
 from millwright_local.stack import Stack
 
-from tests.soak.cpus import SHARED, Cpus, on
-from tests.soak.mix import Mix, token_of
+from tests.soak.mix import WEIGHTS, Mix, token_of
 from tests.soak.page import Soak
 from tests.soak.samples import Samples
 
@@ -48,8 +47,7 @@ async def ready(
     home: Path,
     logs: Path,
     *,
-    has_rare: bool = False,
-    cpus: Cpus = SHARED,
+    weights: Mapping[str, float] = WEIGHTS,
     settings: Mapping[str, str] = LOGS,
 ) -> AsyncIterator[tuple[Stack, Mix]]:
     """Run a stack in a directory, and give it with the calls, once what they are about is made. Its logs are kept.
@@ -60,7 +58,7 @@ async def ready(
     for name, retention in RETENTION.items():
         stack.services[name].change_settings({**settings, **retention})
     with _keeping(stack.logs, logs):
-        async with _running(stack, cpus), Mix(stack.endpoints, token_of(stack), 1, has_rare=has_rare) as mix:
+        async with stack, Mix(stack.endpoints, token_of(stack), 1, weights) as mix:
             await mix.prepare()
             yield stack, mix
 
@@ -82,18 +80,6 @@ async def soak(stack: Stack, mix: Mix, capacity: float, seconds: float, round_se
         await samples.take(len(mix.outcomes))
     await mix.each()
     return Soak(seconds, capacity, mix.outcomes[before:], samples)
-
-
-@asynccontextmanager
-async def _running(stack: Stack, cpus: Cpus) -> AsyncIterator[None]:
-    """Run a stack on its CPUs, and the block on those of the callers."""
-    with on(cpus.stack):
-        await stack.start()
-    try:
-        with on(cpus.callers):
-            yield
-    finally:
-        await stack.stop()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.cpus import Cpus
 from tests.soak.emergencies import kinds
 from tests.soak.flood import REFUSED, Flood
 from tests.soak.mix import Outcome
@@ -55,20 +54,6 @@ def test_the_page_says_how_much_too_much_it_was(begun, title, words, tmp_path) -
     text = page(replace(WELL, flood=replace(FLOOD, begun=begun)), tmp_path)
     assert text.startswith(title)
     assert words in text
-
-
-@pytest.mark.parametrize(
-    ("cpus", "words"),
-    [
-        (
-            Cpus(frozenset({0, 1}), frozenset({2})),
-            "servers had 2 of the CPUs to themselves and those who called them 1",
-        ),
-        (Cpus(), "shared the CPUs"),
-    ],
-)
-def test_the_page_says_who_ran_where(cpus, words, tmp_path) -> None:
-    assert words in page(replace(WELL, cpus=cpus), tmp_path)
 
 
 def test_the_page_says_what_became_of_each_kind_that_is_always_let_in(tmp_path) -> None:

@@ -9,7 +9,7 @@ from millwright_local.scratch import scratch_directory
 
 from tests.soak.emergencies import kinds
 from tests.soak.flood import REFUSED
-from tests.soak.mix import RARE_WEIGHTS, WEIGHTS, Mix, token_of
+from tests.soak.mix import ALL_WEIGHTS, DEAR_WEIGHTS, Mix, token_of
 from tests.soak.overload import Overload, overload
 from tests.soak.page import Soak, write, write_overload
 from tests.soak.run import CALLERS, LOGS, ready, soak
@@ -39,16 +39,16 @@ async def course(tmp_path_factory) -> Course:
     """A stack's short life."""
     logs = tmp_path_factory.mktemp("soak") / "logs"
     with scratch_directory() as home:
-        async with ready(home, logs, has_rare=True, settings=LOGS | FEW_AT_ONCE) as (stack, mix):
+        async with ready(home, logs, weights=ALL_WEIGHTS, settings=LOGS | FEW_AT_ONCE) as (stack, mix):
             soaked = await soak(stack, mix, CALLS_A_SECOND, SOAK_SECONDS, ROUND_SECONDS)
-            async with Mix(stack.endpoints, token_of(stack), 2) as usual:
+            async with Mix(stack.endpoints, token_of(stack), 2, DEAR_WEIGHTS) as usual:
                 await usual.start()
                 capacity = await usual.capacity(CAPACITY_SECONDS, CALLERS)
                 return Course(soaked, await overload(stack, usual, capacity, OVERLOAD_SECONDS))
 
 
 def test_calls_of_every_kind_are_made_and_none_fails(course) -> None:
-    assert set(course.soak.kinds) == {*WEIGHTS, *RARE_WEIGHTS}
+    assert set(course.soak.kinds) == set(ALL_WEIGHTS)
     assert not course.soak.failures
 
 

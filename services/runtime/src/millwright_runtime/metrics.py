@@ -16,8 +16,9 @@ CALL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 CALLS_SHED = Counter("millwright_calls_shed_total", "Calls refused because too many were in progress.", ["method"])
-CALL_LIMIT = Gauge("millwright_call_limit", "Calls that may be in progress now, before further ones are refused.")
+CALL_LIMIT = Gauge("millwright_call_limit", "Calls that are served at once, at most.")
 LOOP_LATE_SECONDS = Gauge("millwright_loop_late_seconds", "How late the event loop is.")
+QUEUE_LATE_SECONDS = Gauge("millwright_queue_late_seconds", "How long is waited for a connection to Postgres.")
 CALLS_LIMITED = Counter(
     "millwright_calls_limited_total",
     "Calls refused because their tenant asked for too much: by calls or writes a second, or at_once.",

@@ -285,7 +285,8 @@ class running(Generic[SettingsT]):  # noqa: N801 - used as `async with running(â
             stack.push_async_callback(close)
         auditing = Auditing(database, service.name)
         stack.push_async_callback(loops.drain, auditing, configured.drain_seconds)  # once the last call has ended
-        server = ApiServer(configured, [*parts.servicers, AuditServicer(platform.reading, service.name)], auditing)
+        serving = [*parts.servicers, AuditServicer(platform.reading, service.name)]
+        server = ApiServer(configured, serving, auditing, lambda: database.late_seconds)
         await server.start()
         stack.push_async_callback(server.stop, configured.drain_seconds)
 

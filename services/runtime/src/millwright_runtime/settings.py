@@ -128,9 +128,9 @@ class ServiceSettings(BaseSettings):
     max_message_bytes: Annotated[int, Field(ge=64 * 1024)] = 4 * 1024 * 1024
     """The largest request that is read."""
     max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
-    """Unary calls in progress before further ones are told to come back."""
-    late_seconds: Annotated[float, Field(gt=0)] = 0.25
-    """How late the process may be with what is in progress before fewer calls than that are let in."""
+    """Unary calls in progress, or waiting for their turn, before further ones are told to come back."""
+    late_seconds: Annotated[float, Field(gt=0)] = 0.1
+    """How late the process may be with what is in progress before fewer calls than that are served at once."""
     max_watch_streams: Annotated[int, Field(ge=1)] = 2000
     """Streams open before further ones are told to come back."""
     tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.75

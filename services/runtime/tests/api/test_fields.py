@@ -11,9 +11,12 @@ from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright_runtime.api import calls, fields, messages
 from millwright_runtime.api.calls import Call, Principal
-from millwright_runtime.errors import InvalidFields
+from millwright_runtime.errors import InvalidFields, Violation
+
+HOUR = timedelta(hours=1)
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(codec="utf-8"))
 jsons = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text("ab/~"), inner), max_leaves=10)
@@ -74,6 +77,41 @@ def test_a_revision_may_be_missing_where_a_person_decides():
     assert list(fields.revision_faults(0, automatic=True)) == []
     assert [fault.reason for fault in fields.revision_faults(None, automatic=True)] == ["REQUIRED"]
     assert [fault.reason for fault in fields.revision_faults(-1)] == ["OUT_OF_RANGE"]
+
+
+def test_a_rollback_that_says_nothing_asks_for_the_last_good_version_and_freezes_as_the_service_does():
+    assert fields.rollback(RollbackVersionRequest(), HOUR) == {
+        "target_version": None,
+        "source_version": None,
+        "expected_revision": None,
+        "keep_source_good": False,
+        "allow_bad_target": False,
+        "freeze": HOUR,
+    }
+
+
+def test_a_rollback_is_what_was_asked_for():
+    request = RollbackVersionRequest(
+        target_version=2, source_version=3, expected_revision=0, keep_source_good=True, allow_bad_target=True, freeze={}
+    )
+    assert fields.rollback(request, HOUR) == {
+        "target_version": 2,
+        "source_version": 3,
+        "expected_revision": 0,
+        "keep_source_good": True,
+        "allow_bad_target": True,
+        "freeze": timedelta(0),
+    }
+
+
+def test_everything_that_is_wrong_with_a_rollback_is_told_at_once():
+    request = RollbackVersionRequest(
+        target_version=0, source_version=-1, expected_revision=-1, freeze=messages.duration(timedelta(days=31))
+    )
+    with pytest.raises(InvalidFields) as caught:
+        fields.rollback(request, HOUR, [Violation("run_policy", "UNKNOWN_VALUE", "must be a value of RunPolicy")])
+    named = [violation.field for violation in caught.value.violations]
+    assert named == ["expected_revision", "target_version", "source_version", "freeze", "run_policy"]
 
 
 def test_an_identifier_is_a_uuid():

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
+import asyncpg
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
@@ -117,6 +118,19 @@ async def test_an_unexpected_exception_leaks_nothing_and_is_found_in_the_log(ser
     (record,) = (record for record in caplog.records if record.message == "unexpected error")
     assert record.error_id == refusal.info.metadata["error_id"]
     assert "a secret" in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncpg.DeadlockDetectedError, asyncpg.SerializationError])
+async def test_a_deadlock_is_told_as_such_and_not_as_a_database_that_is_away(served, error, caplog):
+    served.shapes.behavior["unary_unary"] = raising(error("a secret"))
+    with caplog.at_level(logging.WARNING):
+        refusal = await refused(served.call("unary_unary"))
+    assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "CONFLICT")
+    assert refusal.retry_info is not None
+    assert "secret" not in str(refusal)
+    messages = [record.message for record in caplog.records]
+    assert "two transactions stood in each other's way" in messages
+    assert "database unavailable" not in messages
 
 
 async def test_a_servicer_may_end_a_call_itself(served):

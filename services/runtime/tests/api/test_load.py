@@ -7,7 +7,10 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from millwright_local.processes import until
 from millwright_local.testing.refusals import refused
+from millwright_runtime.concurrency import admission
 from prometheus_client import REGISTRY
+
+HOURS = 10_000.0
 
 
 class Held:
@@ -55,6 +58,15 @@ async def fill(served, held, shape):
     return calls, tasks
 
 
+async def idle(served):
+    """Wait until the interceptor counts nobody."""
+
+    async def is_idle():
+        return served.interceptor.admission.calls == served.interceptor.streams.calls == 0
+
+    await until(is_idle, 5)
+
+
 @pytest.mark.parametrize("shape", ["unary_unary", "unary_stream"])
 async def test_one_call_too_many_is_told_to_come_back_and_the_others_finish(served, held, shape):
     _, tasks = await fill(served, held, shape)
@@ -88,12 +100,47 @@ async def test_who_is_refused_holds_no_seat(served, held):
 
 
 async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_the_same(served, held, monkeypatch):
-    monkeypatch.setattr(served.interceptor.admission, "limit", 1)
+    monkeypatch.setattr(admission, "_FEWEST", 1)
+    monkeypatch.setattr(admission, "_SURE", 0)
+    for _ in range(2):
+        served.interceptor.admission.look(HOURS)
     call = served.call("unary_unary")
     await held.begun.acquire()
     assert (await refused(served.call("unary_unary"))).reason == "TOO_MANY_CALLS"
+    always = served.call("unary_unary", method="unary_unary_always")
+    await held.begun.acquire()
     held.release.set()
-    await asyncio.gather(call, served.call("unary_unary", method="unary_unary_always"))
+    await asyncio.gather(call, always)
+    await idle(served)
+
+
+async def test_a_process_that_is_late_serves_a_call_once_another_has_ended(served, held, monkeypatch):
+    monkeypatch.setattr(admission, "_FEWEST", 1)
+    for _ in range(2):
+        served.interceptor.admission.look(HOURS)
+    calls = [asyncio.ensure_future(served.call("unary_unary")) for _ in range(2)]
+    await held.begun.acquire()
+    held.release.set()
+    await asyncio.gather(*calls)
+    await idle(served)
+
+
+async def test_a_client_that_leaves_while_it_waits_gives_its_place_back(served, held, monkeypatch):
+    monkeypatch.setattr(admission, "_FEWEST", 1)
+    for _ in range(2):
+        served.interceptor.admission.look(HOURS)
+    first = served.call("unary_unary")
+    await held.begun.acquire()
+    second = served.call("unary_unary")
+
+    async def is_waiting():
+        return served.interceptor.admission.calls == 2
+
+    await until(is_waiting, 5)
+    second.cancel()
+    held.release.set()
+    await first
+    await idle(served)
 
 
 async def test_streams_leave_room_for_unary_calls(served, held):
@@ -101,15 +148,6 @@ async def test_streams_leave_room_for_unary_calls(served, held):
     _, unary = await fill(served, held, "unary_unary")
     held.release.set()
     await asyncio.gather(*streams, *unary)
-
-
-async def idle(served):
-    """Wait until the interceptor counts nobody."""
-
-    async def is_idle():
-        return served.interceptor.admission.calls == served.interceptor.streams.calls == 0
-
-    await until(is_idle, 5)
 
 
 @pytest.mark.parametrize("shape", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])

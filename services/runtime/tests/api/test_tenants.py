@@ -1,6 +1,7 @@
 """What one tenant asks for leaves room for the others: it is told to come back, and they do not notice it."""
 
 import asyncio
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -73,7 +74,10 @@ def test_what_is_in_progress_at_once_is_held_to_the_share(clock):
     tenants = Tenants(share=0.5, clock=clock)
     for _ in range(2):
         tenants.check("north", "calls", 4, is_write=False)
-        tenants.enter("north", "calls")
+        with tenants.entering("north", "calls"):
+            pass
+    with suppress(LookupError), tenants.entering("north", "calls"):  # it is refused after all
+        raise LookupError
     with pytest.raises(TenantTooBusy, match="has 2 calls in progress"):
         tenants.check("north", "calls", 4, is_write=False)
     tenants.check("north", "streams", 4, is_write=False)

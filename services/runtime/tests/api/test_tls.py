@@ -10,7 +10,7 @@ from millwright.workflow.v1 import release_service_pb2 as release_pb
 from millwright.workflow.v1 import release_service_pb2_grpc, workflow_service_pb2, workflow_service_pb2_grpc
 from millwright_local.testing.certificates import Authority
 from millwright_local.testing.refusals import refused
-from millwright_runtime.api.credentials import Peer
+from millwright_runtime.api.peers import Peer
 from millwright_runtime.api.server import ApiServer
 from millwright_runtime.certificates import Certificates, CertificateUnusable, Files
 from millwright_runtime.settings import PortTaken
@@ -242,7 +242,7 @@ async def test_a_peer_shows_its_newest_certificate_and_trusts_the_newest_authori
     own = authority.issue(tmp_path / "caller")
     async with serving(settings) as server:
         certificates = Certificates("call", Files(own.certificate, own.key, own.ca))
-        peer = Peer(f"127.0.0.1:{server.port}", certificates, [("grpc.use_local_subchannel_pool", 1)], SECONDS)
+        peer = Peer(f"127.0.0.1:{server.port}", certificates, SECONDS)
         first = peer.channel()
         assert await get(first, metadata) == "workflows/a"
         assert peer.channel() is first

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -25,6 +27,8 @@ class Call:
     principal: Principal
     deadline: float
     """On the clock of `time.monotonic()`, in seconds."""
+    resting: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered while the call waits on purpose, so that others are served."""
 
     @property
     def remaining_seconds(self) -> float:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypedDict
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
@@ -17,6 +18,7 @@ from millwright_runtime.errors import InvalidFields, Violation
 from millwright_runtime.json import Json
 
 REASON_LIMIT = 1000
+_LONGEST_FREEZE = timedelta(days=30)
 _LONGEST_WAIT_SECONDS = 30.0
 _ANSWER_SECONDS = 0.2
 
@@ -43,6 +45,65 @@ def revision_faults(expected: int | None, *, automatic: bool = False) -> Iterato
         yield Violation("expected_revision", "OUT_OF_RANGE", "must not be negative")
     if expected is None and automatic:
         yield Violation("expected_revision", "REQUIRED", "must be set by what no person decides")
+
+
+class RollbackRequest(Protocol):
+    """A request to roll a channel back, whatever the channel is of."""
+
+    target_version: int
+    source_version: int
+    expected_revision: int
+    keep_source_good: bool
+    allow_bad_target: bool
+
+    @property
+    def freeze(self) -> duration_pb2.Duration:
+        """Give how long automatic promotions are refused afterwards."""
+        ...
+
+    def HasField(self, field_name: Any, /) -> bool:
+        """Tell whether a field is set."""
+        ...
+
+
+class RollbackWish(TypedDict):
+    """What such a request asks for, by the names that domains have for it."""
+
+    target_version: int | None
+    source_version: int | None
+    expected_revision: int | None
+    keep_source_good: bool
+    allow_bad_target: bool
+    freeze: timedelta
+
+
+def rollback(request: RollbackRequest, freeze: timedelta, faults: Iterable[Violation] = ()) -> RollbackWish:
+    """Give what a request to roll back asks for; one that does not say how long it freezes does so for `freeze`.
+
+    Raises InvalidFields with everything that is wrong, `faults` included: those of what one service alone has.
+    """
+    if request.HasField("freeze"):
+        freeze = duration(request.freeze, "freeze")
+    target = request.target_version if request.HasField("target_version") else None
+    source = request.source_version if request.HasField("source_version") else None
+    expected = request.expected_revision if request.HasField("expected_revision") else None
+    violations = list(revision_faults(expected))
+    for field, number in (("target_version", target), ("source_version", source)):
+        if number is not None and number <= 0:
+            violations.append(Violation(field, "OUT_OF_RANGE", "must be the number of a version, from 1"))
+    if not timedelta(0) <= freeze <= _LONGEST_FREEZE:
+        violations.append(Violation("freeze", "OUT_OF_RANGE", "must be from 0 to 30 days"))
+    violations += faults
+    if violations:
+        raise InvalidFields(violations)
+    return RollbackWish(
+        target_version=target,
+        source_version=source,
+        expected_revision=expected,
+        keep_source_good=request.keep_source_good,
+        allow_bad_target=request.allow_bad_target,
+        freeze=freeze,
+    )
 
 
 def from_sequence(value: int) -> int:

@@ -1,7 +1,7 @@
 """The one interceptor: around every call of our own services it stands between gRPC and the servicer.
 
-In order: admit → authenticate → admit the tenant → authorize → serve under the deadline → turn what was raised into a
-status → count.
+In order: admit → authenticate → admit the tenant → authorize → wait for a seat → serve under the deadline → turn what
+was raised into a status → count.
 What is audited is recorded from the moment that its caller is known.
 It is one class because each wrapping layer costs a call about 13 µs.
 """
@@ -26,7 +26,7 @@ from millwright_runtime.api.authentication import Authenticator
 from millwright_runtime.api.tenants import Kind, Tenants
 from millwright_runtime.audit import recording
 from millwright_runtime.audit.auditing import Auditing
-from millwright_runtime.concurrency.admission import Admission
+from millwright_runtime.concurrency.admission import Admission, NoSeat, Queued, nothing_queued
 from millwright_runtime.errors import DeadlineExceeded, InvalidArgument, MillwrightError, ResourceExhausted, Unavailable
 
 _ANSWER_MARGIN_SECONDS = 0.2
@@ -73,8 +73,8 @@ class Limits:
     """The largest request."""
     write_seconds: float = 20.0
     """How long a stream waits for its client to make room for one more message."""
-    late_seconds: float = 0.25
-    """How late the event loop may be before fewer calls are let in than `calls`."""
+    late_seconds: float = 0.1
+    """How late the process may be before fewer calls are served at once than `calls`."""
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -87,18 +87,22 @@ class Interceptor(grpc.aio.ServerInterceptor):
         limits: Limits,
         tenants: Tenants | None = None,
         auditing: Auditing | None = None,
+        queued: Queued = nothing_queued,
     ) -> None:
-        """Serve by `rules`; `auditing` is needed where one of them has calls audited."""
+        """Serve by `rules`; `auditing` is needed where one of them has calls audited.
+
+        Fewer calls are let in while what is `queued` is late.
+        """
         self._tenants = tenants or Tenants()
         self._rules = rules
         self._auditing = auditing
         self._authenticator = authenticator
         self._limits = limits
         self._wrapped: dict[str, Handler] = {}
-        self.admission = Admission(limits.calls, limits.late_seconds)
+        self.admission = Admission(limits.calls, limits.late_seconds, queued)
         self.streams = Admission(limits.streams, limits.late_seconds)
         """Its limit stands: a stream that is open costs little."""
-        self._seats: Mapping[Kind, Admission] = {"calls": self.admission, "streams": self.streams}
+        self._admissions: Mapping[Kind, Admission] = {"calls": self.admission, "streams": self.streams}
         self._is_open = False
 
     def open(self) -> None:
@@ -145,7 +149,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     try:
                         async with deadline:
                             principal = await self._let_in("calls", method, rule, metadata, context)
-                            calls.enter(calls.Call(method, principal, begin + remaining))
+                            calls.enter(calls.Call(method, principal, begin + remaining, self.admission.resting))
                             response = await serve(read(request), context)
                             await self._finish(response)
                     except grpc.aio.AbortError:  # the servicer ended the call itself
@@ -235,27 +239,36 @@ class Interceptor(grpc.aio.ServerInterceptor):
     ) -> calls.Principal:
         if not self._is_open:
             raise Starting
-        seats = self._seats[kind]
-        if seats.is_full and not rule.always_admitted:
+        admission = self._admissions[kind]
+        if admission.is_full and not rule.always_admitted:
             metrics.CALLS_SHED.labels(method).inc()
             raise TooManyCalls
-        seats.calls += 1
+        admission.calls += 1
         try:
             principal = await self._authenticator.authenticate(metadata.get("authorization"))
             if not rule.always_admitted:
-                self._tenants.check(principal.tenant, kind, seats.limit, is_write=rule.audited is not None)
+                self._tenants.check(principal.tenant, kind, admission.most, is_write=rule.audited is not None)
             if rule.audited and self._auditing:
                 self._auditing.begin(rule.method, rule.audited, principal, context.peer())
             rule.check(principal)
-        except BaseException:  # who is refused holds no seat while it is told so
-            seats.calls -= 1
+            with self._tenants.entering(principal.tenant, kind):
+                if rule.always_admitted:
+                    admission.take_now()
+                else:
+                    await admission.take(principal.tenant)
+        except NoSeat:
+            admission.calls -= 1
+            metrics.CALLS_SHED.labels(method).inc()
+            raise TooManyCalls from None
+        except BaseException:  # who is refused is not in progress while it is told so
+            admission.calls -= 1
             raise
-        self._tenants.enter(principal.tenant, kind)
         return principal
 
     def _let_out(self, kind: Kind, principal: calls.Principal | None) -> None:
         if principal:
-            self._seats[kind].calls -= 1
+            self._admissions[kind].calls -= 1
+            self._admissions[kind].give_back()
             self._tenants.leave(principal.tenant, kind)
         if call := recording.current():
             call.close()

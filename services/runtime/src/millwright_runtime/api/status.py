@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Iterable
 
 import asyncpg
@@ -12,8 +11,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from millwright_runtime import tracing
-from millwright_runtime.errors import Aborted, MillwrightError
+from millwright_runtime import mistakes, tracing
+from millwright_runtime.errors import MillwrightError, Unavailable
 from millwright_runtime.postgres.database import DatabaseUnavailable, is_connection_loss
 
 _DOMAIN = "millwright"
@@ -24,27 +23,22 @@ _MAX_TEXT_CHARACTERS = 300
 _log = logging.getLogger(__name__)
 
 
-class Internal(MillwrightError):
-    """Something went wrong on our side; the log has it as error {error_id}."""
-
-
-class Conflict(Aborted):
-    """Another call changed the same at the same moment. Try again."""
+class Conflict(Unavailable):
+    """Another call changed the same at the same moment. Try again, with the same request_id where the call has one."""
 
 
 def refusal(error: BaseException, method: str) -> MillwrightError:
     """Give what to tell the client of `error`; what was not foreseen is logged in full under an id of its own."""
     if isinstance(error, MillwrightError):
         return error
+    if isinstance(error, (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)):  # else it is a loss, too
+        _log.warning("two transactions stood in each other's way", extra={"method": method, "fault": repr(error)})
+        return Conflict()
     if is_connection_loss(error):
         _log.warning("database unavailable", extra={"method": method, "fault": repr(error)})
         return DatabaseUnavailable()
-    if isinstance(error, (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)):
-        return Conflict()
-    error_id = str(uuid.uuid4())
     tracing.fail(error)
-    _log.error("unexpected error", extra={"method": method, "error_id": error_id}, exc_info=error)
-    return Internal(error_id=error_id)
+    return mistakes.record(_log, "unexpected error", error, method=method)
 
 
 def to_grpc(error: MillwrightError) -> status_pb2.Status:

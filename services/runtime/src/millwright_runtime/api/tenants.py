@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 from millwright_runtime import metrics
@@ -52,7 +53,7 @@ class Tenants:
     def check(self, tenant: str, kind: Kind, most: int, *, is_write: bool) -> None:
         """Raise TenantTooBusy or TenantTooFast if one call more is too much; it is counted as made.
 
-        `most` is how many of all tenants may be in progress now.
+        `most` is how many of all tenants may be in progress.
         """
         limit = max(1, int(self._share * most))
         if self._held[kind][tenant] >= limit:
@@ -60,9 +61,15 @@ class Tenants:
             raise TenantTooBusy(tenant=tenant, limit=limit, what=kind)
         self._special.get(tenant, self._usual).check(tenant, is_write=is_write)
 
-    def enter(self, tenant: str, kind: Kind) -> None:
-        """Count a call as in progress, also one that is always admitted."""
+    @contextmanager
+    def entering(self, tenant: str, kind: Kind) -> Iterator[None]:
+        """Count a call as in progress, also one that is always admitted, unless it is refused in the block."""
         self._held[kind][tenant] += 1
+        try:
+            yield
+        except BaseException:
+            self.leave(tenant, kind)
+            raise
 
     def leave(self, tenant: str, kind: Kind) -> None:
         """Count it no more."""
