@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
-from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
+from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
 from millwright_runtime.json import Json
 
@@ -40,4 +40,29 @@ def duration(span: timedelta) -> duration_pb2.Duration:
 
 def value(json: Json) -> struct_pb2.Value:
     """Give JSON."""
-    return json_format.ParseDict(json, struct_pb2.Value())  # type: ignore[arg-type]  # a Value takes any JSON
+    message = struct_pb2.Value()
+    _fill(message, json)
+    return message
+
+
+def _fill(message: struct_pb2.Value, json: Json) -> None:
+    """Set a message to JSON: `json_format` copies the names of all that is around for every entry of a list."""
+    match json:
+        case None:
+            message.null_value = struct_pb2.NULL_VALUE
+        case bool():
+            message.bool_value = json
+        case int() | float():
+            message.number_value = json
+        case str():
+            message.string_value = json
+        case list():
+            message.list_value.SetInParent()
+            values = message.list_value.values
+            for entry in json:
+                _fill(values.add(), entry)
+        case dict():
+            message.struct_value.SetInParent()
+            fields = message.struct_value.fields
+            for key, entry in json.items():
+                _fill(fields[key], entry)
