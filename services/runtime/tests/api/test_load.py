@@ -99,11 +99,17 @@ async def test_who_is_refused_holds_no_seat(served, held):
     assert served.interceptor.admission.calls == 0
 
 
-async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_the_same(served, held, monkeypatch):
+@pytest.fixture
+def late(served, monkeypatch):
+    """The process is so late that one call is served at once."""
     monkeypatch.setattr(admission, "_FEWEST", 1)
-    monkeypatch.setattr(admission, "_SURE", 0)
     for _ in range(2):
         served.interceptor.admission.look(HOURS)
+
+
+@pytest.mark.usefixtures("late")
+async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_the_same(served, held, monkeypatch):
+    monkeypatch.setattr(admission, "_SURE", 0)
     call = served.call("unary_unary")
     await held.begun.acquire()
     assert (await refused(served.call("unary_unary"))).reason == "TOO_MANY_CALLS"
@@ -114,10 +120,8 @@ async def test_a_process_that_is_late_lets_fewer_in_and_what_must_not_wait_all_t
     await idle(served)
 
 
-async def test_a_process_that_is_late_serves_a_call_once_another_has_ended(served, held, monkeypatch):
-    monkeypatch.setattr(admission, "_FEWEST", 1)
-    for _ in range(2):
-        served.interceptor.admission.look(HOURS)
+@pytest.mark.usefixtures("late")
+async def test_a_process_that_is_late_serves_a_call_once_another_has_ended(served, held):
     calls = [asyncio.ensure_future(served.call("unary_unary")) for _ in range(2)]
     await held.begun.acquire()
     held.release.set()
@@ -125,10 +129,8 @@ async def test_a_process_that_is_late_serves_a_call_once_another_has_ended(serve
     await idle(served)
 
 
-async def test_a_client_that_leaves_while_it_waits_gives_its_place_back(served, held, monkeypatch):
-    monkeypatch.setattr(admission, "_FEWEST", 1)
-    for _ in range(2):
-        served.interceptor.admission.look(HOURS)
+@pytest.mark.usefixtures("late")
+async def test_a_client_that_leaves_while_it_waits_gives_its_place_back(served, held):
     first = served.call("unary_unary")
     await held.begun.acquire()
     second = served.call("unary_unary")
