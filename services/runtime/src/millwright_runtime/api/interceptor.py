@@ -241,8 +241,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
             raise Starting
         admission = self._admissions[kind]
         if admission.is_full and not rule.always_admitted:
-            metrics.CALLS_SHED.labels(method).inc()
-            raise TooManyCalls
+            raise _shed(method)
         admission.calls += 1
         try:
             principal = await self._authenticator.authenticate(metadata.get("authorization"))
@@ -256,12 +255,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
                     admission.take_now()
                 else:
                     await admission.take(principal.tenant)
-        except NoSeat:
+        except BaseException as error:  # who is refused is not in progress while it is told so
             admission.calls -= 1
-            metrics.CALLS_SHED.labels(method).inc()
-            raise TooManyCalls from None
-        except BaseException:  # who is refused is not in progress while it is told so
-            admission.calls -= 1
+            if isinstance(error, NoSeat):
+                raise _shed(method) from None
             raise
         return principal
 
@@ -288,6 +285,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 with suppress(MillwrightError):
                     read(request)
             self._auditing.refused(call, refusal)
+
+
+def _shed(method: str) -> TooManyCalls:
+    """Count a call that there is no room for, and give its refusal."""
+    metrics.CALLS_SHED.labels(method).inc()
+    return TooManyCalls()
 
 
 def _stream(streaming: bool) -> str:  # noqa: FBT001 - as gRPC has it
