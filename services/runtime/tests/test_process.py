@@ -18,7 +18,7 @@ from millwright_local.ports import find_free_port
 from millwright_local.processes import Process
 from millwright_local.testing.refusals import refused
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture
