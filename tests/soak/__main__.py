@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,10 +14,12 @@ from millwright_local.scratch import scratch_directory
 from tests.soak.mix import ALL_WEIGHTS, DEAR_WEIGHTS
 from tests.soak.overload import Overload, overload
 from tests.soak.page import Soak, write, write_overload
-from tests.soak.run import capacity, ready, soak
+from tests.soak.run import LOGS, capacity, ready, soak
 
 KEPT = Path(".millwright") / "soak"
 OVERLOAD_SECONDS = 30.0
+CONNECTIONS = {"DATABASE_CONNECTIONS": str(min(10, 2 * (os.cpu_count() or 1)))}
+"""As docs/runbook.md sizes them: of each service twice the cores of Postgres, up to the usual 10."""
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ async def _soak(logs: Path, seconds: float) -> Soak:
 
 async def _overload(logs: Path) -> Overload:
     with scratch_directory(on_disk=True) as home:
-        async with ready(home, logs, weights=DEAR_WEIGHTS) as (stack, mix):
+        async with ready(home, logs, weights=DEAR_WEIGHTS, settings=LOGS | CONNECTIONS) as (stack, mix):
             return await overload(stack, mix, await capacity(mix), OVERLOAD_SECONDS)
 
 

@@ -45,11 +45,12 @@ when to come again, what ends or mends work must go through, and afterwards it m
 help.
 
 Services, servers and those who called them shared the CPUs; those who called too much had them first (a niceness of
--10), so what they took was missing to the services.
+-10), so what they took was missing to the services. Each service had twice as many connections to Postgres as Postgres
+has cores, 10 at most, as [How to size](runbook.md#how-to-size) says.
 
 {reached}
 """
-REACHED = "As many calls were begun as were to be: {wanted:g} times as many as can be served."
+REACHED = "{times:.2f} times as many calls as can be served were begun; {wanted:g} times as many were to be."
 MISSED = """There were to be {wanted:g} times as many calls as can be served, and {times:.1f} times as many were begun.
 So nothing here tells what more calls would do."""
 

@@ -42,7 +42,7 @@ def test_what_was_begun_counts_and_not_what_was_answered() -> None:
 @pytest.mark.parametrize(
     ("begun", "title", "words"),
     [
-        (300, "# 3.0 times as much", "As many calls were begun as were to be: 3 times"),
+        (300, "# 3.0 times as much", "3.00 times as many calls as can be served were begun; 3 times"),
         (
             170,
             "# 1.7 times as much",

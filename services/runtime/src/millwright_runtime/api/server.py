@@ -25,7 +25,7 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _REFLECTION = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
-_LISTENERS = 32
+_LISTENERS = 16
 """Each costs a few milliseconds at start and some 100 kB: decision 0040."""
 _HARD_LIMIT = 2
 """Times the largest request: up to here we refuse in our own words, past it gRPC does, before it has read all."""
