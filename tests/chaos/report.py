@@ -24,10 +24,10 @@ All four services ran in two replicas each, with Postgres, Valkey and NATS, as p
 Callers published, promoted and rolled back versions, started and cancelled instances, judged and replayed, landed rows
 and ran the pipeline, installed modules and rolled them back, and watched all of it, some of them slowly; instances
 judged, ran the pipeline, read the facts and installed a module over the other services, and others had workers measure
-parts and people say yes to them. Each call was repeated, under
-the same id, until it was answered. Meanwhile a plan made from a seed killed (SIGKILL), froze (SIGSTOP) and restarted
-replicas and servers, cut, reset and slowed the links between them, wiped Valkey and NATS, and made the flushes of
-Postgres slow. Then all was mended, and what the services held was compared with what the callers had been told.
+parts and people say yes to them. Each call was repeated, under the same id, until it was answered. Meanwhile a plan
+made from a seed killed (SIGKILL), froze (SIGSTOP) and restarted replicas and servers, cut, reset and slowed the links
+between them, wiped Valkey and NATS, and made the flushes of Postgres slow. Then all was mended, and what the services
+held was compared with what the callers had been told.
 
 A link is a proxy, and no network namespace: one between each replica and each server, and one between each replica of
 the workflow service and each other service, which a fault calls a call. While it is cut, nothing passes and nothing is
