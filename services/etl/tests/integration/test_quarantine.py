@@ -51,6 +51,19 @@ async def redriven(client, *redrives, **fields):
     return await client.ended(answer.run.name)
 
 
+async def test_pages_of_large_rows_are_within_what_a_client_reads(client):
+    for number in range(6):
+        await client.land(record({**BAD, "note": "x" * 900_000}, str(number)))
+    await made(client)
+    seen, token = [], ""
+    while token or not seen:
+        answer = await client.ListQuarantinedRecords(page_token=token)
+        seen.append([found.record.external_id for found in answer.records])
+        token = answer.next_page_token
+    assert [len(page) for page in seen] == [4, 2]
+    assert sorted(found for page in seen for found in page) == list("012345")
+
+
 async def test_a_row_is_told_as_it_was_landed_with_everything_that_is_wrong_with_it(client):
     payload = {**BAD, "defect_qty": -1, "shift": "Z"}
     await client.land(record(payload, "7", source_time=NOON))

@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from millwright_runtime.api import calls, pages
 from millwright_runtime.api.calls import Call, Principal
 from millwright_runtime.api.pages import PageTokenMismatch
@@ -12,6 +13,14 @@ from millwright_runtime.errors import InvalidFields
 
 def calling(method="/test/List", tenant="north"):
     calls.enter(Call(method, Principal("somebody", tenant, frozenset()), float("inf")))
+
+
+def number(value):
+    return Int64Value(value=value)
+
+
+def megabytes(count):
+    return StringValue(value="x" * (count * 1_100_000))
 
 
 @pytest.fixture(autouse=True)
@@ -71,13 +80,33 @@ def test_a_forged_text_of_another_form_is_a_mismatch(position):
 
 @pytest.mark.parametrize(("found", "size", "page", "more"), [([1, 2, 3], 2, [1, 2], True), ([1, 2], 2, [1, 2], False)])
 def test_a_page_leads_on_if_one_more_was_found(found, size, page, more):
-    cut, token = pages.cut(found, size, lambda item: item, "filter")
-    assert cut == page
+    cut, token = pages.cut(found, size, number, lambda item: item, "filter")
+    assert [each.value for each in cut] == page
     assert (pages.read(token, pages.number, "filter") == page[-1]) if more else token == ""
 
 
+@pytest.mark.parametrize(
+    ("sizes", "pages_of"),
+    [
+        ([1, 1, 1], [3]),
+        ([1, 1, 1, 2, 1], [3, 2]),
+        ([4, 1, 1], [1, 2]),
+        ([1, 4, 4, 1], [1, 1, 1, 1]),
+    ],
+)
+def test_a_page_has_no_more_than_a_client_reads_but_always_something(sizes, pages_of):
+    seen, numbered = [], list(enumerate(sizes))
+    while numbered:
+        cut, token = pages.cut(numbered, 10, lambda item: megabytes(item[1]), lambda item: item[0])
+        seen.append(len(cut))
+        numbered = numbered[len(cut) :]
+        assert (token != "") == bool(numbered)
+        assert not token or pages.read(token, pages.number) == numbered[0][0] - 1
+    assert seen == pages_of
+
+
 def test_nothing_found_is_a_page_without_a_next_one():
-    assert pages.cut([], 2, lambda item: item) == ([], "")
+    assert pages.cut([], 2, number, lambda item: item) == ([], "")
 
 
 def test_a_position_of_an_instant_and_a_uuid_comes_back_exactly():

@@ -92,9 +92,9 @@ class PipelineServicer(QualityRulesServicer, pb_grpc.PipelineServiceServicer):
         before = pages.read(request.page_token, pages.time_and_id, state)
         async with self._platform.reading() as connection:
             found = await store.page(connection, state, before, size + 1)
-            page, token = pages.cut(found, size, _place, state)
-            paces = [await store.latest_pace(connection, run.tenant, run.run) for run in page]
-        return pb.ListRunsResponse(runs=map(run_messages.run, page, paces), next_page_token=token)
+            paces = {run.run: await store.latest_pace(connection, run.tenant, run.run) for run in found}
+        runs, token = pages.cut(found, size, lambda run: run_messages.run(run, paces[run.run]), _place, state)
+        return pb.ListRunsResponse(runs=runs, next_page_token=token)
 
     async def ListWindows(self, request: pb.ListWindowsRequest, _context: Any) -> pb.ListWindowsResponse:
         """List the windows of a run by day."""
@@ -105,8 +105,10 @@ class PipelineServicer(QualityRulesServicer, pb_grpc.PipelineServiceServicer):
         async with self._platform.reading() as connection:
             await store.get(connection, run_id)
             found = await store.windows(connection, run_id, state, after, size + 1)
-        page, token = pages.cut(found, size, lambda window: window.date.isoformat(), run_id, state)
-        return pb.ListWindowsResponse(windows=map(run_messages.window, page), next_page_token=token)
+        windows, token = pages.cut(
+            found, size, run_messages.window, lambda window: window.date.isoformat(), run_id, state
+        )
+        return pb.ListWindowsResponse(windows=windows, next_page_token=token)
 
     async def CancelRun(self, request: pb.CancelRunRequest, _context: Any) -> pb.CancelRunResponse:
         """Stop a run."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from millwright.etl.v1 import production_service_pb2 as pb
@@ -46,7 +47,7 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
                 if encoder:
                     yield pb.QueryProductionResponse(arrow=encoder.encode(rows))
                 else:
-                    yield pb.QueryProductionResponse(rows=[queries.row(keys, list(row)) for row in rows])
+                    yield pb.QueryProductionResponse(rows=[queries.row(keys, row) for row in rows])
         if encoder:
             yield pb.QueryProductionResponse(arrow=encoder.end())
 
@@ -59,8 +60,8 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
             raise pages.PageTokenMismatch
         async with self._platform.reading() as connection:
             found = await production.page(connection, query, after, size + 1)
-        page, token = pages.cut(found, size, lambda row: list(row)[:keys], query)
-        return pb.ListProductionResponse(rows=[queries.row(keys, list(row)) for row in page], next_page_token=token)
+        rows, token = pages.cut(found, size, partial(queries.row, keys), lambda row: list(row)[:keys], query)
+        return pb.ListProductionResponse(rows=rows, next_page_token=token)
 
     async def ListDefects(self, request: pb.ListDefectsRequest, _context: Any) -> pb.ListDefectsResponse:
         """Read one page of defects by type."""
@@ -68,8 +69,8 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
         offset = pages.read(request.page_token, pages.number, wanted, group_by) or 0
         async with self._platform.reading() as connection:
             found = await production.defects(connection, wanted, group_by, offset, size + 1)
-        page, token = pages.cut(found, size, lambda _: offset + size, wanted, group_by)
-        rows = [pb.DefectRow(keys=keys, defect_type=kind, defect_qty=pieces) for *keys, kind, pieces in map(list, page)]
+        numbered = list(enumerate(found, offset + 1))
+        rows, token = pages.cut(numbered, size, lambda it: _defect(it[1]), lambda it: it[0], wanted, group_by)
         return pb.ListDefectsResponse(rows=rows, next_page_token=token)
 
     async def GetFreshness(self, _request: pb.GetFreshnessRequest, _context: Any) -> pb.GetFreshnessResponse:
@@ -126,8 +127,8 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
         after = pages.read(request.page_token, pages.text, dimension) or ""
         async with self._platform.reading() as connection:
             found = await dimensions.page(connection, dimension, after, size + 1)
-        page, token = pages.cut(found, size, lambda member: member.code, dimension)
-        return pb.ListDimensionResponse(members=map(_member, page), next_page_token=token)
+        members, token = pages.cut(found, size, _member, lambda member: member.code, dimension)
+        return pb.ListDimensionResponse(members=members, next_page_token=token)
 
     async def SaveDimensionMember(
         self, request: pb.SaveDimensionMemberRequest, _context: Any
@@ -145,6 +146,11 @@ class ProductionServicer(pb_grpc.ProductionServiceServicer):
         async with self._platform.database.transaction(tenant) as connection:
             saved = await dimensions.save(connection, tenant, dimension, code, member.names)
         return pb.SaveDimensionMemberResponse(member=_member(saved))
+
+
+def _defect(found: Iterable[Any]) -> pb.DefectRow:
+    *keys, kind, pieces = found
+    return pb.DefectRow(keys=keys, defect_type=kind, defect_qty=pieces)
 
 
 def _dimension(value: pb.Dimension.ValueType) -> Dimension:

@@ -45,9 +45,9 @@ class QuarantineServicer(pb_grpc.QuarantineServiceServicer):
         wanted, size = _wanted(request), pages.size(request.page_size)
         before = pages.read(request.page_token, lambda position: uuid.UUID(pages.text(position)), wanted)
         async with self._platform.reading() as connection:
-            found = await quarantine.page(connection, wanted, before, size + 1)
-        page, token = pages.cut(found, size, lambda each: str(each.id), wanted)
-        return pb.ListQuarantinedRecordsResponse(records=map(_message, page), next_page_token=token)
+            found = await quarantine.page(connection, wanted, before, size + 1, pages.ANSWER_BYTES)
+        records, token = pages.cut(found, size, _message, lambda each: str(each.id), wanted)
+        return pb.ListQuarantinedRecordsResponse(records=records, next_page_token=token)
 
     async def RedriveRecords(self, request: pb.RedriveRecordsRequest, _context: Any) -> pb.RedriveRecordsResponse:
         """Send quarantined rows through again."""

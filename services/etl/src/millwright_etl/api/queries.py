@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -40,8 +40,9 @@ def filter_of(message: pb.ProductionFilter, group_by: Sequence[Dimension | None]
     return wanted
 
 
-def row(keys: int, values: Sequence[Any]) -> pb.ProductionRow:
+def row(keys: int, found: Iterable[Any]) -> pb.ProductionRow:
     """Give a row, the first `keys` columns of which are keys."""
+    values = list(found)
     measured = [pb.MeasuredValue(value=value) for value in values[keys:]]
     return pb.ProductionRow(keys=values[:keys], values=measured)
 

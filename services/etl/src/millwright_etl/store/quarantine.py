@@ -13,6 +13,9 @@ from millwright_runtime.postgres.database import TENANT, Connection
 
 from millwright_etl.domain.quarantine import Actor, Quarantined, State, Wanted
 
+_FETCHED_ROWS = 20
+"""At once: each may have a megabyte."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -38,10 +41,22 @@ class Correction:
     """The business day that it belongs to now."""
 
 
-async def page(connection: Connection, wanted: Wanted, before: uuid.UUID | None, limit: int) -> Sequence[Quarantined]:
-    """Give at most `limit` rows, the newest first, those before the row `before`."""
-    rows = await connection.fetch(_PAGE, wanted.state, wanted.from_date, wanted.to_date, wanted.code, before, limit)
-    return [_quarantined(row) for row in rows]
+async def page(
+    connection: Connection, wanted: Wanted, before: uuid.UUID | None, limit: int, enough_bytes: int
+) -> Sequence[Quarantined]:
+    """Give at most `limit` rows, the newest first, those before the row `before`.
+
+    Rows are as large as their payloads: it ends with the one by which they have more than `enough_bytes` together.
+    """
+    values = (wanted.state, wanted.from_date, wanted.to_date, wanted.code, before, limit)
+    found: list[Quarantined] = []
+    taken = 0
+    async for row in connection.cursor(_PAGE, *values, prefetch=_FETCHED_ROWS):
+        found.append(_quarantined(row))
+        taken += len(row["payload"])
+        if taken > enough_bytes:
+            break
+    return found
 
 
 async def find(connection: Connection, ids: Sequence[uuid.UUID]) -> Sequence[Quarantined]:

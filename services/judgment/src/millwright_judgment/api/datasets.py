@@ -56,8 +56,8 @@ class DatasetRpcs:
         after = pages.read(request.page_token, pages.text, "datasets", ruleset) or ""
         async with self._platform.reading() as connection:
             found = await datasets.page(connection, ruleset, after, size + 1)
-        page, token = pages.cut(found, size, lambda each: each.dataset, "datasets", ruleset)
-        return pb.ListDatasetsResponse(datasets=map(_dataset, page), next_page_token=token)
+        listed, token = pages.cut(found, size, _dataset, lambda each: each.dataset, "datasets", ruleset)
+        return pb.ListDatasetsResponse(datasets=listed, next_page_token=token)
 
     async def DeleteDataset(self, request: pb.DeleteDatasetRequest, _context: Any) -> pb.DeleteDatasetResponse:
         """Delete a data set."""

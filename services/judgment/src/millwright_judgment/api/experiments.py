@@ -62,10 +62,8 @@ class ExperimentServicer(pb_grpc.ExperimentServiceServicer):
         before = pages.read(request.page_token, _position, ruleset)
         async with self._platform.reading() as connection:
             found = await store.page(connection, ruleset, before, size + 1)
-        page, token = pages.cut(found, size, lambda it: [it.start_time.isoformat(), it.name], ruleset)
-        return pb.ListExperimentsResponse(
-            experiments=[messages.experiment(each) for each in page], next_page_token=token
-        )
+        experiments, token = pages.cut(found, size, messages.experiment, _place, ruleset)
+        return pb.ListExperimentsResponse(experiments=experiments, next_page_token=token)
 
     async def StepExperiment(self, request: pb.StepExperimentRequest, _context: Any) -> pb.StepExperimentResponse:
         """Move a canary on, or widen an enrolment."""
@@ -145,6 +143,10 @@ def _decided(done: Experimented) -> dict[str, Any]:
         "experiment": messages.experiment(done.experiment),
         "release": responses.release(done.experiment.ruleset, release) if release else None,
     }
+
+
+def _place(experiment: Experiment) -> list[str]:
+    return [experiment.start_time.isoformat(), experiment.name]
 
 
 def _position(position: Any) -> tuple[datetime, str]:

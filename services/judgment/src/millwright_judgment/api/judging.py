@@ -125,12 +125,11 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
         last = pages.read(request.page_token, pages.time_and_id, wanted)
         async with self._platform.reading() as connection:
             found, end = await store.page(connection, wanted, last[1] if last else None, size + 1)
-        page, token = pages.cut(found, size, lambda it: _place(it.execution), wanted)
-        if end is not None:
+        read = [await self._judging.read(each) for each in found]
+        executions, token = pages.cut(read, size, messages.execution, lambda it: _place(it.execution.execution), wanted)
+        if end is not None and not token:
             token = pages.write(_place(end), wanted)
-        return pb.ListExecutionsResponse(
-            executions=[messages.execution(await self._judging.read(each)) for each in page], next_page_token=token
-        )
+        return pb.ListExecutionsResponse(executions=executions, next_page_token=token)
 
     async def ExplainExecution(self, request: pb.ExplainExecutionRequest, _context: Any) -> pb.ExplainExecutionResponse:
         """Say why an execution came out as it did."""

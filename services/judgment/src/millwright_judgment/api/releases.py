@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from millwright.judgment.v1 import release_service_pb2 as pb
@@ -90,10 +91,9 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         async with self._platform.reading() as connection:
             await rulesets.get(connection, ruleset)
             found = await store.page(connection, ruleset, channel, before, size + 1)
-        page, token = pages.cut(found, size, lambda release: release.revision, ruleset, channel)
-        return pb.ListReleasesResponse(
-            releases=[responses.release(ruleset, value) for value in page], next_page_token=token
-        )
+        message = partial(responses.release, ruleset)
+        releases, token = pages.cut(found, size, message, lambda release: release.revision, ruleset, channel)
+        return pb.ListReleasesResponse(releases=releases, next_page_token=token)
 
     async def WatchReleases(
         self, request: pb.WatchReleasesRequest, _context: Any

@@ -111,8 +111,8 @@ class ReplayServicer(DatasetRpcs, pb_grpc.ReplayServiceServicer):
         before = pages.read(request.page_token, pages.time_and_id, ruleset)
         async with self._platform.reading() as connection:
             found = await store.page(connection, ruleset, before, size + 1)
-        page, token = pages.cut(found, size, _place, ruleset)
-        return pb.ListReplaysResponse(replays=map(replay_responses.replay, page), next_page_token=token)
+        replays, token = pages.cut(found, size, replay_responses.replay, _place, ruleset)
+        return pb.ListReplaysResponse(replays=replays, next_page_token=token)
 
     async def CancelReplay(self, request: pb.CancelReplayRequest, _context: Any) -> pb.CancelReplayResponse:
         """Stop a replay."""
@@ -201,11 +201,15 @@ class ReplayServicer(DatasetRpcs, pb_grpc.ReplayServiceServicer):
                 after,
                 size + 1,
             )
-        page, token = pages.cut(differences, size, lambda each: each.execution, str(replay), *wanted)
-        return pb.ListReplayDifferencesResponse(
-            differences=[replay_responses.difference(each, ids.get(each.cause, "")) for each in page],
-            next_page_token=token,
+        listed, token = pages.cut(
+            differences,
+            size,
+            lambda each: replay_responses.difference(each, ids.get(each.cause, "")),
+            lambda each: each.execution,
+            str(replay),
+            *wanted,
         )
+        return pb.ListReplayDifferencesResponse(differences=listed, next_page_token=token)
 
     async def _order(self, request: pb.CreateReplayRequest) -> tuple[Order, int]:
         """Give what is asked for, every target resolved, and how many executions that concerns."""

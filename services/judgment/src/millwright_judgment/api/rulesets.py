@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import orjson
@@ -79,8 +80,9 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         after = pages.read(request.page_token, _place_of_draft, ruleset) or ("", "")
         async with self._platform.reading() as connection:
             found = await drafts.page(connection, ruleset, after, size + 1)
-        page, token = pages.cut(found, size, lambda draft: [draft.ruleset, draft.draft], ruleset)
-        return pb.ListDraftsResponse(drafts=[_draft(each, is_whole=False) for each in page], next_page_token=token)
+        message = partial(_draft, is_whole=False)
+        listed, token = pages.cut(found, size, message, lambda draft: [draft.ruleset, draft.draft], ruleset)
+        return pb.ListDraftsResponse(drafts=listed, next_page_token=token)
 
     async def DeleteDraft(self, request: pb.DeleteDraftRequest, _context: Any) -> pb.DeleteDraftResponse:
         """Remove a draft."""
@@ -141,8 +143,8 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         after = pages.read(request.page_token, pages.text) or ""
         async with self._platform.reading() as connection:
             found = await rulesets.page(connection, after, size + 1)
-        page, token = pages.cut(found, size, lambda ruleset: ruleset.ruleset)
-        return pb.ListRulesetsResponse(rulesets=[responses.ruleset(each) for each in page], next_page_token=token)
+        listed, token = pages.cut(found, size, responses.ruleset, lambda ruleset: ruleset.ruleset)
+        return pb.ListRulesetsResponse(rulesets=listed, next_page_token=token)
 
     async def GetVersion(self, request: pb.GetVersionRequest, _context: Any) -> pb.GetVersionResponse:
         """Get one version with its document and the gate's report."""
@@ -162,10 +164,9 @@ class RulesetServicer(pb_grpc.RulesetServiceServicer):
         async with self._platform.reading() as connection:
             await rulesets.get(connection, ruleset)
             found = await rulesets.page_of_versions(connection, ruleset, before, size + 1)
-        page, token = pages.cut(found, size, lambda version: version.number, ruleset)
-        return pb.ListVersionsResponse(
-            versions=[responses.version(ruleset, each) for each in page], next_page_token=token
-        )
+        message = partial(responses.version, ruleset)
+        versions, token = pages.cut(found, size, message, lambda version: version.number, ruleset)
+        return pb.ListVersionsResponse(versions=versions, next_page_token=token)
 
     async def DiffVersions(self, request: pb.DiffVersionsRequest, _context: Any) -> pb.DiffVersionsResponse:
         """Compare two versions, or a version and a draft, as atomic edits."""

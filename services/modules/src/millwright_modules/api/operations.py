@@ -104,8 +104,8 @@ class OperationRpcs:
         before = pages.read(request.page_token, pages.time_and_id, *query)
         async with self._platform.reading() as connection:
             found = await operations.page(connection, code, request.only_open, before, size + 1)
-        page, token = pages.cut(found, size, _place, *query)
-        return pb.ListOperationsResponse(operations=[responses.operation(each) for each in page], next_page_token=token)
+        listed, token = pages.cut(found, size, responses.operation, _place, *query)
+        return pb.ListOperationsResponse(operations=listed, next_page_token=token)
 
     async def CancelOperation(self, request: pb.CancelOperationRequest, _context: Any) -> pb.CancelOperationResponse:
         """Stop an operation that has not gone live yet."""

@@ -47,8 +47,9 @@ class ReadingRpcs:
         after = pages.read(request.page_token, pages.text, request.include_uninstalled) or ""
         async with self._platform.reading() as connection:
             found = await modules.page(connection, after, request.include_uninstalled, size + 1)
-        page, token = pages.cut(found, size, lambda module: module.code, request.include_uninstalled)
-        return pb.ListModulesResponse(modules=[responses.module(each) for each in page], next_page_token=token)
+        query = request.include_uninstalled
+        listed, token = pages.cut(found, size, responses.module, lambda module: module.code, query)
+        return pb.ListModulesResponse(modules=listed, next_page_token=token)
 
     async def ListModuleVersions(
         self, request: pb.ListModuleVersionsRequest, _context: Any
@@ -60,8 +61,7 @@ class ReadingRpcs:
         async with self._platform.reading() as connection:
             module = await modules.get(connection, code)
             found = await versions.page(connection, code, before, size + 1)
-        page, token = pages.cut(found, size, _place, code)
-        listed = [responses.version(each, module.live_version) for each in page]
+        listed, token = pages.cut(found, size, lambda each: responses.version(each, module.live_version), _place, code)
         return pb.ListModuleVersionsResponse(versions=listed, next_page_token=token)
 
     async def ListActivations(self, request: pb.ListActivationsRequest, _context: Any) -> pb.ListActivationsResponse:
@@ -72,10 +72,8 @@ class ReadingRpcs:
         async with self._platform.reading() as connection:
             await modules.get(connection, code)
             found = await modules.history(connection, code, before, size + 1)
-        page, token = pages.cut(found, size, lambda activation: activation.move.generation, code)
-        return pb.ListActivationsResponse(
-            activations=[responses.activation(each) for each in page], next_page_token=token
-        )
+        activations, token = pages.cut(found, size, responses.activation, lambda it: it.move.generation, code)
+        return pb.ListActivationsResponse(activations=activations, next_page_token=token)
 
     async def GetAsset(self, request: pb.GetAssetRequest, _context: Any) -> AsyncGenerator[pb.GetAssetResponse]:
         """Get a file of a version, in pieces."""

@@ -38,8 +38,8 @@ class AuditServicer(pb_grpc.AuditServiceServicer):
         before = pages.read(request.page_token, pages.time_and_id, chosen)
         async with self._reading() as connection:
             found = await self._log.page(connection, chosen, Place(*before) if before else None, size + 1)
-        page, token = pages.cut(found, size, _position, chosen)
-        return pb.ListAuditEntriesResponse(entries=[_entry(*each) for each in page], next_page_token=token)
+        entries, token = pages.cut(found, size, _entry, _position, chosen)
+        return pb.ListAuditEntriesResponse(entries=entries, next_page_token=token)
 
 
 def _position(found: tuple[Place, Entry]) -> list[str]:
@@ -47,7 +47,8 @@ def _position(found: tuple[Place, Entry]) -> list[str]:
     return pages.of_time_and_id(place.create_time, place.id)
 
 
-def _entry(place: Place, entry: Entry) -> pb.AuditEntry:
+def _entry(found: tuple[Place, Entry]) -> pb.AuditEntry:
+    place, entry = found
     return pb.AuditEntry(
         create_time=messages.timestamp(place.create_time),
         subject=entry.subject,

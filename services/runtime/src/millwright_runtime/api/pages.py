@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
+from google.protobuf.message import Message
 
 from millwright_runtime.api import calls
 from millwright_runtime.errors import InvalidArgument, InvalidFields, Violation
@@ -21,9 +22,12 @@ from millwright_runtime.errors import InvalidArgument, InvalidFields, Violation
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
 _LONGEST_TEXT = 1000
+ANSWER_BYTES = 7 * 512 * 1024
+"""What is listed at once: with what an answer has beside it, within the 4 MiB that gRPC's clients take by default."""
 
 PositionT = TypeVar("PositionT")
 ItemT = TypeVar("ItemT")
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 class PageTokenMismatch(InvalidArgument):
@@ -38,11 +42,24 @@ def size(asked: int) -> int:
 
 
 def cut(
-    found: Sequence[ItemT], size: int, position: Callable[[ItemT], Any], *query: object
-) -> tuple[Sequence[ItemT], str]:
-    """Give the page of what was found by asking for `size + 1`, and the token for the next one; empty at the end."""
-    page = found[:size]
-    return page, write(position(page[-1]), *query) if len(found) > size else ""
+    found: Sequence[ItemT],
+    size: int,
+    message: Callable[[ItemT], MessageT],
+    position: Callable[[ItemT], Any],
+    *query: object,
+) -> tuple[Sequence[MessageT], str]:
+    """Give messages of what was found by asking for `size + 1`, and the token for the next page; empty at the end.
+
+    There are fewer than `size` where more would be too large for a client to read, but always one of any.
+    """
+    page: list[MessageT] = []
+    taken = 0
+    for each in map(message, found[:size]):
+        taken += each.ByteSize()
+        if page and taken > ANSWER_BYTES:
+            break
+        page.append(each)
+    return page, write(position(found[len(page) - 1]), *query) if len(found) > len(page) else ""
 
 
 def write(position: Any, *query: object) -> str:

@@ -37,8 +37,8 @@ class ApprovalServicer(pb_grpc.ApprovalServiceServicer):
         after = pages.read(request.page_token, pages.time_and_id, chosen)
         async with self._platform.reading() as connection:
             found = await store.page(connection, chosen, after, size + 1)
-        page, token = pages.cut(found, size, _place, chosen)
-        return pb.ListApprovalsResponse(approvals=[_message(each) for each in page], next_page_token=token)
+        approvals, token = pages.cut(found, size, _message, _place, chosen)
+        return pb.ListApprovalsResponse(approvals=approvals, next_page_token=token)
 
     async def GetApproval(self, request: pb.GetApprovalRequest, _context: Any) -> pb.GetApprovalResponse:
         """Get one approval."""

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from millwright.workflow.v1 import instance_service_pb2 as pb
@@ -73,10 +74,8 @@ class InstanceServicer(pb_grpc.InstanceServiceServicer):
         before = pages.read(request.page_token, pages.time_and_id, chosen)
         async with self._platform.reading() as connection:
             found = await store.page(connection, chosen, before, size + 1)
-        page, token = pages.cut(found, size, _place, chosen)
-        return pb.ListInstancesResponse(
-            instances=[responses.instance(value, whole=False) for value in page], next_page_token=token
-        )
+        instances, token = pages.cut(found, size, partial(responses.instance, whole=False), _place, chosen)
+        return pb.ListInstancesResponse(instances=instances, next_page_token=token)
 
     async def CancelInstance(self, request: pb.CancelInstanceRequest, _context: Any) -> pb.CancelInstanceResponse:
         """Cancel an instance."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 from millwright.workflow.v1 import release_pb2
@@ -175,10 +176,9 @@ class ReleaseServicer(pb_grpc.ReleaseServiceServicer):
         async with self._platform.reading() as connection:
             await workflows.get(connection, workflow)
             found = await store.page(connection, workflow, channel, before, size + 1)
-        page, token = pages.cut(found, size, lambda release: release.revision, workflow, channel)
-        return pb.ListReleasesResponse(
-            releases=[responses.release(workflow, value) for value in page], next_page_token=token
-        )
+        message = partial(responses.release, workflow)
+        releases, token = pages.cut(found, size, message, lambda release: release.revision, workflow, channel)
+        return pb.ListReleasesResponse(releases=releases, next_page_token=token)
 
     async def WatchReleases(
         self, request: pb.WatchReleasesRequest, _context: Any

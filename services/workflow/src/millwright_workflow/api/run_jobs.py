@@ -43,8 +43,7 @@ class RunJobCalls:
         async with self._platform.reading() as connection:
             await store.get(connection, run_job)
             found = await store.outcomes(connection, run_job, kind, after, size + 1)
-        page, token = pages.cut(found, size, _place, str(run_job), request.kind)
-        outcomes = [_outcome(value) for value in page]
+        outcomes, token = pages.cut(found, size, _outcome, _place, str(run_job), request.kind)
         return pb.ListRunJobOutcomesResponse(outcomes=outcomes, next_page_token=token)
 
     async def cancel(self, request: pb.CancelRunJobRequest) -> pb.CancelRunJobResponse:

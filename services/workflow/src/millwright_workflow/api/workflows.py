@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from millwright.workflow.v1 import workflow_service_pb2 as pb
@@ -65,8 +66,8 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         after = pages.read(request.page_token, pages.text) or ""
         async with self._platform.reading() as connection:
             found = await workflows.page(connection, after, size + 1)
-        page, token = pages.cut(found, size, lambda value: value.workflow)
-        return pb.ListWorkflowsResponse(workflows=[responses.workflow(value) for value in page], next_page_token=token)
+        listed, token = pages.cut(found, size, responses.workflow, lambda value: value.workflow)
+        return pb.ListWorkflowsResponse(workflows=listed, next_page_token=token)
 
     async def GetVersion(self, request: pb.GetVersionRequest, _context: Any) -> pb.GetVersionResponse:
         """Get one version."""
@@ -84,10 +85,9 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
         async with self._platform.reading() as connection:
             await workflows.get(connection, workflow)
             found = await workflows.page_of_versions(connection, workflow, before, size + 1)
-        page, token = pages.cut(found, size, lambda value: value.number, workflow)
-        return pb.ListVersionsResponse(
-            versions=[responses.version(workflow, value) for value in page], next_page_token=token
-        )
+        message = partial(responses.version, workflow)
+        versions, token = pages.cut(found, size, message, lambda value: value.number, workflow)
+        return pb.ListVersionsResponse(versions=versions, next_page_token=token)
 
     async def DiffVersions(self, request: pb.DiffVersionsRequest, _context: Any) -> pb.DiffVersionsResponse:
         """Compare two versions."""
@@ -107,8 +107,8 @@ class WorkflowServicer(pb_grpc.WorkflowServiceServicer):
             if workflow is not None:
                 await workflows.get(connection, workflow)
             found = await schedules.page(connection, workflow, after, size + 1)
-        page, token = pages.cut(found, size, lambda value: value.workflow, workflow)
-        return pb.ListSchedulesResponse(schedules=[responses.schedule(value) for value in page], next_page_token=token)
+        listed, token = pages.cut(found, size, responses.schedule, lambda value: value.workflow, workflow)
+        return pb.ListSchedulesResponse(schedules=listed, next_page_token=token)
 
 
 def _require_administrator(checked: Definition) -> None:
