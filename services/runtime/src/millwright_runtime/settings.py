@@ -125,8 +125,8 @@ class ServiceSettings(BaseSettings):
     jwt_audience: str = "millwright"
     """The `aud` that tokens must carry."""
 
-    max_message_bytes: Annotated[int, Field(ge=64 * 1024)] = 4 * 1024 * 1024
-    """The largest request that is read."""
+    max_message_bytes: Annotated[int, Field(ge=4 * 1024 * 1024)] = 4 * 1024 * 1024
+    """The largest request that is read: at least what the contract allows, such as an output of 3.5 MiB."""
     max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
     """Unary calls in progress, or waiting for their turn, before further ones are told to come back."""
     late_seconds: Annotated[float, Field(gt=0)] = 0.1

@@ -40,7 +40,7 @@ def settings(keys):
         listen="127.0.0.1:0",
         jwks=str(keys.jwks_file),
         jwt_issuer=keys.issuer,
-        max_message_bytes=64 * 1024,
+        max_message_bytes=4 * 1024 * 1024,
     )
 
 
@@ -111,7 +111,7 @@ async def test_health_of_a_service_that_is_not_ours_is_not_found(server, channel
 
 async def test_the_limit_on_a_request_is_the_setting(server, channel, metadata):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await get_workflow(channel, metadata, "x" * 140_000)
+        await get_workflow(channel, metadata, "x" * 8_400_000)
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
