@@ -61,6 +61,14 @@ async def test_a_child_that_is_given_no_input_takes_the_tasks(client, publish):
     assert json_format.MessageToDict(ended.output) == {"got": {"a": 1}}
 
 
+async def test_an_input_that_no_caller_could_give_is_a_fault_and_starts_nothing(client, publish):
+    await publish(SET, run(input={"note": '${ "x" * 300000 }'}))
+    parent = await client.run()
+    assert (parent.state, parent.error.type.rpartition("/")[2]) == (State.STATE_FAULTED, "validation")
+    assert "262144 bytes" in parent.error.detail
+    assert (await client.ListInstances(parent=parent.name)).instances == []
+
+
 async def test_the_child_tells_its_parent_and_the_task_and_is_found_by_it(client, publish):
     await publish(SET, run())
     parent = await client.run()

@@ -21,9 +21,9 @@ from millwright_runtime.service import Platform
 
 from millwright_workflow.commands import running
 from millwright_workflow.commands.running import Start
-from millwright_workflow.domain import names
+from millwright_workflow.domain import names, sizes
 from millwright_workflow.domain.errors import InstanceEnded, InstanceNotFound
-from millwright_workflow.domain.instances import Instance, State
+from millwright_workflow.domain.instances import INPUT_LIMIT_BYTES, Instance, State
 from millwright_workflow.domain.interpreter import WorkflowError, WorkflowFault, errors
 from millwright_workflow.domain.interpreter.effects import RunWorkflow
 from millwright_workflow.domain.interpreter.subflow import child_id
@@ -66,6 +66,10 @@ class Children:
         if parent.depth >= DEPTH_LIMIT:
             detail = f"Workflows run one another {DEPTH_LIMIT} deep at most."
             raise errors.configuration(pointer, detail)
+        try:
+            sizes.text_of("input", effect.input, INPUT_LIMIT_BYTES)
+        except ValueError as fault:
+            raise errors.validation(pointer, str(fault)) from None
         child = child_id(str(parent.instance), effect.reference)
         await self._start(parent, effect, child)
         if not effect.is_awaited:
