@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 
@@ -18,7 +18,7 @@ from millwright.modules.v1.operation_pb2 import (
     STAGE_ROLLED_BACK,
     Stage,
 )
-from millwright_local.modules_client import ModulesClient
+from millwright_local.modules_client import ModulesClient, pieces
 from millwright_local.testing.packages import TRUST, manifest, packed
 
 from tests.chaos.book import Book
@@ -31,7 +31,6 @@ FINAL = {STAGE_COMPLETED, STAGE_FAILED, STAGE_CANCELLED, STAGE_ROLLED_BACK}
 INSTALLS_SECONDS = 2.5
 ROLLBACK_SHARE = 0.3
 BALLAST_BYTES = 1_200_000
-PIECE_BYTES = 256 << 10
 
 
 async def bring(caller: Caller[ModulesClient], package: bytes, file_name: str) -> str:
@@ -51,8 +50,8 @@ async def bring(caller: Caller[ModulesClient], package: bytes, file_name: str) -
         upload = (await client.call(client.modules.GetUpload, asking, seconds=ATTEMPT_SECONDS)).upload
         if upload.complete:
             return upload
-        pieces = _pieces(name, package, upload.received_bytes)
-        return (await client.send(client.modules.UploadPackage, pieces, seconds=ATTEMPT_SECONDS)).upload
+        missing = pieces(upload, package)
+        return (await client.send(client.modules.UploadPackage, missing, seconds=ATTEMPT_SECONDS)).upload
 
     # A piece of an earlier attempt may still be landed while this one asks where to go on.
     call = partial(caller.book.open_call, caller.service, "UploadPackage")
@@ -136,8 +135,3 @@ def package(code: str, version: str) -> bytes:
     picture = Random(f"{code}-{version}").randbytes(BALLAST_BYTES)
     described = manifest(code, version, code)
     return packed(described, {"dist/page.js": f"export default {version!r};\n".encode(), "dist/picture.png": picture})
-
-
-async def _pieces(upload: str, package: bytes, begin: int) -> AsyncIterator[pb.UploadPackageRequest]:
-    for offset in range(begin, len(package), PIECE_BYTES):
-        yield pb.UploadPackageRequest(upload=upload, offset=offset, data=package[offset : offset + PIECE_BYTES])

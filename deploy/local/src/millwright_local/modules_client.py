@@ -10,7 +10,14 @@ from millwright.modules.v1.operation_pb2 import Operation, OperationEvent
 
 from millwright_local.service_client import ServiceClient
 
-PIECE_BYTES = 512 * 1024
+PIECE_BYTES = 256 * 1024
+
+
+async def pieces(upload: pb.Upload, package: bytes) -> AsyncIterator[pb.UploadPackageRequest]:
+    """Give what is missing of an upload; an empty piece where nothing is but that the whole is checked."""
+    begin = upload.received_bytes
+    for offset in range(begin, max(len(package), begin + 1), PIECE_BYTES):
+        yield pb.UploadPackageRequest(upload=upload.name, offset=offset, data=package[offset : offset + PIECE_BYTES])
 
 
 class ModulesClient(ServiceClient):
@@ -25,14 +32,8 @@ class ModulesClient(ServiceClient):
         digest = hashlib.sha256(package).digest()
         announced = pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name="module.zip")
         upload = (await self.call(self.modules.CreateUpload, announced)).upload
-
-        async def pieces() -> AsyncIterator[pb.UploadPackageRequest]:
-            for offset in range(upload.received_bytes, len(package), PIECE_BYTES):
-                data = package[offset : offset + PIECE_BYTES]
-                yield pb.UploadPackageRequest(upload=upload.name, offset=offset, data=data)
-
         if not upload.complete:
-            await self.modules.UploadPackage(pieces(), metadata=self._metadata)
+            await self.modules.UploadPackage(pieces(upload, package), metadata=self._metadata)
         return upload.name
 
     async def install(self, package: bytes, request_id: str, health_seconds: int = 1) -> Operation:
