@@ -72,6 +72,21 @@ def test_a_script_reads_one_error_object(run, invalid):
     }
 
 
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("DATABASE_UNAVAILABLE", "its Postgres does not answer"),
+        ("STARTING", "run the service's `migrate`"),
+        ("SHUTTING_DOWN", "Check that the service runs"),
+    ],
+)
+def test_who_is_not_served_is_told_where_to_look(run, peer, reason, hint):
+    peer.answers("ListWorkflows", *[peer.refusal(grpc.StatusCode.UNAVAILABLE, reason)] * 9)
+    result = run("workflow", "list")
+    assert result.exit_code == 7
+    assert hint in result.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("args", [("--lang", "ko"), ()])
 def test_the_command_speaks_korean_when_asked_or_by_the_locale(run, peer, args):
     peer.answers(

@@ -152,6 +152,14 @@ class Hint(Advice):
         "--token-file이나 MILLWRIGHT_TOKEN으로 유효한 토큰을 지정하십시오.",
     )
     PERMISSION_DENIED = Phrase("Use a token whose roles allow this.", "권한이 있는 역할의 토큰을 쓰십시오.")
+    DATABASE_UNAVAILABLE = Phrase(
+        "The service runs and its Postgres does not answer: see to that, and try again.",
+        "서비스는 실행 중이지만 Postgres가 응답하지 않습니다. Postgres를 확인한 뒤 다시 시도하십시오.",
+    )
+    STARTING = Phrase(
+        "Wait a little; if it stays so, run the service's `migrate`.",
+        "잠시 기다리십시오. 계속되면 서비스의 `migrate`를 실행하십시오.",
+    )
     UNAVAILABLE = Phrase(
         "Check that the service runs (`make up`) and that --endpoint, --ca and --plaintext fit it.",
         "서비스가 실행 중인지(`make up`), --endpoint, --ca, --plaintext가 맞는지 확인하십시오.",
