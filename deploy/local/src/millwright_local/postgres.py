@@ -90,7 +90,8 @@ class Postgres(Server):
         try:
             yield connection
         finally:
-            await connection.close()
+            with suppress(OSError, asyncpg.PostgresConnectionError):  # the server has ended it already
+                await connection.close()
 
     async def _prepare(self) -> None:
         account = self._account()
