@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 from contextlib import suppress
 from random import Random
@@ -20,7 +19,7 @@ from millwright.workflow.v1.instance_service_pb2 import StartInstanceRequest, Wa
 from millwright.workflow.v1.release_service_pb2 import RollbackVersionRequest
 from millwright.workflow.v1.workflow_service_pb2 import PublishVersionRequest
 from millwright_local.judgment_client import JudgmentClient
-from millwright_local.modules_client import ModulesClient, pieces
+from millwright_local.modules_client import ModulesClient
 from millwright_local.testing.packages import TRUST, manifest, packed
 from millwright_local.workflow_client import WorkflowClient, to_value
 from millwright_worker import Task, worker
@@ -63,12 +62,9 @@ class Rare:
         code = f"soak-{next(self._numbers) % _MODULES}"
         async with self._turns[code]:
             package = _package(code, f"1.{next(self._versions)}.0")
-            digest = hashlib.sha256(package).digest()
-            announcing = modules_pb.CreateUploadRequest(digest=digest, total_bytes=len(package))
-            upload = (await self._modules.call(self._modules.modules.CreateUpload, announcing)).upload
-            await self._modules.send(self._modules.modules.UploadPackage, pieces(upload, package))
+            upload = await self._modules.upload(package)
             options = modules_pb.InstallOptions(health_time=Duration())
-            asking = modules_pb.InstallModuleRequest(upload=upload.name, options=options)
+            asking = modules_pb.InstallModuleRequest(upload=upload, options=options)
             name = (await self._modules.call(self._modules.modules.InstallModule, asking)).operation.name
             watching = modules_pb.WatchOperationRequest(name=name, from_sequence=0)
             last = await _last(self._modules.stream(self._modules.modules.WatchOperation, watching))

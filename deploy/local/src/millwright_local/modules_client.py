@@ -33,7 +33,7 @@ class ModulesClient(ServiceClient):
         announced = pb.CreateUploadRequest(digest=digest, total_bytes=len(package), file_name="module.zip")
         upload = (await self.call(self.modules.CreateUpload, announced)).upload
         if not upload.complete:
-            await self.modules.UploadPackage(pieces(upload, package), metadata=self._metadata)
+            await self.send(self.modules.UploadPackage, pieces(upload, package))
         return upload.name
 
     async def install(self, package: bytes, request_id: str, health_seconds: int = 1) -> Operation:

@@ -92,7 +92,7 @@ class PipelineServicer(QualityRulesServicer, pb_grpc.PipelineServiceServicer):
         before = pages.read(request.page_token, pages.time_and_id, state)
         async with self._platform.reading() as connection:
             found = await store.page(connection, state, before, size + 1)
-            paces = {run.run: await store.latest_pace(connection, run.tenant, run.run) for run in found}
+            paces = {run.run: await store.latest_pace(connection, run.tenant, run.run) for run in found[:size]}
         runs, token = pages.cut(found, size, lambda run: run_messages.run(run, paces[run.run]), _place, state)
         return pb.ListRunsResponse(runs=runs, next_page_token=token)
 

@@ -125,8 +125,10 @@ class JudgmentServicer(pb_grpc.JudgmentServiceServicer):
         last = pages.read(request.page_token, pages.time_and_id, wanted)
         async with self._platform.reading() as connection:
             found, end = await store.page(connection, wanted, last[1] if last else None, size + 1)
-        read = [await self._judging.read(each) for each in found]
-        executions, token = pages.cut(read, size, messages.execution, lambda it: _place(it.execution.execution), wanted)
+        read = {each.execution: await self._judging.read(each) for each in found[:size]}
+        executions, token = pages.cut(
+            found, size, lambda it: messages.execution(read[it.execution]), lambda it: _place(it.execution), wanted
+        )
         if end is not None and not token:
             token = pages.write(_place(end), wanted)
         return pb.ListExecutionsResponse(executions=executions, next_page_token=token)

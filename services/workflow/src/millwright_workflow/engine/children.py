@@ -66,10 +66,6 @@ class Children:
         if parent.depth >= DEPTH_LIMIT:
             detail = f"Workflows run one another {DEPTH_LIMIT} deep at most."
             raise errors.configuration(pointer, detail)
-        try:
-            sizes.text_of("input", effect.input, INPUT_LIMIT_BYTES)
-        except ValueError as fault:
-            raise errors.validation(pointer, str(fault)) from None
         child = child_id(str(parent.instance), effect.reference)
         await self._start(parent, effect, child)
         if not effect.is_awaited:
@@ -133,6 +129,10 @@ class Children:
         await self._platform.wake(WORK)
 
     async def _accept(self, connection: Connection, parent: Instance, effect: RunWorkflow, child: uuid.UUID) -> None:
+        try:
+            sizes.text_of("input", effect.input, INPUT_LIMIT_BYTES)
+        except ValueError as fault:
+            raise errors.validation(effect.reference.pointer, str(fault)) from None
         workflow = f"{effect.namespace}.{effect.name}"
         wish = Start(workflow, DEFAULT_CHANNEL, None, effect.input, child, parent=parent, task=str(effect.reference))
         try:
